@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * boot_info.h - what GRUB told us, checked and copied: nothing here points into
+ * unchecked memory. Filled by boot/multiboot2.c and boot/acpi.c.
+ * Source: Multiboot2 Specification 2.0, "Boot information format".
+ */
+#ifndef BOOT_BOOT_INFO_H
+#define BOOT_BOOT_INFO_H
+
+#include "kernel/lib/types.h"
+
+#define BOOT_MAX_RANGES 64
+#define BOOT_MAX_MODULES 64
+#define BOOT_CMDLINE_MAX 1024
+
+struct boot_range { u64 start, end; bool usable; }; /* bytes, end exclusive; sorted, not overlapping */
+
+struct boot_module {
+	hpa_t start;
+	u64 size;                         /* bytes; the range lies in RAM */
+	char cmdline[BOOT_CMDLINE_MAX];
+};
+
+struct boot_irq_override { u8 isa_irq; u32 gsi; bool level, active_low; };
+
+struct boot_acpi {                        /* from MADT, FADT; all zero when there is no ACPI */
+	bool present;
+	u64 lapic_base;
+	struct { u64 base; u32 gsi_base; } ioapic[4];
+	u32 nioapics;
+	struct boot_irq_override override[16];
+	u32 noverrides;
+	u32 pm1a_cnt, pm1b_cnt;           /* ports */
+	u16 s5_typ_a, s5_typ_b; bool s5_known;
+	bool reset_known; u8 reset_space; u64 reset_addr; u8 reset_value;
+	u32 pm_timer_port; bool pm_timer_32bit;
+	u64 hpet_base;
+};
+
+struct boot_info {
+	char cmdline[BOOT_CMDLINE_MAX];
+	char loader[64];
+	struct boot_range ranges[BOOT_MAX_RANGES];
+	u32 nranges;
+	struct boot_module modules[BOOT_MAX_MODULES];
+	u32 nmodules;
+	u64 rsdp;                         /* physical address or 0 */
+	bool efi;
+	struct boot_acpi acpi;
+};
+
+#endif
