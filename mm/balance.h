@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * balance.h - who deserves the frames, over time.
+ *
+ * Contract. One struct balance for the machine. The caller registers guests,
+ * keeps held[] true, calls balance_note_miss() on every miss that costs I/O,
+ * and balance_step() whenever balance_due() says so: once a period, sooner on
+ * a burst of misses or while a move is under way. A step only changes
+ * targets; the reclaimer takes from guests above theirs when frames are
+ * wanted, faults give to those that miss. "Moving a frame" is no rendezvous.
+ *
+ * A target moves only if the predicted saving over the horizon beats twice
+ * the cost of moving; it grows at once and shrinks by bounded steps; a
+ * direction may be reversed only after a dwell time; a move that did not pay
+ * is vetoed for a time that doubles. Every decision leaves its numbers in
+ * struct balance_why. held may exceed target while free frames are plentiful.
+ *
+ * No locks: called by one CPU at a time, never from an interrupt.
+ */
+#ifndef MM_BALANCE_H
+#define MM_BALANCE_H
+
+#include "kernel/lib/types.h"
+#include "mm/ages.h"
+#include "mm/curve.h"
+#include "mm/divide.h"
+
+#define BALANCE_VMS_MAX DIVIDE_VMS_MAX
+
+struct qos {
+	u32 min_frames, max_frames; /* guaranteed; cap */
+	u32 weight;                 /* 1..10000, 100 is usual */
+	u64 miss_goal;              /* 1/1000 misses a second at most; 0 = none */
+};
+
+struct quota {
+	struct qos qos;
+	u32 held;   /* frames it has: mapped, soft, cached, filling (caller's) */
+	u32 target; /* frames it deserves (balance_step's) */
+};
+
+enum balance_reason {
+	BALANCE_NEW,    /* no decision yet: the starting share */
+	BALANCE_KEEP,   /* stays: the division would leave it here */
+	BALANCE_SMALL,  /* stays: the saving is below twice the cost of moving */
+	BALANCE_GROW,   /* grew: misses most */
+	BALANCE_SHRINK, /* gave to who misses more */
+	BALANCE_DWELL,  /* stays: turned round too recently */
+	BALANCE_VETO,   /* stays: the last such move did not pay */
+	BALANCE_QOS,    /* moved because QoS or the memory there is changed */
+};
+
+/* The numbers of the last decision about one guest, for `why`. */
+struct balance_why {
+	u64 when_ns;
+	enum balance_reason reason;
+	u32 from, to, wanted; /* target before, after; what the division said */
+	u32 w1, used, floor, fair, short_frames;
+	u32 flags;            /* enum divide_flag */
+	u64 cost_from, cost_to; /* us of waiting a second predicted at from and wanted */
+	u64 misses_from, misses_to; /* 1/1000 a second */
+	u64 saving_us;        /* of the whole move, all guests, weighted, over the horizon */
+	u64 moving_us;        /* what moving all those frames costs, once */
+	u64 veto_until_ns, dwell_until_ns;
+	u32 vetoes;           /* moves so far that did not pay */
+	bool burst;           /* a burst of misses asked for this decision */
+};
+
+struct balance_vm {
+	bool used;
+	struct quota quota;
+	struct curve *curve; /* the caller's */
+	const struct ages *ages;
+	struct balance_why why;
+	/* private to balance.c */
+	s32 dir;               /* of the last move: +1, -1, 0 never */
+	bool qos_dirty;
+	u32 veto_shift;
+	u32 window_misses, moves, turns; /* turns: changes of direction */
+	u64 dir_ns, window_ns, fade_ns;
+};
+
+/* A move in trial: did it pay? Private to balance.c. */
+struct balance_trial {
+	bool on;
+	u64 start_ns, judge_ns;
+	u64 before_us;   /* us of waiting a second measured before it */
+	u64 predicted_us; /* the saving promised, us a second */
+	s32 dir[BALANCE_VMS_MAX];
+};
+
+struct balance_config {
+	u64 period_ns;    /* 1 s */
+	u64 fast_ns;      /* 200 ms: between steps of a move, and after a burst */
+	u64 horizon_ns;   /* 10 s: how long a saving is believed to last */
+	u64 dwell_ns;     /* 5 s */
+	u64 veto_ns;      /* 10 s, doubling to 160 s */
+	u32 move_us;      /* 50: cost of moving one frame (reclaim, some writing) */
+	u32 burst_misses; /* 64: in 100 ms, and four times what the curve expects */
+	u32 used_passes;  /* 0 = off; pages touched in so many passes are protected */
+	u32 step_frames;  /* 256 */
+	u32 max_ops;      /* 0 = DIVIDE_OPS_DEFAULT */
+};
+
+struct balance {
+	struct balance_config cfg;
+	u32 frames; /* what guests can hold in all: the caller's, may change */
+	struct balance_vm vm[BALANCE_VMS_MAX];
+	u64 due_ns, last_ns;
+	bool burst, moving, infeasible;
+	u32 short_frames; /* infeasible: frames the mins lack */
+	u32 decisions, last_ops;
+	void *scratch;
+	size_t scratch_bytes;
+	struct balance_trial trial;
+	u64 rate_ns, rate_total_us, rate_us; /* measured waiting, us a second, weighted */
+	struct divide_vm work[BALANCE_VMS_MAX];
+};
+
+/* scratch: divide_scratch_bytes(most guests, frames, cfg.step_frames). */
+void balance_init(struct balance *b, u32 frames, void *scratch, size_t bytes, u64 now_ns);
+/* Returns the guest's index, or E_NOMEM. Starts at its weight-fair share. */
+int balance_add(struct balance *b, const struct qos *q, struct curve *c, const struct ages *a,
+		u64 now_ns) MUST_CHECK;
+void balance_remove(struct balance *b, u32 vm, u64 now_ns);
+void balance_set_qos(struct balance *b, u32 vm, const struct qos *q, u64 now_ns);
+void balance_set_frames(struct balance *b, u32 frames, u64 now_ns);
+/* The guest was reset or its curve is new: nothing of its past counts. */
+void balance_forget(struct balance *b, u32 vm, u64 now_ns);
+
+/* A miss of this guest that costs I/O; cheap, call it on each. */
+void balance_note_miss(struct balance *b, u32 vm, u64 now_ns);
+static inline bool balance_due(const struct balance *b, u64 now_ns)
+{
+	return now_ns >= b->due_ns;
+}
+/* Returns how many targets changed. */
+u32 balance_step(struct balance *b, u64 now_ns, u32 free_frames);
+
+/* Frames this guest holds beyond its target: what the reclaimer may take. */
+static inline u32 balance_surplus(const struct balance *b, u32 vm)
+{
+	const struct quota *q = &b->vm[vm].quota;
+
+	return q->held > q->target ? q->held - q->target : 0;
+}
+const char *balance_reason_str(enum balance_reason r);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * curve.h - one guest's miss-ratio curve: misses a second at any size, from
+ * zero to beyond its RAM.
+ *
+ * Contract. Every touch that says something about an LRU distance lands in
+ * one decayed histogram over steps of step_frames: below the allocation the
+ * re-touches that a scan pass saw (curve_pass), above it the return of an
+ * evicted page or block (curve_return, curve_note_range, curve_note_distance).
+ * Both measure the same stack over the same time, so the halves join without
+ * a step. Each touch weighs what it costs, or would cost, to miss it.
+ *
+ * Units: frames of 4 KiB; costs in microseconds a miss; rates in 1/1000 miss a
+ * second and in microseconds of waiting a second. Storage is the caller's:
+ * curve_bytes(points) bytes, 8-byte aligned. No locks: one CPU at a time.
+ */
+#ifndef MM_CURVE_H
+#define MM_CURVE_H
+
+#include "kernel/lib/types.h"
+#include "mm/ages.h"
+
+#define CURVE_POINTS_MAX 4096
+#define CURVE_STEP_FRAMES 256 /* 1 MiB, the usual step */
+#define CURVE_ONE 65536ull    /* one event in the histogram */
+
+enum curve_class {
+	CURVE_SOFT,  /* was unmapped, its frame kept: a minor fault */
+	CURVE_CACHE, /* a block taken back out of the exclusive cache */
+	CURVE_DISC,  /* a clean page or block read again from the guest's disk */
+	CURVE_SWAP,  /* read from the hypervisor's swap area */
+	CURVE_CLASSES,
+};
+
+struct curve {
+	u32 step_frames;
+	u32 points; /* histogram covers points * step_frames frames */
+	u64 *hits;  /* by distance step, CURVE_ONE an event, decayed */
+	u64 *cost;  /* the same events times cost, 256 a microsecond */
+	u64 cold_hits, cold_cost; /* beyond the histogram, or unavoidable */
+	u64 time_us;              /* decayed observation time of the above */
+	u64 last_ns;              /* end of that time */
+	u32 half_life_ms;
+	u32 cost_us[CURVE_CLASSES]; /* of missing a touch of this class */
+	u32 mix_us;                 /* recent mean of DISC and SWAP misses */
+	u32 w1, alloc;              /* from the last pass: W1 and resident frames */
+	bool coarse;                /* W1 above 10 % of the allocation */
+	/* since init, never decayed; misses by class, and their cost: */
+	u64 total[CURVE_CLASSES];
+	u64 total_cold;
+	u64 total_cost_us;
+};
+
+static inline size_t curve_bytes(u32 points)
+{
+	return (size_t)(points + 1) * 2 * sizeof(u64);
+}
+
+/* Smallest power-of-two multiple of 1 MiB that covers `frames` in max_points. */
+u32 curve_step_for(u32 frames, u32 max_points);
+/* E_INVAL: no step, or points 0 or > CURVE_POINTS_MAX. */
+int curve_init(struct curve *c, u32 step_frames, u32 points, void *storage, u64 now_ns) MUST_CHECK;
+void curve_reset(struct curve *c, u64 now_ns); /* the guest was reset: knows nothing */
+/* Default costs suit a disk that seeks: SOFT 2, CACHE 10, DISC 6000, SWAP 8000 us. */
+void curve_set_cost(struct curve *c, enum curve_class cls, u32 us);
+void curve_set_half_life(struct curve *c, u32 ms); /* default 10000 */
+
+/* After ages_end_pass: decay to now, add the pass's re-touches. */
+void curve_pass(struct curve *c, const struct ages *a, u64 now_ns);
+/* An evicted page or block was asked for again. A SOFT or CACHE hit is cheap
+ * now, but is counted at what losing that frame would cost. */
+void curve_note_distance(struct curve *c, enum curve_class cls, u32 distance_frames);
+void curve_note_range(struct curve *c, enum curve_class cls, const struct ages_range *r);
+/* A miss that no memory would have avoided (a first read of a block). */
+void curve_note_cold(struct curve *c, enum curve_class cls);
+/* ages_return and curve_note_range in one: the usual refault. */
+void curve_return(struct curve *c, struct ages *a, enum curve_class cls, u32 stamp, u8 *age);
+/* A phase change was seen: let the past weigh 1/2^shift. */
+void curve_fade(struct curve *c, u32 shift);
+
+/* 1/1000 misses a second and waiting in us a second with m frames; monotone
+ * non-increasing in m. Avoidable misses only: add curve_cold_*(). */
+u64 curve_misses_at(const struct curve *c, u32 frames);
+u64 curve_cost_at(const struct curve *c, u32 frames);
+u64 curve_cold_misses(const struct curve *c);
+/* out[i] = curve_cost_at(i * step_frames) for i in [0, n): one sweep. */
+void curve_fill_cost(const struct curve *c, u32 step_frames, u64 *out, u32 n);
+/* Fewest frames with curve_misses_at <= milli; c's full width if none. */
+u32 curve_frames_for(const struct curve *c, u64 milli);
+
+/*
+ * Which ages the reclaimer should take n pages from: those whose pages promise
+ * the fewest avoided misses for the frames they will occupy. That is the
+ * oldest first (LRU) where the curve is convex, and keeps part of a loop that
+ * does not fit. Never ages below 2 while older pages are left.
+ */
+void curve_choose(const struct curve *c, const struct ages *a, u32 n, struct ages_choice *ch);
+
+#endif
