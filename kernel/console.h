@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * console.h - the operator's serial console: line editor, command table, guests' terminals.
+ * Implemented in kernel/console/. Called from the main loop only.
+ */
+#ifndef KERNEL_CONSOLE_H
+#define KERNEL_CONSOLE_H
+
+#include "kernel/lib/types.h"
+
+struct vm;
+
+void console_init(void);                 /* sets log_sink; prints the banner and the prompt */
+bool console_poll(void);                 /* handles what was typed and prints what guests wrote; true: did something */
+void console_guest_tx(struct vm *vm, u8 byte); /* from vdev_uart_tx */
+int console_vm_init(struct vm *vm) MUST_CHECK; /* its output ring */
+
+/* Upward ports: the wire. kernel/main.c connects them to drivers/serial.h; the simulation to memory. */
+void console_port_write(const char *bytes, u32 n);
+int console_port_read(void);             /* a byte, or -1 */
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * pager.h - a guest page's life: faults, fills, reclaim, and the guest's disk transfers.
+ *
+ * Everything is a state machine driven by faults, guest I/O, host I/O completions (interrupt
+ * windows) and chores. Nothing waits: a vCPU that needs a page which is on disk is parked (V_BLOCK) and
+ * re-executes when pager_wake() is called for its guest. See ARCHITECTURE.md, "A guest page's life".
+ * Implemented by kernel/fault.c, fill.c, reclaim.c, guest_io.c, guest_mem.c over mm/.
+ */
+#ifndef KERNEL_PAGER_H
+#define KERNEL_PAGER_H
+
+#include "arch/x86_64/virt.h"
+#include "drivers/block.h"
+#include "kernel/lib/types.h"
+#include "mm/vmmem.h"
+
+struct vm;
+
+/* Upward ports, implemented by kernel/vcpu.c and kernel/vm.c. */
+void pager_wake(struct vm_mem *m);                       /* a page arrived or frames became free: re-try what was parked */
+void pager_failed(struct vm_mem *m, const char *reason); /* swap, fill or rescue failed for good: stop that guest */
+
+/* The frame table exists (frame_init was called). swap: extent of the swap partition, sectors 0 if none. */
+int pager_init(const struct block_extent *swap) MUST_CHECK;
+
+/* A second-level fault at g. V_NEXT is never returned. */
+enum verdict pager_fault(struct vm_mem *m, gpfn_t g, bool write);
+/* True if making g resident needs a disk read: worth looking whether the whole page is about to be overwritten. */
+bool pager_needs_read(const struct vm_mem *m, gpfn_t g);
+/* The whole page is about to be overwritten: discards old content, gives a frame's pointer, mapped dirty.
+ * E_AGAIN: no frame now (the vCPU must block; woken later). Caller fills all 4096 bytes at once. */
+int pager_overwrite(struct vm_mem *m, gpfn_t g, void **page) MUST_CHECK;
+
+/* Loaders: copy into (or zero) guest memory before the guest runs. E_NOMEM: no free frames. */
+int pager_load(struct vm_mem *m, gpa_t gpa, const void *src, u64 len) MUST_CHECK;
+
+/* Frames the guests can share: all but the hypervisor's own, modules and the reserve. */
+u32 pager_guest_frames(void);
+/* Starts reclaim so that at least n frames become free soon; true if they are free now. */
+bool pager_make_room(u32 n);
+/* A chore, called from the main loop when nothing urgent runs: background reclaim towards targets and the free
+ * reserve, zeroing of free frames. Bounded (~50 us). True: there is more to do. */
+bool pager_chore(void);
+
+/* Reset or stop: E_AGAIN while I/O drains (call again from the loop), then all pages are ZERO, no association,
+ * frames and swap slots free, slat empty. */
+int pager_reset(struct vm_mem *m) MUST_CHECK;
+
+/* One scan pass over a guest (A bits -> ages): kernel/scan.c. */
+void pager_scan(struct vm_mem *m);
+
+/* The conservation law; 0 or the number of violations, each said as one line. */
+typedef void pager_say_fn(void *ctx, const char *line);
+u32 pager_check(pager_say_fn *say, void *ctx);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * vm.h - a guest: its configuration, memory, board and its one vCPU.
+ */
+#ifndef KERNEL_VM_H
+#define KERNEL_VM_H
+
+#include "arch/x86_64/virt.h"
+#include "boot/config.h"
+#include "kernel/lib/list.h"
+#include "kernel/lib/types.h"
+#include "mm/vmmem.h"
+#include "vdev/vboard.h"
+
+enum vm_state {
+	VM_REFUSED,  /* its configuration or admission failed: `reason` */
+	VM_STARTING, /* waits for frames to load its kernel into, or for I/O of its last life to drain */
+	VM_RUNNING,
+	VM_PAUSED,   /* by the operator */
+	VM_RESTING,  /* paused by the balancer in turns, because not even the floors fit */
+	VM_STOPPING, /* drains its I/O */
+	VM_OFF,      /* powered off or stopped: `reason` */
+	VM_FAILED,   /* stopped by us: `reason` */
+};
+
+enum vcpu_state { VCPU_RUNNABLE, VCPU_HALTED, VCPU_BLOCKED /* for a page */ };
+
+struct vcpu {
+	struct vm *vm;
+	struct vcpu_hw *hw;
+	struct guest_regs *regs;
+	u8 state;               /* enum vcpu_state */
+	u64 halted_since, blocked_since; /* TSC */
+	u64 run_ticks;          /* TSC ticks spent in guest mode + exits, for fair slices */
+	u64 vruntime;
+	u64 exits[VMEXIT_KINDS];
+	u64 entered_at;         /* guest's kernel entry, TSC */
+};
+
+struct vm {
+	u8 id;
+	char name[16];
+	u8 state;
+	char reason[128];       /* why it is not running */
+	const struct vm_config *config;
+	struct vm_mem mem;
+	struct vcpu vcpu;
+	struct vboard *board;
+	u32 weight;
+	u64 miss_goal;          /* misses a 1000 s; 0: none */
+	bool reset_wanted, off_wanted;
+	u32 resets;
+	void *console;          /* kernel/console's ring for this guest */
+};
+
+#define VM_MAX 16
+extern struct vm *vm_all[VM_MAX];
+extern u32 vm_count;
+
+struct vm *vm_by_name(const char *name);
+const char *vm_state_name(enum vm_state s);
+/* Operator's verbs; E_INVAL with one line in why when the state does not allow it. */
+int vm_pause(struct vm *vm, char *why, size_t size) MUST_CHECK;
+int vm_resume(struct vm *vm, char *why, size_t size) MUST_CHECK;
+int vm_reset(struct vm *vm, char *why, size_t size) MUST_CHECK;
+int vm_stop(struct vm *vm, char *why, size_t size) MUST_CHECK;
+/* Stops a guest for a fault of its own or of its devices; reason is kept and logged once. */
+void vm_fail(struct vm *vm, const char *format, ...) PRINTF_LIKE(2, 3);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * frame.h - one struct frame per host frame: whose it is and in which state.
+ *
+ * Counters by owner and state are kept at every change (frame_set_state is the only
+ * way to change one), so the conservation law can be checked by recounting.
+ */
+#ifndef MM_FRAME_H
+#define MM_FRAME_H
+
+#include "kernel/lib/types.h"
+
+#define FRAME_MAX_VMS 16
+#define FRAME_NO_VM 0xff
+
+enum frame_state {
+	FRAME_RESERVED, /* not RAM, firmware's */
+	FRAME_HYP,      /* image, page tables, frame table, per-VM arrays, VMCS, buffers */
+	FRAME_MODULE,   /* a GRUB module that stays for restarts or is a RAM disk */
+	FRAME_FREE,     /* content is somebody's old data: zeroed or wholly overwritten before use */
+	FRAME_ZEROED,   /* free and known zero */
+	FRAME_TABLE,    /* second-level table of owner */
+	FRAME_MAPPED,   /* HOT page of owner */
+	FRAME_SOFT,     /* unmapped page of owner, on its FIFO */
+	FRAME_CACHED,   /* a block the guest evicted */
+	FRAME_FILLING,  /* I/O into it under way */
+	FRAME_WRITING,  /* swap write from it under way */
+	FRAME_BOUNCE,   /* private copy for an I/O of owner */
+	FRAME_STATES
+};
+
+struct frame {
+	u8 state, owner, pins, flags;
+	u32 gpfn;        /* MAPPED SOFT FILLING WRITING: the guest page */
+	u32 block;       /* guest-wide block number + 1 whose content it equals (if still clean), 0 none */
+	u32 next, prev;  /* free list, SOFT FIFO, cache LRU; frame numbers */
+	u32 stamp;       /* CACHED: the guest's evict clock at put */
+};
+_Static_assert(sizeof(struct frame) == 24, "struct frame");
+
+struct boot_range;
+
+/* table storage is taken from the largest usable range; ranges and reserved (end exclusive, bytes) as boot tells. */
+int frame_init(const struct boot_range *usable, u32 nusable, const struct boot_range *reserved, u32 nreserved) MUST_CHECK;
+struct frame *frame_of(pfn_t p);
+u32 frame_total(void);                       /* frames of RAM (all states but RESERVED) */
+u32 frame_limit(void);                       /* highest pfn + 1 */
+u32 frame_count(enum frame_state s);         /* of all owners */
+u32 frame_count_vm(u8 vm, enum frame_state s);
+u32 frame_held(u8 vm);                       /* MAPPED SOFT CACHED FILLING WRITING BOUNCE */
+u32 frame_free(void);                        /* FREE + ZEROED */
+
+/* NO_PFN if none. want_zero: content is zero on return (zeroes here if it must). */
+pfn_t frame_get(u8 owner, enum frame_state s, bool want_zero);
+void frame_put(pfn_t p);                     /* to FREE */
+void frame_set_state(pfn_t p, u8 owner, enum frame_state s);
+/* n contiguous frames, zeroed, FRAME_HYP: for arrays at VM creation. */
+pfn_t frame_get_run(u32 n);
+void frame_put_run(pfn_t p, u32 n);
+bool frame_zero_one(void);                   /* idle chore: FREE -> ZEROED; false: nothing to do */
+/* Recounts everything: 0 or the number of counters that were wrong. */
+u32 frame_recount(void (*say)(void *ctx, const char *line), void *ctx);
+
+#endif

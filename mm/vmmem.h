@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * vmmem.h - the memory of one guest: its pages, the hardware table, where evicted content is,
+ * what is cached for it, and how much it may hold.
+ */
+#ifndef MM_VMMEM_H
+#define MM_VMMEM_H
+
+#include "drivers/block.h"
+#include "kernel/lib/list.h"
+#include "kernel/lib/types.h"
+#include "mm/ages.h"
+#include "mm/curve.h"
+#include "mm/frame.h"
+#include "mm/slat.h"
+
+#define VMMEM_MAX_DISKS 4
+
+/* Where a guest page's content is. DESIGN section 3. */
+enum gpage_state { GPAGE_ZERO, GPAGE_HOT, GPAGE_SOFT, GPAGE_DISC, GPAGE_SWAP, GPAGE_FILLING };
+
+enum gpage_flags {
+	GPAGE_DIRTY = 1,     /* content differs from any block: must be kept by swap */
+	GPAGE_WRITEBACK = 2, /* SOFT: swap write under way; a touch cancels its effect */
+	GPAGE_KNOWN_ZERO = 4,/* resident and never written: drops to ZERO */
+};
+
+struct gpage {
+	u32 loc;    /* HOT SOFT FILLING: pfn; DISC: block; SWAP: slot */
+	u32 stamp;  /* evict clock when it left HOT */
+	u32 link;   /* next page + 1 of the same block (blockmap chain) */
+	u8 state;   /* enum gpage_state */
+	u8 flags;
+	u16 pins;   /* > 0: never reclaimed */
+};
+_Static_assert(sizeof(struct gpage) == 16, "struct gpage");
+
+struct guest_disk {
+	struct block_extent ext;
+	u32 base;        /* its block 0 in the guest-wide block numbers (4 KiB units) */
+	u32 nblocks;     /* whole blocks */
+	bool read_only, used;
+};
+
+/* Counted since the guest started; all in pages unless said. */
+struct vm_counters {
+	u64 faults, zero_fills, soft_hits, cache_hits, cache_puts, cache_drops;
+	u64 disc_reads, swap_reads, swap_writes, clean_drops, zero_drops;
+	u64 rescues, bounce_reads, overwrites_unread;       /* evicted pages whose old content was not read */
+	u64 exchanged, copied;                              /* cache hits by exchanging frames / by copy */
+	u64 silent_swap_writes, stale_reads, double_paging; /* must stay 0 */
+	u64 scans, scanned_entries, scan_ticks, flushes;
+	u64 stall_ticks, run_ticks;                         /* vCPU parked for a page; in the guest */
+};
+
+struct vm;
+struct vm_mem {
+	struct vm *vm;
+	u8 id;               /* owner number in the frame table */
+	bool dead;           /* failed: nothing is started for it any more */
+	u32 npages;          /* ram / 4 KiB; guest page g is gpfn g (ram <= 3 GiB) */
+	struct gpage *page;  /* npages */
+	u8 *age;             /* npages, rounded up to 512; see ages.h */
+	struct slat slat;
+	struct ages ages;
+	struct curve curve;
+	u32 clock;           /* pages that left HOT or the guest's own cache, so far */
+
+	/* blockmap: {block} -> pages chained by gpage.link, and the cached frame */
+	u32 *block_bucket; u32 block_buckets;
+	u32 *cache_bucket; u32 cache_buckets;
+	u32 *cache_link;     /* unused if the frame holds the chain */
+	u32 soft_head, soft_tail, soft_count;     /* FIFO by frame number, oldest first */
+	u32 cache_head, cache_tail, cache_count;  /* LRU by frame number, oldest first */
+
+	u32 min, max, target;                     /* frames; held is frame_held(id) */
+	struct guest_disk disk[VMMEM_MAX_DISKS];
+	u32 io_in_flight;    /* host requests of this guest */
+	struct list io_active, io_waiting;        /* struct guest_io in order */
+	u32 pins_in_flight;
+	bool starving;       /* a fault or an I/O waits for a frame */
+	u32 reclaim_hand;    /* next gpfn the reclaimer looks at */
+	struct vm_counters n;
+};
+
+/* Takes arrays from the frame table; E_NOMEM. ram_pages whole. Disks are set by the caller before. */
+int vmmem_init(struct vm_mem *m, struct vm *vm, u8 id, u32 ram_pages, const struct slat_format *fmt) MUST_CHECK;
+void vmmem_destroy(struct vm_mem *m);
+static inline u32 vmmem_held(const struct vm_mem *m) { return frame_held(m->id); }
+/* All guests' memories, by id; NULL where there is none. */
+extern struct vm_mem *vmmem_all[FRAME_MAX_VMS];
+
+#endif

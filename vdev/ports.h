@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * ports.h - what device models need from above: the few calls that run upward.
+ * kernel/ implements them; unit tests and fuzz harnesses implement fakes.
+ */
+#ifndef VDEV_PORTS_H
+#define VDEV_PORTS_H
+
+#include "kernel/lib/list.h"
+#include "kernel/lib/types.h"
+
+struct vm; /* opaque here */
+
+/*
+ * Guest memory. guest_pin makes the page that holds [gpa, gpa+len) resident and keeps it (len may not
+ * cross the page), marks its age, and its dirty state if write, and returns a host pointer to gpa.
+ * E_AGAIN: its content is on disk and a fill has been started: give up now; vboard_retry()
+ * is called when it makes sense to try again. E_RANGE: not RAM. E_NOMEM: the guest's bound of pins.
+ * Every successful pin needs one guest_unpin of the same gpa.
+ */
+int guest_pin(struct vm *vm, gpa_t gpa, u32 len, bool write, void **out) MUST_CHECK;
+void guest_unpin(struct vm *vm, gpa_t gpa);
+
+/* A transfer between guest memory and a guest's disk. Owned by the device model until done. */
+enum guest_io_op { GUEST_IO_READ, GUEST_IO_WRITE, GUEST_IO_FLUSH, GUEST_IO_DISCARD, GUEST_IO_WRITE_ZEROES };
+#define GUEST_IO_MAX_SEGS 64
+#define GUEST_IO_MAX_SECTORS 2048 /* 1 MiB; DISCARD and WRITE ZEROES may be longer */
+
+struct guest_seg_io { gpa_t gpa; u32 len; }; /* any alignment of 512 bytes total; len > 0, inside RAM is NOT checked yet */
+
+struct guest_io {
+	struct list link;      /* for whoever holds it */
+	struct vm *vm;
+	u8 disk;               /* index of the guest's disk */
+	u8 op;
+	u64 sector;            /* 512-byte, of the guest's disk; range checked by guest_io_submit */
+	u32 nsectors;
+	u32 nsegs;
+	struct guest_seg_io segs[GUEST_IO_MAX_SEGS];
+	void (*done)(struct guest_io *io, int err); /* later or from inside submit; E_RANGE, E_IO .. */
+	void *ctx;
+	void *pager;           /* the implementer's own state while it is in flight */
+};
+void guest_io_submit(struct guest_io *io);
+
+/* An interrupt or timer of this guest may now be deliverable: let its vCPU look. */
+void vdev_wake(struct vm *vm);
+/* A byte the guest's UART transmitted. */
+void vdev_uart_tx(struct vm *vm, u8 byte);
+enum vdev_power { VDEV_POWER_OFF, VDEV_RESET };
+/* The guest asked for it; takes effect after the exit has been handled. */
+void vdev_power(struct vm *vm, enum vdev_power what);
+
+#endif
