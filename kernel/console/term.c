@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * term.c - who has the terminal: the operator's line, or one guest's console.
+ *
+ * Whole lines of guests' output and of the log are shown above the line being typed, which is
+ * taken off the screen and put back; nothing ever appears inside it. A guest's last output is kept in a
+ * ring, so that `con` shows where it stands. Called from the main loop, except console_guest_tx(),
+ * which comes from exit handlers and only fills rings.
+ */
+#include "kernel/console.h"
+#include "kernel/console/cmd.h"
+#include "kernel/console/editor.h"
+#include "kernel/lib/lib.h"
+#include "kernel/vm.h"
+#include "mm/frame.h"
+#include "arch/x86_64/arch.h"
+
+#define RING_BYTES 8192u
+#define INPUT_BYTES 512u
+#define CON_ESCAPE 1 /* Ctrl-A */
+#define KEYS_A_POLL 64
+
+struct guest_term {
+	char out[RING_BYTES];
+	u64 written;          /* bytes ever written into out */
+	u64 shown;            /* of them, how many the operator has seen */
+	u8 in[INPUT_BYTES];
+	u32 in_head, in_count;
+};
+_Static_assert(sizeof(struct guest_term) <= 3 * PAGE_SIZE, "guest_term is taken as a run of three frames");
+
+static struct editor editor;      /* one terminal, one operator */
+static struct vm *connected;      /* whose console has the terminal */
+static bool escape_seen;
+static bool watch = true;
+static bool ready;
+static u64 log_missed;            /* log lines not shown while connected */
+
+void term_write(const char *bytes, u32 n) { console_port_write(bytes, n); }
+void term_puts(const char *s) { console_port_write(s, (u32)strlen(s)); }
+void term_watch(bool on) { watch = on; }
+bool term_watching(void) { return watch; }
+
+int console_vm_init(struct vm *vm)
+{
+	pfn_t p = frame_get_run(3);
+
+	if (pfn_none(p))
+		return E_NOMEM;
+	vm->console = pfn_ptr(p);
+	return E_OK;
+}
+
+void console_guest_tx(struct vm *vm, u8 byte)
+{
+	struct guest_term *g = vm->console;
+
+	if (g)
+		g->out[g->written++ % RING_BYTES] = (char)byte;
+}
+
+static void log_to_term(enum log_level level, const char *line)
+{
+	if (level == LOG_DEBUG)
+		return;
+	if (connected) {
+		log_missed++;
+		return;
+	}
+	editor_hide(&editor);
+	term_puts(level == LOG_ERR ? "! " : level == LOG_WARN ? "* " : "- ");
+	term_puts(line);
+	term_puts("\r\n");
+	if (ready)
+		editor_show(&editor);
+}
+
+static void list_word(const char *word)
+{
+	if (editor.shown) {
+		term_puts("\r\n");
+		editor.shown = false;
+	}
+	term_puts(word);
+	term_puts("  ");
+}
+
+static u32 complete(struct editor *e, char *add, u32 size)
+{
+	u32 n = cmd_complete(e->line, e->len, add, size, list_word);
+
+	if (!e->shown)
+		term_puts("\r\n");
+	return n;
+}
+
+void console_init(void)
+{
+	editor_init(&editor, "vmmb> ", term_write, complete);
+	log_sink = log_to_term;
+	term_puts("\r\nVMMB ");
+	term_puts(vmmb_version);
+	term_puts(": type help for the commands, con <vm> for a guest's console\r\n");
+	ready = true;
+	editor_next(&editor);
+}
+
+/* The oldest byte still in the ring. */
+static u64 ring_start(const struct guest_term *g)
+{
+	return g->written > RING_BYTES ? g->written - RING_BYTES : 0;
+}
+
+static void show_raw(struct guest_term *g)
+{
+	u64 from = MAX(g->shown, ring_start(g));
+
+	while (from < g->written) {
+		u32 at = (u32)(from % RING_BYTES);
+		u32 n = (u32)MIN((u64)(RING_BYTES - at), g->written - from);
+
+		term_write(g->out + at, n);
+		from += n;
+	}
+	g->shown = g->written;
+}
+
+void term_connect(struct vm *vm)
+{
+	struct guest_term *g = vm->console;
+	u64 back = MIN(g->written - ring_start(g), (u64)1024);
+
+	connected = vm;
+	escape_seen = false;
+	log_missed = 0;
+	term_puts("[");
+	term_puts(vm->name);
+	term_puts(": Ctrl-A d leaves, Ctrl-A Ctrl-A sends Ctrl-A]\r\n");
+	g->shown = g->written - back;
+}
+
+static void disconnect(const char *why)
+{
+	char note[160];
+
+	fmt(note, sizeof(note), "\r\n[left %s%s%s%s]\r\n", connected->name, why ? ": " : "", why ? why : "",
+	    log_missed ? "; new lines in log" : "");
+	connected = NULL;
+	term_puts(note);
+	editor_next(&editor);
+}
+
+static void guest_key(u8 c)
+{
+	struct guest_term *g = connected->console;
+
+	if (escape_seen) {
+		escape_seen = false;
+		if (c == 'd' || c == 'D') {
+			disconnect(NULL);
+			return;
+		}
+		if (c != CON_ESCAPE) {
+			term_puts("\a");
+			return;
+		}
+	} else if (c == CON_ESCAPE) {
+		escape_seen = true;
+		return;
+	}
+	if (g->in_count == INPUT_BYTES)
+		term_puts("\a");
+	else
+		g->in[(g->in_head + g->in_count++) % INPUT_BYTES] = c;
+}
+
+/* Gives the UART what it has room for. */
+static void feed_guest(struct vm *vm)
+{
+	struct guest_term *g = vm->console;
+
+	while (g->in_count) {
+		u32 n = MIN(g->in_count, INPUT_BYTES - g->in_head);
+		u32 taken = vboard_uart_rx(vm->board, g->in + g->in_head, n);
+
+		g->in_head = (g->in_head + taken) % INPUT_BYTES;
+		g->in_count -= taken;
+		if (taken < n)
+			return;
+	}
+}
+
+/* Shows whole lines of a guest that is not connected, made harmless for the terminal. */
+static bool show_lines(struct vm *vm)
+{
+	struct guest_term *g = vm->console;
+	char line[200];
+	u32 len = 0;
+	bool any = false, escape = false;
+	u64 at = MAX(g->shown, ring_start(g));
+
+	for (; at < g->written; at++) {
+		u8 c = (u8)g->out[at % RING_BYTES];
+
+		if (escape) { /* colours and cursor moves end with a letter */
+			escape = !((c | 32) >= 'a' && (c | 32) <= 'z');
+			continue;
+		}
+		escape = c == 27;
+		if (c == '\n' || len == sizeof(line) - 1) {
+			line[len] = '\0';
+			if (len) {
+				editor_hide(&editor);
+				term_puts(vm->name);
+				term_puts("| ");
+				term_puts(line);
+				term_puts("\r\n");
+				any = true;
+			}
+			len = 0;
+			g->shown = at + 1;
+		}
+		if (c >= 32 && c < 127)
+			line[len++] = (char)c;
+	}
+	return any;
+}
+
+static bool show_guests(void)
+{
+	bool any = false;
+
+	for (u32 i = 0; i < vm_count; i++) {
+		struct guest_term *g = vm_all[i]->console;
+
+		if (!g || g->shown == g->written)
+			continue;
+		if (watch)
+			any |= show_lines(vm_all[i]);
+		else
+			g->shown = g->written;
+	}
+	if (any)
+		editor_show(&editor);
+	return any;
+}
+
+static void operator_key(u8 c)
+{
+	editor_show(&editor);
+	if (!editor_key(&editor, c))
+		return;
+	if (editor.overflow)
+		term_puts("error: line longer than 255 bytes; nothing changed; try a shorter one\r\n");
+	else
+		cmd_run(editor.line);
+	if (!connected)
+		editor_next(&editor);
+}
+
+bool console_poll(void)
+{
+	bool did = false;
+
+	for (u32 i = 0; i < KEYS_A_POLL; i++) {
+		int c = console_port_read();
+
+		if (c < 0)
+			break;
+		did = true;
+		if (connected)
+			guest_key((u8)c);
+		else
+			operator_key((u8)c);
+	}
+	for (u32 i = 0; i < vm_count; i++)
+		if (vm_all[i]->console && vm_all[i]->state == VM_RUNNING)
+			feed_guest(vm_all[i]);
+	if (!connected)
+		return show_guests() || did;
+	show_raw(connected->console);
+	if (connected->state == VM_OFF || connected->state == VM_FAILED || connected->state == VM_REFUSED)
+		disconnect(connected->reason);
+	return did;
+}
