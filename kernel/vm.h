@@ -35,6 +35,10 @@ struct vcpu {
 	u64 vruntime;
 	u64 exits[VMEXIT_KINDS];
 	u64 entered_at;         /* guest's kernel entry, TSC */
+	u64 xcr0;               /* as the guest set it */
+	bool look;              /* before the next entry: timers and pending interrupts */
+	bool woken;             /* pager_wake() came while the exit was handled */
+	bool window;            /* an interrupt window was asked for */
 };
 
 struct vm {
@@ -50,12 +54,31 @@ struct vm {
 	u64 miss_goal;          /* misses a 1000 s; 0: none */
 	bool reset_wanted, off_wanted;
 	u32 resets;
+	u8 after;               /* VM_STOPPING: the state when all is drained */
+	bool clean;             /* its memory is empty and its board reset: can be loaded */
+	bool retry_board;       /* pager_wake() came: queues of the board that waited may go on */
+	u64 rested_at;          /* VM_RESTING: since when, ns */
+	const struct boot_module *kernel, *initrd; /* stay in memory for restarts; initrd may be NULL */
+	u32 load_frames;        /* free frames wanted before it is loaded */
 	void *console;          /* kernel/console's ring for this guest */
 };
 
 #define VM_MAX 16
 extern struct vm *vm_all[VM_MAX];
 extern u32 vm_count;
+
+/* Builds a guest in vm_all (kernel/create.c); one that can't be is there as VM_REFUSED. Its disks are in
+ * disks[]; modules are bi's. */
+struct guest_disk;
+struct boot_info;
+struct vm *vm_create(const struct vm_config *c, const struct guest_disk *disks, u32 ndisks,
+		     const struct boot_info *bi);
+/* Wanted resets, power-offs and starts; from the main loop. */
+void vm_service(void);
+/* Power-on: copies the kernel into the empty guest memory and sets up the vCPU (kernel/load.c).
+ * E_NOMEM: frames ran out half-way; others: why. */
+int vm_load(struct vm *vm, char *why, size_t size) MUST_CHECK;
+static inline bool vm_has_memory(const struct vm *vm) { return vm->mem.page != NULL; }
 
 struct vm *vm_by_name(const char *name);
 const char *vm_state_name(enum vm_state s);

@@ -102,6 +102,9 @@ struct vcpu_hw;     /* the backend's own state of a vCPU */
 pfn_t virt_frame_get(void);
 void virt_frame_put(pfn_t pfn);
 
+/* Instructions that need a control of the backend to work in a guest. */
+enum virt_feature { VIRT_RDTSCP, VIRT_INVPCID };
+
 struct virt_ops {
 	const char *name;                 /* "VMX", "SVM" */
 	const struct slat_format *slat;   /* how its second-level table entries look */
@@ -143,6 +146,11 @@ struct virt_ops {
 	void (*flush)(struct vcpu_hw *v);  /* before the next entry: drop all its second-level translations */
 	/* One line of state for the log when a guest is stopped. */
 	int (*describe)(struct vcpu_hw *v, char *buf, size_t size);
+	/* The frame that kernel/ maps at the guest's xAPIC page when apic_virtualized (its content is never
+	 * seen); NULL where there is none. */
+	pfn_t (*apic_access_page)(void);
+	/* Whether guests may use it; NULL: nothing of enum virt_feature. Valid after probe(). */
+	bool (*has)(enum virt_feature f);
 };
 
 extern const struct virt_ops vmx_ops;

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * balancer.h - feeds mm/balance with the guests' curves and copies its targets back; the
+ * operator's QoS; guests that rest in turns when what they touch can't fit at once.
+ * Called from the main loop and the console only.
+ */
+#ifndef KERNEL_BALANCER_H
+#define KERNEL_BALANCER_H
+
+#include "kernel/lib/types.h"
+#include "mm/balance.h"
+
+struct vm;
+
+/* pager_init() was called. E_NOMEM. */
+int balancer_init(void) MUST_CHECK;
+/* vm->mem exists; takes its min, max, weight, goal from mem and vm. E_NOMEM. */
+int balancer_add(struct vm *vm) MUST_CHECK;
+/* The guest runs (again) from nothing: its past does not count. / It stopped: it needs no frames. */
+void balancer_started(struct vm *vm);
+void balancer_stopped(struct vm *vm);
+
+/* One bounded piece of what is due: a scan of one guest, a decision, a turn of resting. now in ns. */
+void balancer_poll(u64 now_ns);
+/* When balancer_poll() has something to do next, ns. */
+u64 balancer_due(void);
+
+struct qos_change {
+	struct vm *vm;
+	bool set_min, set_max, set_weight, set_miss;
+	u64 min, max;       /* bytes */
+	u32 weight;
+	u64 miss_goal;      /* misses a 1000 s, 0: none */
+};
+/* All of the changes or, with E_INVAL and one line in why, none. */
+int balancer_set_qos(const struct qos_change *changes, u32 n, char *why, size_t size) MUST_CHECK;
+
+/* The last decision's numbers for this guest; NULL if it is not balanced. */
+const struct balance_vm *balancer_vm(const struct vm *vm);
+const struct balance *balancer_state(void);
+u64 balancer_scan_period_ns(const struct vm *vm);
+/* Guests that rest now because what they all touch does not fit. */
+u32 balancer_resting(void);
+
+#endif

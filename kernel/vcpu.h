@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * vcpu.h - the CPU's time: the main loop, who runs next, and the hot path from an exit to the
+ * next entry.
+ *
+ * One CPU, no threads. The hot path (enter, handle, enter again) is left only when vcpu_sched.work is
+ * set: everything that changes who should run, or leaves something for the main loop, sets it.
+ */
+#ifndef KERNEL_VCPU_H
+#define KERNEL_VCPU_H
+
+#include "kernel/vm.h"
+
+struct vcpu_sched {
+	bool work;              /* leave the hot path: look at everything */
+	struct vcpu *current;   /* in the hot path, else NULL */
+	struct vcpu *last;      /* whose lazy state the CPU may hold */
+	u64 slice_end;          /* of current, TSC */
+	u64 vruntime;           /* the least that ran last: where a guest that slept re-enters */
+	u64 idle_ticks, loops;  /* statistics */
+};
+extern struct vcpu_sched vcpu_sched;
+
+#define VCPU_SLICE_MS 10
+
+/* Never returns: the hypervisor's life after boot. */
+void vcpu_loop(void) NORETURN;
+/* One round of it: what is due, then one guest's slice or a wait. */
+void vcpu_loop_once(void);
+
+/* Parks the vCPU until pager_wake(). */
+void vcpu_block(struct vcpu *v);
+void vcpu_reset(struct vcpu *v, const struct virt_entry *e);
+/* Something for the main loop: guests' states, work that waits. */
+static inline void vcpu_kick(void) { vcpu_sched.work = true; }
+
+#endif
