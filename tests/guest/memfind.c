@@ -51,9 +51,8 @@ int main(int argc, char **argv)
 
 		if (pread(fd, &ph, sizeof(ph), (off_t)(eh.e_phoff + (uint64_t)i * eh.e_phentsize)) != (ssize_t)sizeof(ph))
 			return 1;
-		/* the direct map of RAM: physical addresses are given, and it is not the kernel's own image or vmalloc */
-		if (ph.p_type == PT_LOAD && ph.p_vaddr >= 0xffff888000000000ull - (1ull << 46) &&
-		    ph.p_vaddr < 0xffffc80000000000ull && ph.p_paddr != (uint64_t)-1)
+		/* the direct map of RAM is what has a physical address and is not the kernel's own image */
+		if (ph.p_type == PT_LOAD && ph.p_vaddr < 0xffffffff80000000ull && ph.p_paddr != (uint64_t)-1)
 			found += scan(fd, &ph, seed, &pages);
 	}
 	printf("DONE pages=%lu found=%d\n", pages, found);
