@@ -24,13 +24,14 @@
 #define CONFIG_MAX_ERRORS 16
 #define CONFIG_RAM_MIN (16 * MIB)
 #define CONFIG_RAM_MAX (3 * GIB)
+#define CONFIG_MAX_MIN (4 * MIB) /* the least that max may be */
 #define CONFIG_WEIGHT_MAX 10000
 #define CONFIG_WEIGHT_DEFAULT 100
 
 enum config_kind { CONFIG_NO_KERNEL, CONFIG_LINUX, CONFIG_MULTIBOOT };
 
 struct config_disk {
-	char name[CONFIG_NAME_MAX]; /* "hd0", "hd0p2"; "ram:<vm>" when it is a module */
+	char name[CONFIG_NAME_MAX]; /* "hd0", "hd0p2"; "ram<N>" when it is module N */
 	s32 module;                 /* index into boot_info.modules, -1: name is a device */
 	bool read_only;
 };
@@ -80,13 +81,14 @@ struct extent_use {
 	u32 owner;             /* a guest's number, or CONFIG_OWNER_SWAP */
 	const char *name;      /* for the message: "hd0p2" */
 	s32 conflict;          /* out: index of the use that it collides with, -1: none */
+	bool refused;          /* out: this use, or another one of the same owner, collides */
 };
 #define CONFIG_OWNER_SWAP 0xffffffffu
 
 /*
  * Extents belong to one guest: two uses that share a sector collide unless both only read. The
  * swap area wins over guests, an earlier owner over a later one; an owner with one collision
- * gets none of its extents. Returns how many uses have conflict set.
+ * gets none of its extents. Returns how many uses are refused.
  */
 u32 config_check_extents(struct extent_use *uses, u32 n);
 
