@@ -6,7 +6,8 @@
  * window or block_poll(), never from inside block_submit(). done() may submit again.
  * Addresses are host-physical; every segment is a multiple of 512 bytes, even-addressed, and may be of any
  * length (drivers split what their hardware can't take). Sectors are 512 bytes.
- * Errors: E_IO after the driver's own retries; E_RANGE for sectors outside the device.
+ * Errors: E_IO after the driver's own retries; E_RANGE for sectors outside the device; E_NOTSUP for a write to a
+ * read-only one; E_INVAL for segments that do not add up.
  */
 #ifndef DRIVERS_BLOCK_H
 #define DRIVERS_BLOCK_H
@@ -50,6 +51,7 @@ struct block_dev {
 	void *priv;
 	struct list queue; /* waiting */
 	u32 in_flight;
+	u64 busy_since_ns; /* while in_flight > 0 */
 	struct block_stats stats;
 };
 
@@ -60,7 +62,8 @@ void block_register(struct block_dev *d);      /* block.c keeps the list */
 struct block_dev *block_find(const char *name);
 struct list *block_devices(void);
 void block_submit(struct block_req *r);
-void block_complete(struct block_req *r, int err); /* drivers only */
+void block_complete(struct block_req *r, int err); /* drivers only, never from inside start() */
+void block_complete_later(struct block_req *r, int err); /* the same from anywhere: done() is called by block_poll() */
 void block_poll(void);                         /* completes what needs no interrupt (RAM disks, refused requests) */
 bool block_idle(void);                         /* nothing queued or in flight anywhere */
 /* Drops r if it still waits in the queue: true if it will not complete. */

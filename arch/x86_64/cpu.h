@@ -228,6 +228,23 @@ static inline u16 cpu_str(void)
 	return v;
 }
 
+static inline void cpu_stosq(void *d, u64 v, u64 n)
+{
+	__asm__ volatile("rep stosq" : "+D"(d), "+c"(n) : "a"(v) : "memory");
+}
+
+static inline void cpu_movsq(void *d, const void *s, u64 n)
+{
+	__asm__ volatile("rep movsq" : "+D"(d), "+S"(s), "+c"(n) : : "memory");
+}
+
+static inline void cpu_insw(u16 port, void *d, u64 n)
+{
+	__asm__ volatile("rep insw" : "+D"(d), "+c"(n) : "d"(port) : "memory");
+}
+
+static inline void cpu_mfence(void) { __asm__ volatile("mfence" : : : "memory"); }
+
 /* XCR and extended state: CR4.OSXSAVE must be set (arch_start does, where there is XSAVE). */
 static inline u64 cpu_xgetbv(u32 n)
 {

@@ -16,6 +16,8 @@ struct arch_range { u64 start, end; }; /* physical bytes, page-aligned, end excl
 
 /* bi must stay valid until arch_reserved_ranges() was called. */
 void early_init(const struct boot_info *bi);
+/* From now on all RAM can be reached, not just the first 4 GiB (paging_init() calls it). */
+void early_all_mapped(void);
 
 /*
  * Page-aligned, zeroed physical memory that nothing else uses (not the image, not a module);
