@@ -39,18 +39,19 @@
 #define AGES_LEAF 512 /* entries of a leaf table */
 
 struct ages {
-	u32 pop[AGES_N];   /* resident pages by age; after a pass as it found them */
+	u32 pop[AGES_N];   /* resident pages by age; a pass counts them anew */
+	u32 scan[AGES_N];  /* ... in here */
 	u32 gone[AGES_N];  /* evicted pages by the age they would have */
 	u32 touch[AGES_N]; /* the last pass's re-touches by the age before it */
 	u32 back[AGES_N];  /* since the last pass: returned or hand-touched, by age then */
 	u32 base[AGES_N + 1]; /* pages, resident or not, younger than k after the last pass */
-	u32 older[AGES_N];    /* the last interval's touches of pages older than k */
 	u32 stamp[AGES_N];    /* newest pass in which pages of this age were touched */
 	u32 range_lo[AGES_N]; /* what the last pass's touch[k] means: distances in */
 	u32 range_hi[AGES_N]; /* [lo, hi], frames */
 	u8 next[AGES_N];      /* the age that an untouched page gets in this pass */
 	u32 epoch;            /* passes so far + AGES_N */
-	u32 cold;             /* first touches since the last pass */
+	u32 cold, returned;   /* since the last pass: first touches; sum of back[] */
+	u32 touched;          /* pages the last pass found touched that were not new */
 	u32 w1;               /* pages touched in the interval the last pass ended */
 	u32 w1_avg;           /* the same, smoothed over about four passes */
 	u32 resident;         /* sum of pop */

@@ -23,6 +23,7 @@
 #define CURVE_POINTS_MAX 4096
 #define CURVE_STEP_FRAMES 256 /* 1 MiB, the usual step */
 #define CURVE_ONE 65536ull    /* one event in the histogram */
+#define CURVE_GRID 256        /* samples of the curve that curve_choose looks at */
 
 enum curve_class {
 	CURVE_SOFT,  /* was unmapped, its frame kept: a minor fault */
@@ -37,6 +38,7 @@ struct curve {
 	u32 points; /* histogram covers points * step_frames frames */
 	u64 *hits;  /* by distance step, CURVE_ONE an event, decayed */
 	u64 *cost;  /* the same events times cost, 256 a microsecond */
+	u64 *grid;  /* 2 * (CURVE_GRID + 1), scratch of curve_choose */
 	u64 cold_hits, cold_cost; /* beyond the histogram, or unavoidable */
 	u64 time_us;              /* decayed observation time of the above */
 	u64 last_ns;              /* end of that time */
@@ -53,7 +55,7 @@ struct curve {
 
 static inline size_t curve_bytes(u32 points)
 {
-	return (size_t)(points + 1) * 2 * sizeof(u64);
+	return ((size_t)points * 2 + 2 * (CURVE_GRID + 1)) * sizeof(u64);
 }
 
 /* Smallest power-of-two multiple of 1 MiB that covers `frames` in max_points. */
@@ -83,8 +85,8 @@ void curve_fade(struct curve *c, u32 shift);
 u64 curve_misses_at(const struct curve *c, u32 frames);
 u64 curve_cost_at(const struct curve *c, u32 frames);
 u64 curve_cold_misses(const struct curve *c);
-/* out[i] = curve_cost_at(i * step_frames) for i in [0, n): one sweep. */
-void curve_fill_cost(const struct curve *c, u32 step_frames, u64 *out, u32 n);
+/* out[i] = curve_cost_at(base + i * step_frames) for i in [0, n): one sweep. */
+void curve_fill_cost(const struct curve *c, u32 base, u32 step_frames, u64 *out, u32 n);
 /* Fewest frames with curve_misses_at <= milli; c's full width if none. */
 u32 curve_frames_for(const struct curve *c, u64 milli);
 
