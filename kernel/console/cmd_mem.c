@@ -35,13 +35,13 @@ static void mem(struct cmd *c)
 		 fmt_size(s, sizeof(s), sum * PAGE_SIZE), frame_total());
 	cmd_line(c, "promised to guests: %s, theirs to share: %s, swap used %u of %u slots (%s)",
 		 fmt_size(s, sizeof(s), promised * PAGE_SIZE),
-		 fmt_size(t, sizeof(t), (u64)pager_guest_frames() * PAGE_SIZE), swap_used(), swap_total(),
-		 fmt_size(u, sizeof(u), (u64)swap_total() * PAGE_SIZE));
+		 fmt_size(t, sizeof(t), (u64)pager_guest_frames() * PAGE_SIZE), swap_used(), swap_slots(),
+		 fmt_size(u, sizeof(u), (u64)swap_slots() * PAGE_SIZE));
 	cmd_json_u64(c, "total", frame_total());
 	cmd_json_u64(c, "promised", promised);
 	cmd_json_u64(c, "guest_frames", pager_guest_frames());
 	cmd_json_u64(c, "swap_used", swap_used());
-	cmd_json_u64(c, "swap_total", swap_total());
+	cmd_json_u64(c, "swap_total", swap_slots());
 	cmd_json_end(c);
 }
 
