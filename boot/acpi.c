@@ -206,7 +206,7 @@ static u32 aml_integer(const u8 *p, u32 left, u16 *v)
 static bool s5_package(const u8 *p, u32 left, struct boot_acpi *out)
 {
 	u32 n, used;
-	u16 a, b = 0;
+	u16 a, b;
 
 	if (left < 2 || p[0] != 0x12)
 		return false;
@@ -218,7 +218,7 @@ static bool s5_package(const u8 *p, u32 left, struct boot_acpi *out)
 	if (!n || a > 7)
 		return false;
 	used += n;
-	if (p[used - n - 1] >= 2 && (!aml_integer(p + used, left - used, &b) || b > 7))
+	if (p[used - n - 1] < 2 || !aml_integer(p + used, left - used, &b) || b > 7)
 		b = a;
 	out->s5_typ_a = a;
 	out->s5_typ_b = b;

@@ -188,9 +188,9 @@ static int write_boot_params(const u8 *image, const struct header *h, const stru
 
 	memcpy(hdr, image + HDR_SETUP_SECTS, len);
 	hdr[HDR_TYPE_OF_LOADER - HDR_SETUP_SECTS] = 0xff; /* no number of its own */
-	put32(hdr + HDR_RAMDISK_IMAGE - HDR_SETUP_SECTS, (u32)initrd);
-	put32(hdr + HDR_RAMDISK_SIZE - HDR_SETUP_SECTS, (u32)initrd_size);
-	put32(hdr + HDR_CMD_LINE_PTR - HDR_SETUP_SECTS, GUEST_CMDLINE);
+	put32(&hdr[HDR_RAMDISK_IMAGE - HDR_SETUP_SECTS], (u32)initrd);
+	put32(&hdr[HDR_RAMDISK_SIZE - HDR_SETUP_SECTS], (u32)initrd_size);
+	put32(&hdr[HDR_CMD_LINE_PTR - HDR_SETUP_SECTS], GUEST_CMDLINE);
 	if (!err)
 		err = t->write(t->ctx, GUEST_INFO + HDR_SETUP_SECTS, hdr, len);
 	if (!err)

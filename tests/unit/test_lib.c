@@ -5,6 +5,7 @@
  * string.c too, under other names, against the C library.
  */
 #include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
