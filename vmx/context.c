@@ -71,6 +71,7 @@ void vmx_context_save(struct vcpu_hw *v)
 	v->dr[3] = cpu_read_dr3();
 	v->dr6 = cpu_read_dr6();
 	v->regs.cr2 = cpu_read_cr2();
+	v->todo |= TODO_SWITCH;
 	vmx_cpu.owner = NULL;
 }
 
@@ -94,6 +95,7 @@ void vmx_context_reset(struct vcpu_hw *v)
 {
 	if (vmx_cpu.owner == v)
 		vmx_cpu.owner = NULL; /* what the CPU holds is nobody's */
+	v->todo |= TODO_SWITCH;
 	memset(v->xsave, 0, sizeof(v->xsave)); /* XSTATE_BV = 0: every component as after reset */
 	*(u16 *)(v->xsave + FCW_OFFSET) = FCW_RESET;
 	*(u32 *)(v->xsave + MXCSR_OFFSET) = MXCSR_RESET;

@@ -64,5 +64,7 @@ void vmx_cpu_load(struct vcpu_hw *v)
 {
 	/* Fails only for a region that is none: our own bug. */
 	BUG_ON(!vmx_insn_vmptrld(pfn_hpa(v->vmcs)));
+	if (vmx_cpu.loaded)
+		vmx_cpu.loaded->todo |= TODO_SWITCH;
 	vmx_cpu.loaded = v;
 }

@@ -13,26 +13,27 @@ _Static_assert(offsetof(struct vcpu_hw, launched) == VCPU_LAUNCHED, "enter.S");
 _Static_assert(VMCS_HOST_RSP == 0x6c14, "enter.S");
 _Static_assert(REG_RSP == 4 && REG_RDI == 7 && REG_R15 == 15, "enter.S");
 
-/* The timer counts whole steps of the TSC: rounded up, it never fires before the deadline.
- * One that is too far away for 32 bits is clipped and fires early. */
-static void set_timer(struct vcpu_hw *v, u64 deadline)
+#define COLD __attribute__((noinline, cold))
+
+/* The timer counts steps of the TSC: two more than fit, so that it never fires before the
+ * deadline. One that is too far away for 32 bits is clipped and fires early. */
+static inline void set_timer(struct vcpu_hw *v, u64 deadline)
 {
 	u64 steps = UINT32_MAX;
 
 	if (deadline) {
-		u64 now = cpu_rdtsc(), round = BIT64(vmx_caps.timer_shift) - 1;
+		s64 left = (s64)(deadline - cpu_rdtsc());
 
-		steps = deadline <= now ? 0 :
-			((deadline + round) >> vmx_caps.timer_shift) - (now >> vmx_caps.timer_shift);
+		steps = unlikely(left <= 0) ? 0 : ((u64)left >> vmx_caps.timer_shift) + 2;
 		steps = MIN(steps, (u64)UINT32_MAX);
+	} else if (v->timer == UINT32_MAX) {
+		return; /* there already */
 	}
-	if (v->timer != steps) {
-		v->timer = (u32)steps;
-		vmwrite(VMCS_PREEMPTION_TIMER, steps);
-	}
+	v->timer = (u32)steps;
+	vmwrite(VMCS_PREEMPTION_TIMER, steps);
 }
 
-static void write_regs(struct vcpu_hw *v)
+COLD static void write_regs(struct vcpu_hw *v)
 {
 	vmwrite(VMCS_GUEST_RSP, v->regs.gpr[REG_RSP]);
 	vmwrite(VMCS_GUEST_RIP, v->regs.rip);
@@ -41,10 +42,20 @@ static void write_regs(struct vcpu_hw *v)
 }
 
 /* False: the guest cannot go on. */
-static bool do_todo(struct vcpu_hw *v)
+COLD static bool do_todo(struct vcpu_hw *v, struct vmexit *x)
 {
-	if (v->todo & TODO_TRIPLE)
+	if (v->todo & TODO_TRIPLE) {
+		x->kind = VMEXIT_TRIPLE;
+		x->insn_len = 0;
+		x->raw = EXIT_REASON_TRIPLE_FAULT;
 		return false;
+	}
+	if (v->todo & TODO_SWITCH) {
+		vmx_use(v);
+		if (vmx_cpu.owner != v)
+			vmx_context_load(v);
+		v->todo &= ~TODO_SWITCH;
+	}
 	if (v->todo & (TODO_FLUSH_EPT | TODO_FLUSH_VPID))
 		vmx_ept_flush_now(v);
 	if (v->todo & TODO_EVENT)
@@ -55,21 +66,14 @@ static bool do_todo(struct vcpu_hw *v)
 void vmx_entry_enter(struct vcpu_hw *v, u64 deadline_tsc, struct vmexit *x)
 {
 	do {
-		vmx_use(v);
-		if (unlikely(vmx_cpu.owner != v))
-			vmx_context_load(v);
-		if (v->todo && !do_todo(v)) {
-			x->kind = VMEXIT_TRIPLE;
-			x->insn_len = 0;
-			x->raw = EXIT_REASON_TRIPLE_FAULT;
+		if (unlikely(v->todo) && !do_todo(v, x))
 			return;
-		}
-		if (v->regs.dirty)
+		if (unlikely(v->regs.dirty))
 			write_regs(v);
 		set_timer(v, deadline_tsc);
 		if (unlikely(vmx_run(v))) {
 			vmx_exit_refused(v, x);
 			return;
 		}
-	} while (vmx_exit_decode(v, x));
+	} while (unlikely(vmx_exit_decode(v, x)));
 }

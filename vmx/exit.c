@@ -7,8 +7,10 @@
 #include "kernel/lib/lib.h"
 #include "vmx/vmx.h"
 
-#define X_LEN 1   /* caused by an instruction: its length is valid */
-#define X_EVENT 2 /* may have interrupted the delivery of an event */
+#define X_KNOWN 1 /* every row that is one */
+#define X_LEN 2   /* caused by an instruction: its length is valid */
+#define X_EVENT 4 /* may have interrupted the delivery of an event */
+#define X_MORE 8  /* has a decoder */
 
 #define DR6_TRAPS 0xfull
 #define DR7_GD BIT64(13)
@@ -139,60 +141,69 @@ static bool decode_eoi(struct vcpu_hw *v, struct vmexit *x)
 }
 
 static const struct exit_row { u8 kind, flags; decode_fn *decode; const char *name; } exits[] = {
-	[EXIT_REASON_EXCEPTION_NMI] = { VMEXIT_EXCEPTION, X_EVENT, decode_exception, "exception or NMI" },
-	[EXIT_REASON_EXTERNAL_INTERRUPT] = { VMEXIT_INTR, 0, NULL, "external interrupt" },
-	[EXIT_REASON_TRIPLE_FAULT] = { VMEXIT_TRIPLE, 0, NULL, "triple fault" },
-	[EXIT_REASON_INIT] = { VMEXIT_INIT, 0, NULL, "INIT signal" },
-	[EXIT_REASON_SIPI] = { VMEXIT_BAD, 0, NULL, "start-up IPI" },
-	[EXIT_REASON_IO_SMI] = { VMEXIT_BAD, 0, NULL, "I/O SMI" },
-	[EXIT_REASON_OTHER_SMI] = { VMEXIT_BAD, 0, NULL, "SMI" },
-	[EXIT_REASON_INTR_WINDOW] = { VMEXIT_IRQ_WINDOW, 0, NULL, "interrupt window" },
-	[EXIT_REASON_NMI_WINDOW] = { VMEXIT_NMI_WINDOW, 0, NULL, "NMI window" },
-	[EXIT_REASON_TASK_SWITCH] = { VMEXIT_BAD, X_EVENT, NULL, "hardware task switch" },
-	[EXIT_REASON_CPUID] = { VMEXIT_CPUID, X_LEN, NULL, "CPUID" },
-	[EXIT_REASON_GETSEC] = { VMEXIT_VIRT_INSN, X_LEN, NULL, "GETSEC" },
-	[EXIT_REASON_HLT] = { VMEXIT_HLT, X_LEN, NULL, "HLT" },
-	[EXIT_REASON_INVD] = { VMEXIT_WBINVD, X_LEN, NULL, "INVD" },
-	[EXIT_REASON_RDPMC] = { VMEXIT_EXCEPTION, 0, decode_rdpmc, "RDPMC" },
-	[EXIT_REASON_RSM] = { VMEXIT_VIRT_INSN, X_LEN, NULL, "RSM" },
-	[EXIT_REASON_VMCALL] = { VMEXIT_VIRT_INSN, X_LEN, NULL, "VMCALL" },
-	[EXIT_REASON_VMCLEAR] = { VMEXIT_VIRT_INSN, X_LEN, NULL, "VMCLEAR" },
-	[EXIT_REASON_VMLAUNCH] = { VMEXIT_VIRT_INSN, X_LEN, NULL, "VMLAUNCH" },
-	[EXIT_REASON_VMPTRLD] = { VMEXIT_VIRT_INSN, X_LEN, NULL, "VMPTRLD" },
-	[EXIT_REASON_VMPTRST] = { VMEXIT_VIRT_INSN, X_LEN, NULL, "VMPTRST" },
-	[EXIT_REASON_VMREAD] = { VMEXIT_VIRT_INSN, X_LEN, NULL, "VMREAD" },
-	[EXIT_REASON_VMRESUME] = { VMEXIT_VIRT_INSN, X_LEN, NULL, "VMRESUME" },
-	[EXIT_REASON_VMWRITE] = { VMEXIT_VIRT_INSN, X_LEN, NULL, "VMWRITE" },
-	[EXIT_REASON_VMXOFF] = { VMEXIT_VIRT_INSN, X_LEN, NULL, "VMXOFF" },
-	[EXIT_REASON_VMXON] = { VMEXIT_VIRT_INSN, X_LEN, NULL, "VMXON" },
-	[EXIT_REASON_CR_ACCESS] = { VMEXIT_CR, X_LEN, decode_cr, "control-register access" },
-	[EXIT_REASON_IO_INSTRUCTION] = { VMEXIT_IO, X_LEN, decode_io, "I/O instruction" },
-	[EXIT_REASON_RDMSR] = { VMEXIT_RDMSR, X_LEN, NULL, "RDMSR" },
-	[EXIT_REASON_WRMSR] = { VMEXIT_WRMSR, X_LEN, NULL, "WRMSR" },
-	[EXIT_REASON_BAD_GUEST_STATE] = { VMEXIT_BAD, 0, NULL, "invalid guest state" },
-	[EXIT_REASON_MSR_LOADING] = { VMEXIT_BAD, 0, NULL, "MSR loading" },
-	[EXIT_REASON_MWAIT] = { VMEXIT_VIRT_INSN, X_LEN, NULL, "MWAIT" },
-	[EXIT_REASON_MONITOR] = { VMEXIT_VIRT_INSN, X_LEN, NULL, "MONITOR" },
-	[EXIT_REASON_PAUSE] = { VMEXIT_PAUSE, X_LEN, NULL, "PAUSE" },
-	[EXIT_REASON_MACHINE_CHECK_AT_ENTRY] = { VMEXIT_MCE, 0, NULL, "machine check at entry" },
-	[EXIT_REASON_TPR_BELOW_THRESHOLD] = { VMEXIT_BAD, 0, NULL, "TPR below threshold" },
-	[EXIT_REASON_APIC_ACCESS] = { VMEXIT_APIC_ACCESS, X_LEN | X_EVENT, decode_apic_access, "APIC access" },
-	[EXIT_REASON_VIRTUALIZED_EOI] = { VMEXIT_EOI, 0, decode_eoi, "virtualized EOI" },
-	[EXIT_REASON_EPT_VIOLATION] = { VMEXIT_SLAT, X_EVENT, decode_ept_violation, "EPT violation" },
-	[EXIT_REASON_EPT_MISCONFIGURATION] = { VMEXIT_BAD, X_EVENT, NULL, "EPT misconfiguration" },
-	[EXIT_REASON_INVEPT] = { VMEXIT_VIRT_INSN, X_LEN, NULL, "INVEPT" },
-	[EXIT_REASON_PREEMPTION_TIMER] = { VMEXIT_TIMER, 0, NULL, "preemption timer" },
-	[EXIT_REASON_INVVPID] = { VMEXIT_VIRT_INSN, X_LEN, NULL, "INVVPID" },
-	[EXIT_REASON_WBINVD] = { VMEXIT_WBINVD, X_LEN, NULL, "WBINVD" },
-	[EXIT_REASON_XSETBV] = { VMEXIT_XSETBV, X_LEN, NULL, "XSETBV" },
-	[EXIT_REASON_APIC_WRITE] = { VMEXIT_APIC_WRITE, 0, decode_apic_write, "APIC write" },
-	[EXIT_REASON_VMFUNC] = { VMEXIT_VIRT_INSN, X_LEN, NULL, "VMFUNC" },
+	[EXIT_REASON_EXCEPTION_NMI] = {
+		VMEXIT_EXCEPTION, X_KNOWN | X_EVENT | X_MORE, decode_exception, "exception or NMI" },
+	[EXIT_REASON_EXTERNAL_INTERRUPT] = { VMEXIT_INTR, X_KNOWN, NULL, "external interrupt" },
+	[EXIT_REASON_TRIPLE_FAULT] = { VMEXIT_TRIPLE, X_KNOWN, NULL, "triple fault" },
+	[EXIT_REASON_INIT] = { VMEXIT_INIT, X_KNOWN, NULL, "INIT signal" },
+	[EXIT_REASON_SIPI] = { VMEXIT_BAD, X_KNOWN, NULL, "start-up IPI" },
+	[EXIT_REASON_IO_SMI] = { VMEXIT_BAD, X_KNOWN, NULL, "I/O SMI" },
+	[EXIT_REASON_OTHER_SMI] = { VMEXIT_BAD, X_KNOWN, NULL, "SMI" },
+	[EXIT_REASON_INTR_WINDOW] = { VMEXIT_IRQ_WINDOW, X_KNOWN, NULL, "interrupt window" },
+	[EXIT_REASON_NMI_WINDOW] = { VMEXIT_NMI_WINDOW, X_KNOWN, NULL, "NMI window" },
+	[EXIT_REASON_TASK_SWITCH] = { VMEXIT_BAD, X_KNOWN | X_EVENT, NULL, "hardware task switch" },
+	[EXIT_REASON_CPUID] = { VMEXIT_CPUID, X_KNOWN | X_LEN, NULL, "CPUID" },
+	[EXIT_REASON_GETSEC] = { VMEXIT_VIRT_INSN, X_KNOWN | X_LEN, NULL, "GETSEC" },
+	[EXIT_REASON_HLT] = { VMEXIT_HLT, X_KNOWN | X_LEN, NULL, "HLT" },
+	[EXIT_REASON_INVD] = { VMEXIT_WBINVD, X_KNOWN | X_LEN, NULL, "INVD" },
+	[EXIT_REASON_RDPMC] = { VMEXIT_EXCEPTION, X_KNOWN | X_MORE, decode_rdpmc, "RDPMC" },
+	[EXIT_REASON_RSM] = { VMEXIT_VIRT_INSN, X_KNOWN | X_LEN, NULL, "RSM" },
+	[EXIT_REASON_VMCALL] = { VMEXIT_VIRT_INSN, X_KNOWN | X_LEN, NULL, "VMCALL" },
+	[EXIT_REASON_VMCLEAR] = { VMEXIT_VIRT_INSN, X_KNOWN | X_LEN, NULL, "VMCLEAR" },
+	[EXIT_REASON_VMLAUNCH] = { VMEXIT_VIRT_INSN, X_KNOWN | X_LEN, NULL, "VMLAUNCH" },
+	[EXIT_REASON_VMPTRLD] = { VMEXIT_VIRT_INSN, X_KNOWN | X_LEN, NULL, "VMPTRLD" },
+	[EXIT_REASON_VMPTRST] = { VMEXIT_VIRT_INSN, X_KNOWN | X_LEN, NULL, "VMPTRST" },
+	[EXIT_REASON_VMREAD] = { VMEXIT_VIRT_INSN, X_KNOWN | X_LEN, NULL, "VMREAD" },
+	[EXIT_REASON_VMRESUME] = { VMEXIT_VIRT_INSN, X_KNOWN | X_LEN, NULL, "VMRESUME" },
+	[EXIT_REASON_VMWRITE] = { VMEXIT_VIRT_INSN, X_KNOWN | X_LEN, NULL, "VMWRITE" },
+	[EXIT_REASON_VMXOFF] = { VMEXIT_VIRT_INSN, X_KNOWN | X_LEN, NULL, "VMXOFF" },
+	[EXIT_REASON_VMXON] = { VMEXIT_VIRT_INSN, X_KNOWN | X_LEN, NULL, "VMXON" },
+	[EXIT_REASON_CR_ACCESS] = {
+		VMEXIT_CR, X_KNOWN | X_LEN | X_MORE, decode_cr, "control-register access" },
+	[EXIT_REASON_IO_INSTRUCTION] = {
+		VMEXIT_IO, X_KNOWN | X_LEN | X_MORE, decode_io, "I/O instruction" },
+	[EXIT_REASON_RDMSR] = { VMEXIT_RDMSR, X_KNOWN | X_LEN, NULL, "RDMSR" },
+	[EXIT_REASON_WRMSR] = { VMEXIT_WRMSR, X_KNOWN | X_LEN, NULL, "WRMSR" },
+	[EXIT_REASON_BAD_GUEST_STATE] = { VMEXIT_BAD, X_KNOWN, NULL, "invalid guest state" },
+	[EXIT_REASON_MSR_LOADING] = { VMEXIT_BAD, X_KNOWN, NULL, "MSR loading" },
+	[EXIT_REASON_MWAIT] = { VMEXIT_VIRT_INSN, X_KNOWN | X_LEN, NULL, "MWAIT" },
+	[EXIT_REASON_MONITOR] = { VMEXIT_VIRT_INSN, X_KNOWN | X_LEN, NULL, "MONITOR" },
+	[EXIT_REASON_PAUSE] = { VMEXIT_PAUSE, X_KNOWN | X_LEN, NULL, "PAUSE" },
+	[EXIT_REASON_MACHINE_CHECK_AT_ENTRY] = { VMEXIT_MCE, X_KNOWN, NULL, "machine check at entry" },
+	[EXIT_REASON_TPR_BELOW_THRESHOLD] = { VMEXIT_BAD, X_KNOWN, NULL, "TPR below threshold" },
+	[EXIT_REASON_APIC_ACCESS] = {
+		VMEXIT_APIC_ACCESS, X_KNOWN | X_LEN | X_EVENT | X_MORE, decode_apic_access, "APIC access" },
+	[EXIT_REASON_VIRTUALIZED_EOI] = { VMEXIT_EOI, X_KNOWN | X_MORE, decode_eoi, "virtualized EOI" },
+	[EXIT_REASON_EPT_VIOLATION] = {
+		VMEXIT_SLAT, X_KNOWN | X_EVENT | X_MORE, decode_ept_violation, "EPT violation" },
+	[EXIT_REASON_EPT_MISCONFIGURATION] = {
+		VMEXIT_BAD, X_KNOWN | X_EVENT, NULL, "EPT misconfiguration" },
+	[EXIT_REASON_INVEPT] = { VMEXIT_VIRT_INSN, X_KNOWN | X_LEN, NULL, "INVEPT" },
+	[EXIT_REASON_PREEMPTION_TIMER] = { VMEXIT_TIMER, X_KNOWN, NULL, "preemption timer" },
+	[EXIT_REASON_INVVPID] = { VMEXIT_VIRT_INSN, X_KNOWN | X_LEN, NULL, "INVVPID" },
+	[EXIT_REASON_WBINVD] = { VMEXIT_WBINVD, X_KNOWN | X_LEN, NULL, "WBINVD" },
+	[EXIT_REASON_XSETBV] = { VMEXIT_XSETBV, X_KNOWN | X_LEN, NULL, "XSETBV" },
+	[EXIT_REASON_APIC_WRITE] = {
+		VMEXIT_APIC_WRITE, X_KNOWN | X_MORE, decode_apic_write, "APIC write" },
+	[EXIT_REASON_VMFUNC] = { VMEXIT_VIRT_INSN, X_KNOWN | X_LEN, NULL, "VMFUNC" },
 };
 
-static const struct exit_row *row_of(u32 reason)
+/* The rarer half: details, and events that must be delivered again. */
+static bool decode_more(struct vcpu_hw *v, struct vmexit *x, const struct exit_row *row)
 {
-	reason &= 0xffff;
-	return reason < ARRAY_SIZE(exits) && exits[reason].name ? &exits[reason] : NULL;
+	if (row->flags & X_EVENT)
+		vmx_event_collect(v);
+	return row->decode ? row->decode(v, x) : false;
 }
 
 bool vmx_exit_decode(struct vcpu_hw *v, struct vmexit *x)
@@ -205,19 +216,18 @@ bool vmx_exit_decode(struct vcpu_hw *v, struct vmexit *x)
 	v->regs.rflags = vmread(VMCS_GUEST_RFLAGS);
 	v->reason = reason;
 	x->raw = reason;
-	if (unlikely(reason >= ARRAY_SIZE(exits) || !exits[reason].name)) {
-		/* Also every failed entry: its bit 31 makes it large. */
+	x->insn_len = 0;
+	/* Every failed entry lands here too: its bit 31 makes it large. */
+	if (unlikely(reason >= ARRAY_SIZE(exits) || !exits[reason].flags)) {
 		x->kind = VMEXIT_BAD;
-		x->insn_len = 0;
 		return false;
 	}
 	v->launched = true;
 	row = &exits[reason];
 	x->kind = row->kind;
-	x->insn_len = row->flags & X_LEN ? (u8)vmread(VMCS_EXIT_INSN_LEN) : 0;
-	if (row->flags & X_EVENT)
-		vmx_event_collect(v);
-	return row->decode ? row->decode(v, x) : false;
+	if (row->flags & X_LEN)
+		x->insn_len = (u8)vmread(VMCS_EXIT_INSN_LEN);
+	return row->flags & (X_EVENT | X_MORE) ? decode_more(v, x, row) : false;
 }
 
 /* VMLAUNCH or VMRESUME did not even try. */
@@ -240,21 +250,20 @@ static const char *const insn_errors[] = {
 
 int vmx_exit_describe(struct vcpu_hw *v, char *buf, size_t size)
 {
-	const struct exit_row *row = row_of(v->reason);
-	const char *what = row ? row->name : "unknown reason", *how = "exit";
+	u32 reason = v->reason & 0xffff;
+	const char *what = reason < ARRAY_SIZE(exits) ? exits[reason].name : NULL, *how = "exit";
 
 	vmx_use(v);
 	if (v->fail) {
 		how = "entry refused";
-		what = v->fail < ARRAY_SIZE(insn_errors) && insn_errors[v->fail] ?
-			insn_errors[v->fail] : "VM-instruction error";
+		what = v->fail < ARRAY_SIZE(insn_errors) ? insn_errors[v->fail] : NULL;
 	} else if (v->reason & EXIT_REASON_ENTRY_FAILURE) {
 		how = "entry failed";
 	}
 	return fmt(buf, size,
 		   "VMX %s: %s (%llu), qual %llx, cs:rip %x:%llx rsp %llx rflags %llx cr0 %llx cr3 %llx cr4 %llx "
 		   "efer %llx gpa %llx intr %x vectoring %x",
-		   how, what, (unsigned long long)(v->fail ? v->fail : v->reason & 0xffff),
+		   how, what ? what : "number", (unsigned long long)(v->fail ? v->fail : reason),
 		   (unsigned long long)vmread(VMCS_EXIT_QUALIFICATION),
 		   (unsigned int)vmread(VMCS_GUEST_SELECTOR(SEG_CS)), (unsigned long long)v->regs.rip,
 		   (unsigned long long)v->regs.gpr[REG_RSP], (unsigned long long)v->regs.rflags,

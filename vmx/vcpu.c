@@ -21,7 +21,7 @@ static void vcpu_reset(struct vcpu_hw *v, const struct virt_entry *e)
 	v->regs.dirty = true;
 	v->event = 0;
 	v->fail = 0;
-	v->todo = TODO_FLUSH_EPT | TODO_FLUSH_VPID;
+	v->todo = TODO_FLUSH_EPT | TODO_FLUSH_VPID | TODO_SWITCH;
 	vmx_event_want_irq_window(v, false);
 	vmx_context_reset(v);
 	vmx_vmcs_reset(v, e);
@@ -104,15 +104,24 @@ static void clear_shadow(void)
 			i & ~(u64)(INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
 }
 
+/* Outside 64-bit code EIP wraps at 4 GiB. */
+static u64 wrapped(u64 rip)
+{
+	return vmread(VMCS_GUEST_AR(SEG_CS)) & SEG_AR_LONG ? rip : (u32)rip;
+}
+
+/* On the hot path: nothing here but tail calls, so that no register needs saving. */
 static void vcpu_skip(struct vcpu_hw *v, u8 len)
 {
 	u64 rip = v->regs.rip + len;
 
-	vmx_use(v);
-	/* Outside 64-bit code EIP wraps at 4 GiB. */
-	if (unlikely((rip ^ v->regs.rip) >> 32) &&
-	    !(vmread(VMCS_GUEST_AR(SEG_CS)) & SEG_AR_LONG))
-		rip = (u32)rip;
+	if (unlikely(vmx_cpu.loaded != v)) {
+		vmx_cpu_load(v);
+		vcpu_skip(v, len);
+		return;
+	}
+	if (unlikely((rip ^ v->regs.rip) >> 32))
+		rip = wrapped(rip);
 	v->regs.rip = rip;
 	vmwrite(VMCS_GUEST_RIP, rip);
 	clear_shadow();

@@ -128,7 +128,8 @@ static const struct { u32 field; u64 value; } reset_state[] = {
 	{ VMCS_ENTRY_INTR_INFO, 0 },
 };
 
-/* Access rights: P=80h, S=10h, code read accessed 0Bh, data write accessed 03h; D/B=4000h, G=8000h, L=2000h. */
+/* Access rights: P=80h, S=10h, code (read, accessed) 0Bh, data (write, accessed) 03h, L=2000h,
+ * D/B=4000h, G=8000h. */
 static const struct mode_start {
 	u64 cr0, cr4, efer;
 	struct guest_seg code, data;

@@ -39,6 +39,7 @@ int vmx_caps_negotiate(const u64 cap[CTL_COUNT], u32 out[CTL_COUNT], char *why, 
 
 struct vcpu_hw;
 
+/* Whoever stops being one of these gets TODO_SWITCH: a vCPU without it is both. */
 struct vmx_cpu {
 	pfn_t vmxon;
 	struct vcpu_hw *loaded; /* its VMCS is current */
@@ -57,6 +58,7 @@ void vmx_cpu_load(struct vcpu_hw *v);
 #define TODO_FLUSH_EPT BIT(1)  /* INVEPT: second-level translations */
 #define TODO_FLUSH_VPID BIT(2) /* INVVPID: linear translations */
 #define TODO_TRIPLE BIT(3)     /* an injection ended in a triple fault */
+#define TODO_SWITCH BIT(4)     /* the CPU has another vCPU's VMCS or context, or may have */
 
 #define VMX_MSR_COUNT 6
 #define VMX_XSAVE_BYTES 3072 /* AVX-512 takes 2,688 */

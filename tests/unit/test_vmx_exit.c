@@ -155,10 +155,14 @@ static void test_timer(void **state)
 {
 	(void)state;
 	fake_vmx.tsc = 1000;
-	vmx_ops.enter(v, 1001, &x); /* never before the deadline: 1000 >> 5 is 31, it fires at 32 * 32 */
-	assert_int_equal(fake_vmx_read(VMCS_PREEMPTION_TIMER), 1);
-	vmx_ops.enter(v, 1000 + 320, &x);
-	assert_int_equal(fake_vmx_read(VMCS_PREEMPTION_TIMER), 11);
+	/* A step ends where the TSC is a multiple of 32: never before the deadline, at most two late. */
+	for (u64 deadline = 1001; deadline < 1100; deadline++) {
+		u64 fires;
+
+		vmx_ops.enter(v, deadline, &x);
+		fires = (1000 / 32 + fake_vmx_read(VMCS_PREEMPTION_TIMER)) * 32;
+		assert_in_range(fires, deadline, deadline + 64);
+	}
 	vmx_ops.enter(v, 999, &x);
 	assert_int_equal(fake_vmx_read(VMCS_PREEMPTION_TIMER), 0);
 	vmx_ops.enter(v, 1ull << 50, &x);
