@@ -14,9 +14,8 @@ struct vm;
 
 /* pager_init() was called. E_NOMEM. */
 int balancer_init(void) MUST_CHECK;
-/* vm->mem exists; takes its min, max, weight, goal from mem and vm. E_NOMEM. */
-int balancer_add(struct vm *vm) MUST_CHECK;
-/* The guest runs (again) from nothing: its past does not count. / It stopped: it needs no frames. */
+/* The guest runs (again) from nothing: its past does not count; min, max, weight, goal are read from vm. / It
+ * stopped: it needs no frames. */
 void balancer_started(struct vm *vm);
 void balancer_stopped(struct vm *vm);
 
@@ -41,5 +40,8 @@ const struct balance *balancer_state(void);
 u64 balancer_scan_period_ns(const struct vm *vm);
 /* Guests that rest now because what they all touch does not fit. */
 u32 balancer_resting(void);
+
+/* resting.c: once a decision; rests or wakes a guest when all together thrash. */
+void resting_step(const struct balance *b, u64 now_ns);
 
 #endif

@@ -19,13 +19,13 @@ void exit_cpuid_init(u64 tsc_hz);
 /* Bytes of XSAVE area for these components (standard format). */
 u32 exit_cpuid_xsave_bytes(u64 xcr0);
 
-/* The instruction at RIP touches gpa, where no RAM is. */
-enum verdict exit_mmio(struct vcpu *v, gpa_t gpa);
+/* The instruction at RIP touches gpa, where no RAM is. Sets x->insn_len, which hardware does not give here. */
+enum verdict exit_mmio(struct vcpu *v, struct vmexit *x, gpa_t gpa);
 /* A write fault on a page whose content is on disk: if a REP STOS or MOVS is about to overwrite all of it,
  * does that. True: *verdict is the answer. */
 bool exit_overwrite(struct vcpu *v, const struct vmexit *x, enum verdict *verdict);
 /* INS and OUTS, one element a call. */
-enum verdict exit_io_string(struct vcpu *v, const struct vmexit *x);
+exit_fn exit_io_string;
 
 /* Injects and answers V_RETRY. */
 enum verdict exit_gp(struct vcpu *v);

@@ -22,13 +22,14 @@ enum walk_access { WALK_READ = 0, WALK_WRITE = 1, WALK_FETCH = 2 };
 #define PF_USER BIT(2)
 #define PF_RSVD BIT(3)
 #define PF_FETCH BIT(4)
+#define WALK_NOT_CANONICAL BIT(31) /* not a page fault: #GP */
 
 struct walk_fault { u64 la; u32 code; }; /* a #PF to inject */
 
 /*
  * m: the vCPU's mode; m->cpl decides user or supervisor. rflags: for SMAP's AC. Sets accessed (and for
  * writes dirty) bits in the guest's entries as the processor would. 0; E_AGAIN: a table is on disk, park;
- * E_INVAL: *f has the page fault; E_RANGE: a table lies outside RAM (f: reported as a reserved-bit fault).
+ * E_INVAL: *f has the page fault (a table outside RAM: as a reserved bit); E_NOMEM: too many pins, again soon.
  */
 int guest_walk(struct vm *vm, const struct guest_mode *m, u64 rflags, u64 la, enum walk_access how,
 	       gpa_t *out, struct walk_fault *f) MUST_CHECK;

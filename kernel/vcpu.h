@@ -20,6 +20,8 @@ struct vcpu_sched {
 	u64 idle_ticks, loops;  /* statistics */
 };
 extern struct vcpu_sched vcpu_sched;
+/* Called every round of the main loop where set: host drivers' timeouts. */
+extern void (*vcpu_housekeeping)(u64 now_ns);
 
 #define VCPU_SLICE_MS 10
 

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * balancer.c - the clockwork around mm/balance: when each guest is scanned, when frames are divided
+ * anew, and what the operator changes.
+ *
+ * One piece of work a call, so that guests are not held up. The scan period of a guest follows what it
+ * touches: W1, the pages seen in one interval, should be near 2 % of what it holds, as long as scanning
+ * costs no more than its budget of the CPU (which wins).
+ */
+#include "kernel/balancer.h"
+#include "arch/x86_64/arch.h"
+#include "boot/config.h"
+#include "kernel/lib/lib.h"
+#include "kernel/pager.h"
+#include "kernel/vcpu.h"
+
+#define SCAN_START_NS 1000000000ull
+#define SCAN_MIN_NS 100000000ull
+#define SCAN_MAX_NS 4000000000ull
+#define SCAN_BUDGET 50 /* of all guests together: 1/50 of the CPU */
+
+struct scan_clock { u64 due_ns, period_ns; };
+
+static struct {
+	struct balance *b;
+	struct scan_clock scan[VM_MAX];
+	s32 index[VM_MAX]; /* of the guest in b, -1: takes no part */
+} bal;
+
+static void *zeroed(size_t bytes)
+{
+	pfn_t p = frame_get_run((u32)((bytes + PAGE_SIZE - 1) / PAGE_SIZE));
+
+	return pfn_none(p) ? NULL : pfn_ptr(p);
+}
+
+static void miss(struct vm_mem *m)
+{
+	u64 now = arch_ns();
+
+	if (m->vm->id >= VM_MAX || bal.index[m->vm->id] < 0)
+		return;
+	balance_note_miss(bal.b, (u32)bal.index[m->vm->id], now);
+	if (balance_due(bal.b, now))
+		vcpu_kick();
+}
+
+int balancer_init(void)
+{
+	u32 frames = pager_guest_frames();
+	size_t bytes = divide_scratch_bytes(VM_MAX, frames, CURVE_STEP_FRAMES);
+	void *scratch = zeroed(bytes);
+
+	bal.b = zeroed(sizeof(*bal.b));
+	if (!scratch || !bal.b)
+		return E_NOMEM;
+	balance_init(bal.b, frames, scratch, bytes, arch_ns());
+	for (u32 i = 0; i < VM_MAX; i++)
+		bal.index[i] = -1;
+	pager_miss_hook = miss;
+	return 0;
+}
+
+static struct qos qos_of(const struct vm *vm)
+{
+	return (struct qos){ .min_frames = vm->mem.min, .max_frames = vm->mem.max, .weight = vm->weight,
+			     .miss_goal = vm->miss_goal };
+}
+
+static void copy_targets(void)
+{
+	for (u32 i = 0; i < vm_count; i++)
+		if (bal.index[i] >= 0)
+			vm_all[i]->mem.target = bal.b->vm[bal.index[i]].quota.target;
+}
+
+void balancer_started(struct vm *vm)
+{
+	struct qos q = qos_of(vm);
+	u64 now = arch_ns();
+
+	if (!bal.b)
+		return;
+	if (bal.index[vm->id] >= 0)
+		balance_forget(bal.b, (u32)bal.index[vm->id], now);
+	else
+		bal.index[vm->id] = balance_add(bal.b, &q, &vm->mem.curve, &vm->mem.ages, now);
+	bal.scan[vm->id] = (struct scan_clock){ now + SCAN_START_NS, SCAN_START_NS };
+	copy_targets();
+}
+
+void balancer_stopped(struct vm *vm)
+{
+	if (!bal.b || bal.index[vm->id] < 0)
+		return;
+	balance_remove(bal.b, (u32)bal.index[vm->id], arch_ns());
+	bal.index[vm->id] = -1;
+	vm->mem.target = 0;
+}
+
+/* ---- what is due ---- */
+
+static u32 active(void)
+{
+	u32 n = 0;
+
+	for (u32 i = 0; i < vm_count; i++)
+		n += bal.index[i] >= 0;
+	return n;
+}
+
+static void next_period(struct scan_clock *c, const struct vm_mem *m, u64 cost_ns)
+{
+	u64 want = (u64)m->ages.resident / 50, w1 = MAX(m->ages.w1_avg, 1u);
+	u64 period = c->period_ns * MAX(want, 1ull) / w1;
+
+	period = MIN(MAX(period, c->period_ns / 2), c->period_ns * 2);
+	period = MIN(MAX(period, SCAN_MIN_NS), SCAN_MAX_NS);
+	c->period_ns = MAX(period, cost_ns * SCAN_BUDGET * MAX(active(), 1u));
+}
+
+static bool scan_one(u64 now)
+{
+	struct vm *vm = NULL;
+	struct scan_clock *c;
+	u64 start;
+
+	for (u32 i = 0; i < vm_count; i++)
+		if (vm_all[i]->state == VM_RUNNING && bal.scan[i].due_ns <= now &&
+		    (!vm || bal.scan[i].due_ns < bal.scan[vm->id].due_ns))
+			vm = vm_all[i];
+	if (!vm)
+		return false;
+	c = &bal.scan[vm->id];
+	start = arch_tsc();
+	pager_scan(&vm->mem);
+	next_period(c, &vm->mem, arch_tsc_to_ns(arch_tsc() - start));
+	c->due_ns = now + c->period_ns;
+	return true;
+}
+
+static void decide(u64 now)
+{
+	struct balance *b = bal.b;
+
+	for (u32 i = 0; i < vm_count; i++)
+		if (bal.index[i] >= 0)
+			b->vm[bal.index[i]].quota.held = vmmem_held(&vm_all[i]->mem);
+	balance_step(b, now, frame_free());
+	copy_targets();
+	resting_step(b, now);
+}
+
+void balancer_poll(u64 now_ns)
+{
+	if (!bal.b || !active() || scan_one(now_ns) || !balance_due(bal.b, now_ns))
+		return;
+	decide(now_ns);
+}
+
+u64 balancer_due(void)
+{
+	u64 due;
+
+	if (!bal.b || !active())
+		return ~0ull / 4;
+	due = bal.b->due_ns;
+	for (u32 i = 0; i < vm_count; i++)
+		if (vm_all[i]->state == VM_RUNNING)
+			due = MIN(due, bal.scan[i].due_ns);
+	return due;
+}
+
+/* ---- the operator ---- */
+
+struct wish { u64 min, max; u32 weight; u64 goal; };
+
+static struct wish wish_of(const struct qos_change *q)
+{
+	const struct vm *vm = q->vm;
+
+	return (struct wish){
+		.min = q->set_min ? q->min : (u64)vm->mem.min << PAGE_SHIFT,
+		.max = q->set_max ? q->max : (u64)vm->mem.max << PAGE_SHIFT,
+		.weight = q->set_weight ? q->weight : vm->weight,
+		.goal = q->set_miss ? q->miss_goal : vm->miss_goal,
+	};
+}
+
+static int check_change(const struct qos_change *q, char *why, size_t size)
+{
+	struct wish w = wish_of(q);
+	char line[160], a[24], b[24];
+
+	if (!vm_has_memory(q->vm)) {
+		fmt(why, size, "it is %s; nothing changed; try: vm show %s", vm_state_name(q->vm->state), q->vm->name);
+		return E_INVAL;
+	}
+	if (config_check_qos(w.min, w.max, w.weight, line, sizeof(line))) {
+		fmt(why, size, "%s; nothing changed", line);
+		return E_INVAL;
+	}
+	if (w.max > (u64)q->vm->mem.npages << PAGE_SHIFT) {
+		fmt(why, size, "max %s is above its ram %s; nothing changed; try a smaller max",
+		    fmt_size(a, sizeof(a), w.max), fmt_size(b, sizeof(b), (u64)q->vm->mem.npages << PAGE_SHIFT));
+		return E_INVAL;
+	}
+	return 0;
+}
+
+/* What all mins would promise if the changes were made. */
+static u64 mins_then(const struct qos_change *changes, u32 n)
+{
+	u64 sum = 0;
+
+	for (u32 i = 0; i < vm_count; i++) {
+		u64 min = vm_has_memory(vm_all[i]) ? (u64)vm_all[i]->mem.min << PAGE_SHIFT : 0;
+
+		for (u32 k = 0; k < n; k++)
+			if (changes[k].vm == vm_all[i])
+				min = wish_of(&changes[k]).min;
+		sum += min;
+	}
+	return sum;
+}
+
+int balancer_set_qos(const struct qos_change *changes, u32 n, char *why, size_t size)
+{
+	u64 have = (u64)pager_guest_frames() << PAGE_SHIFT, mins;
+	char a[24], b[24];
+
+	for (u32 i = 0; i < n; i++)
+		if (check_change(&changes[i], why, size))
+			return E_INVAL;
+	mins = mins_then(changes, n);
+	if (mins > have) {
+		fmt(why, size, "all guests' min together would be %s of %s there are; nothing changed; try a smaller min",
+		    fmt_size(a, sizeof(a), mins), fmt_size(b, sizeof(b), have));
+		return E_INVAL;
+	}
+	for (u32 i = 0; i < n; i++) {
+		struct wish w = wish_of(&changes[i]);
+		struct vm *vm = changes[i].vm;
+		struct qos q;
+
+		vm->mem.min = (u32)(w.min >> PAGE_SHIFT);
+		vm->mem.max = (u32)(w.max >> PAGE_SHIFT);
+		vm->weight = w.weight;
+		vm->miss_goal = w.goal;
+		q = qos_of(vm);
+		if (bal.b && bal.index[vm->id] >= 0)
+			balance_set_qos(bal.b, (u32)bal.index[vm->id], &q, arch_ns());
+	}
+	vcpu_kick();
+	return 0;
+}
+
+const struct balance_vm *balancer_vm(const struct vm *vm)
+{
+	return bal.b && bal.index[vm->id] >= 0 ? &bal.b->vm[bal.index[vm->id]] : NULL;
+}
+
+const struct balance *balancer_state(void)
+{
+	return bal.b;
+}
+
+u64 balancer_scan_period_ns(const struct vm *vm)
+{
+	return bal.scan[vm->id].period_ns;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * exit_overwrite.c - a guest is about to overwrite a whole evicted page (clear_page, copy_page): no
+ * read from disk is due for content that is going to die. The 4096 bytes are written here, inside the
+ * exit, so the guest never sees a page that it has not written; REP goes on behind them.
+ */
+#include "kernel/backends.h"
+#include "kernel/exit.h"
+#include "kernel/guest_regs.h"
+#include "kernel/guest_walk.h"
+#include "kernel/lib/lib.h"
+#include "kernel/pager.h"
+#include "vdev/ports.h"
+
+static void fill_pattern(void *page, u64 value, u8 size)
+{
+	u8 *p = page;
+
+	if (size == 1 || !value) {
+		memset(page, (int)(value & 0xff), PAGE_SIZE);
+		return;
+	}
+	for (u32 i = 0; i < PAGE_SIZE; i += size)
+		memcpy(p + i, &value, size);
+}
+
+/* The whole page at RDI, forward, in elements that divide it. */
+static bool covers_page(const struct vcpu *v, const struct guest_mode *m, const struct insn *in, u64 *dst)
+{
+	const struct guest_regs *r = v->regs;
+	u64 count = regs_get(r, REG_RCX, in->addr_size);
+
+	if (!in->rep || (in->op != INSN_STOS && in->op != INSN_MOVS) || (r->rflags & REGS_DF))
+		return false;
+	*dst = guest_linear(m, SEG_ES, r->gpr[REG_RDI], in->addr_size);
+	return !(*dst & PAGE_MASK) && count >= PAGE_SIZE / in->size && in->addr_size >= 4;
+}
+
+static void advance(struct vcpu *v, const struct insn *in)
+{
+	struct guest_regs *r = v->regs;
+	u32 count = PAGE_SIZE / in->size;
+
+	regs_string_step(r, REG_RDI, in->addr_size, in->size, count);
+	if (in->op == INSN_MOVS)
+		regs_string_step(r, REG_RSI, in->addr_size, in->size, count);
+	regs_put(r, REG_RCX, in->addr_size, regs_get(r, REG_RCX, in->addr_size) - count);
+}
+
+static enum verdict stos(struct vcpu *v, const struct insn *in, gpfn_t g)
+{
+	void *page;
+	int err = pager_overwrite(&v->vm->mem, g, &page);
+
+	if (err)
+		return err == E_AGAIN ? V_BLOCK : pager_fault(&v->vm->mem, g, true);
+	fill_pattern(page, regs_get(v->regs, REG_RAX, in->size), in->size);
+	advance(v, in);
+	return V_RETRY;
+}
+
+/* The source page is pinned before the old content of the target is given up. */
+static enum verdict movs(struct vcpu *v, const struct guest_mode *m, const struct insn *in, gpfn_t g)
+{
+	u64 src = guest_linear(m, in->seg == 0xff ? SEG_DS : in->seg, v->regs->gpr[REG_RSI], in->addr_size);
+	struct walk_fault f = { 0, 0 };
+	gpa_t from;
+	void *page, *bytes;
+	int err;
+
+	if (src & PAGE_MASK)
+		return pager_fault(&v->vm->mem, g, true);
+	err = guest_walk(v->vm, m, v->regs->rflags, src, WALK_READ, &from, &f);
+	if (!err && (gpa_gpfn(from).n == g.n || from.a >> PAGE_SHIFT >= v->vm->mem.npages))
+		return pager_fault(&v->vm->mem, g, true);
+	if (!err)
+		err = guest_pin(v->vm, from, PAGE_SIZE, false, &bytes);
+	if (err)
+		return guest_walk_verdict(v, err, &f, "copying a page");
+	err = pager_overwrite(&v->vm->mem, g, &page);
+	if (!err) {
+		memcpy(page, bytes, PAGE_SIZE);
+		advance(v, in);
+	}
+	guest_unpin(v->vm, from);
+	if (err)
+		return err == E_AGAIN ? V_BLOCK : pager_fault(&v->vm->mem, g, true);
+	return V_RETRY;
+}
+
+bool exit_overwrite(struct vcpu *v, const struct vmexit *x, enum verdict *verdict)
+{
+	gpfn_t g = gpa_gpfn(x->slat.gpa);
+	struct walk_fault f = { 0, 0 };
+	struct guest_mode m;
+	struct insn in;
+	u8 bytes[16];
+	u64 dst;
+	gpa_t to;
+	u32 n = 0;
+
+	if (!x->slat.write || x->slat.in_walk || !pager_needs_read(&v->vm->mem, g))
+		return false;
+	backend->mode(v->hw, &m);
+	if (guest_fetch(v, &m, bytes, &n, &f) || insn_decode(bytes, n, guest_mode_bits(&m), &in))
+		return false;
+	if (!covers_page(v, &m, &in, &dst))
+		return false;
+	if (guest_walk(v->vm, &m, v->regs->rflags, dst, WALK_WRITE, &to, &f) || gpa_gpfn(to).n != g.n)
+		return false;
+	*verdict = in.op == INSN_STOS ? stos(v, &in, g) : movs(v, &m, &in, g);
+	return true;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * load.c - a guest's power-on: its kernel and initrd from the modules that stay in memory, the board's
+ * ACPI tables, the device pages in its second-level table, the first state of its vCPU.
+ */
+#include "arch/x86_64/arch.h"
+#include "boot/linux.h"
+#include "boot/multiboot1.h"
+#include "kernel/backends.h"
+#include "kernel/lib/lib.h"
+#include "kernel/pager.h"
+#include "kernel/vcpu.h"
+
+static int load_write(void *ctx, u64 gpa, const void *src, u64 len)
+{
+	return pager_load(ctx, (gpa_t){ gpa }, src, len);
+}
+
+/* Fresh memory is zero, but a loader may have written there before. */
+static int load_zero(void *ctx, u64 gpa, u64 len)
+{
+	return pager_load(ctx, (gpa_t){ gpa }, NULL, len);
+}
+
+/* The page behind the local APIC's address only has to exist: hardware redirects what touches it. */
+static int map_apic(struct vm *vm)
+{
+	struct slat *s = &vm->mem.slat;
+	gpfn_t g = gpa_gpfn((gpa_t){ VBOARD_LAPIC_GPA });
+	int err;
+
+	if (!backend->apic_virtualized || !backend->apic_access_page || slat_get(s, g).present)
+		return 0;
+	err = slat_prepare(s, g);
+	if (!err)
+		slat_map(s, g, backend->apic_access_page(), true, true, true);
+	return err;
+}
+
+static struct virt_entry entry_of(const struct guest_entry *e)
+{
+	return (struct virt_entry){
+		.mode = e->long64 ? VIRT_ENTRY_LONG64 : VIRT_ENTRY_PROT32,
+		.rip = e->rip, .cr3 = e->cr3, .rsi = e->rsi, .rbx = e->rbx, .rax = e->rax,
+		.gdtr_base = e->gdtr_base, .gdtr_limit = e->gdtr_limit,
+	};
+}
+
+static const u8 *module_bytes(const struct boot_module *m, u64 *size)
+{
+	*size = m ? m->size : 0;
+	return m ? hpa_ptr(m->start) : NULL;
+}
+
+int vm_load(struct vm *vm, char *why, size_t size)
+{
+	struct guest_target t = {
+		.ram = vm->config->ram, .cmdline = vm->config->cmdline,
+		.write = load_write, .zero = load_zero, .ctx = &vm->mem,
+	};
+	struct guest_entry entry = { .long64 = false };
+	struct virt_entry first;
+	u64 kernel_size, initrd_size;
+	const u8 *kernel = module_bytes(vm->kernel, &kernel_size);
+	const u8 *initrd = module_bytes(vm->initrd, &initrd_size);
+	char line[128] = "";
+	int err = map_apic(vm);
+
+	guest_default_e820(&t);
+	if (!err)
+		err = vboard_acpi(vm->board, load_write, &vm->mem, &t.rsdp);
+	if (!err && vm->config->kind == CONFIG_MULTIBOOT)
+		err = multiboot1_load(kernel, kernel_size, initrd, initrd_size, &t, &entry, line, sizeof(line));
+	else if (!err)
+		err = linux_load(kernel, kernel_size, initrd, initrd_size, &t, &entry, line, sizeof(line));
+	if (err) {
+		str_copy(why, size, line);
+		return err;
+	}
+	first = entry_of(&entry);
+	vcpu_reset(&vm->vcpu, &first);
+	return 0;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * ports.c - the calls that run upward: what pager, device models and backends need from above. They
+ * come from exit handlers and from interrupt windows, so they only note what the main loop or the next
+ * entry has to do; none of them calls back into its caller's room.
+ */
+#include "arch/x86_64/arch.h"
+#include "kernel/backends.h"
+#include "kernel/console.h"
+#include "kernel/lib/lib.h"
+#include "kernel/pager.h"
+#include "kernel/vcpu.h"
+#include "mm/frame.h"
+#include "vdev/ports.h"
+
+void pager_wake(struct vm_mem *m)
+{
+	struct vm *vm = m->vm;
+	struct vcpu *v = &vm->vcpu;
+
+	v->woken = true;
+	vm->retry_board = true;
+	if (v->state == VCPU_BLOCKED) {
+		v->state = VCPU_RUNNABLE;
+		m->n.stall_ticks += arch_tsc() - v->blocked_since;
+	}
+	vcpu_kick();
+}
+
+void pager_failed(struct vm_mem *m, const char *reason)
+{
+	vm_fail(m->vm, "%s", reason);
+}
+
+void pager_flush(struct vm_mem *m)
+{
+	if (m->vm->vcpu.hw)
+		backend->flush(m->vm->vcpu.hw);
+	slat_flushed(&m->slat);
+	m->n.flushes++;
+}
+
+void vdev_wake(struct vm *vm)
+{
+	vm->vcpu.look = true;
+	if (vcpu_sched.current != &vm->vcpu)
+		vcpu_kick();
+}
+
+void vdev_uart_tx(struct vm *vm, u8 byte)
+{
+	console_guest_tx(vm, byte);
+}
+
+void vdev_power(struct vm *vm, enum vdev_power what)
+{
+	if (what == VDEV_RESET)
+		vm->reset_wanted = true;
+	else
+		vm->off_wanted = true;
+	vcpu_kick();
+}
+
+pfn_t virt_frame_get(void)
+{
+	return frame_get(FRAME_NO_VM, FRAME_HYP, true);
+}
+
+void virt_frame_put(pfn_t pfn)
+{
+	frame_put(pfn);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * vm.c - the life of a guest: which state it is in and what leads to the next.
+ *
+ *   STARTING ── memory empty, frames free, kernel loaded ──▶ RUNNING ◀──▶ PAUSED, RESTING
+ *      ▲                                                        │
+ *      └── reset: drain, forget, load again ────────────────────┤
+ *   OFF, FAILED ◀── STOPPING: drain, give all frames back ◀─────┘
+ *
+ * Verbs and failures only change the state; vm_service() does the work from the main loop, step by step,
+ * since draining waits for disks. vm_fail() may be called from anywhere, interrupt windows included.
+ */
+#include "kernel/vm.h"
+#include "arch/x86_64/arch.h"
+#include "kernel/balancer.h"
+#include "kernel/lib/lib.h"
+#include "kernel/pager.h"
+#include "kernel/vcpu.h"
+
+struct vm *vm_all[VM_MAX];
+u32 vm_count;
+
+static const char *const state_names[] = {
+	[VM_REFUSED] = "refused", [VM_STARTING] = "starting", [VM_RUNNING] = "running",
+	[VM_PAUSED] = "paused", [VM_RESTING] = "resting", [VM_STOPPING] = "stopping",
+	[VM_OFF] = "off", [VM_FAILED] = "failed",
+};
+
+const char *vm_state_name(enum vm_state s)
+{
+	return (u32)s < ARRAY_SIZE(state_names) ? state_names[s] : "?";
+}
+
+struct vm *vm_by_name(const char *name)
+{
+	for (u32 i = 0; i < vm_count; i++)
+		if (!strcmp(vm_all[i]->name, name))
+			return vm_all[i];
+	return NULL;
+}
+
+static bool alive(const struct vm *vm)
+{
+	return vm->state == VM_RUNNING || vm->state == VM_PAUSED || vm->state == VM_RESTING;
+}
+
+static void set_state(struct vm *vm, enum vm_state s)
+{
+	vm->state = (u8)s;
+	vcpu_kick();
+}
+
+static void begin_stop(struct vm *vm, enum vm_state after, const char *reason)
+{
+	str_copy(vm->reason, sizeof(vm->reason), reason);
+	vm->after = (u8)after;
+	vm->reset_wanted = vm->off_wanted = false;
+	set_state(vm, VM_STOPPING);
+}
+
+static void begin_start(struct vm *vm)
+{
+	vm->reason[0] = 0;
+	vm->reset_wanted = vm->off_wanted = false;
+	vm->clean = false;
+	set_state(vm, VM_STARTING);
+	balancer_started(vm);
+}
+
+void vm_fail(struct vm *vm, const char *format, ...)
+{
+	char reason[sizeof(vm->reason)];
+	va_list ap;
+
+	if (vm->state == VM_REFUSED || vm->state == VM_OFF || vm->state == VM_FAILED ||
+	    (vm->state == VM_STOPPING && vm->after == VM_FAILED))
+		return; /* the first reason is the one to know */
+	va_start(ap, format);
+	vfmt(reason, sizeof(reason), format, ap);
+	va_end(ap);
+	log_err("%s: stopped: %s", vm->name, reason);
+	begin_stop(vm, VM_FAILED, reason);
+}
+
+/* ---- the operator's verbs ---- */
+
+static int no(const struct vm *vm, char *why, size_t size, const char *verb)
+{
+	fmt(why, size, "%s is %s: it can't be %s", vm->name, vm_state_name(vm->state), verb);
+	return E_INVAL;
+}
+
+int vm_pause(struct vm *vm, char *why, size_t size)
+{
+	if (vm->state != VM_RUNNING && vm->state != VM_RESTING)
+		return no(vm, why, size, "paused");
+	set_state(vm, VM_PAUSED);
+	return 0;
+}
+
+int vm_resume(struct vm *vm, char *why, size_t size)
+{
+	if (vm->state != VM_PAUSED)
+		return no(vm, why, size, "resumed");
+	vm->vcpu.look = true;
+	set_state(vm, VM_RUNNING);
+	return 0;
+}
+
+int vm_reset(struct vm *vm, char *why, size_t size)
+{
+	if (vm->state == VM_REFUSED || vm->state == VM_STOPPING || vm->state == VM_STARTING)
+		return no(vm, why, size, "reset");
+	vm->resets++;
+	begin_start(vm);
+	return 0;
+}
+
+int vm_stop(struct vm *vm, char *why, size_t size)
+{
+	if (!alive(vm) && vm->state != VM_STARTING)
+		return no(vm, why, size, "stopped");
+	begin_stop(vm, VM_OFF, "stopped by the operator");
+	return 0;
+}
+
+/* ---- what the main loop does about it ---- */
+
+/* True: no I/O is left, the board is as at power-on, the memory empty and its frames free. */
+static bool emptied(struct vm *vm)
+{
+	if (pager_drain(&vm->mem))
+		return false;
+	vboard_reset(vm->board);
+	return pager_reset(&vm->mem) == 0;
+}
+
+static void service_start(struct vm *vm)
+{
+	char why[sizeof(vm->reason)] = "";
+	int err;
+
+	if (!vm->clean) {
+		if (!emptied(vm))
+			return;
+		vm->clean = true;
+	}
+	if (!pager_make_room(vm->load_frames))
+		return;
+	vm->clean = false;
+	err = vm_load(vm, why, sizeof(why));
+	if (err == E_NOMEM && !why[0])
+		return; /* frames ran out half-way: empty it and wait for more */
+	if (err) {
+		vm_fail(vm, "its kernel can't be loaded: %s", why[0] ? why : err_str(err));
+		return;
+	}
+	log_info("%s: starts%s", vm->name, vm->resets ? " again" : "");
+	set_state(vm, VM_RUNNING);
+}
+
+static void service_stop(struct vm *vm)
+{
+	if (!emptied(vm))
+		return;
+	balancer_stopped(vm);
+	if (vm->after == VM_OFF)
+		log_info("%s: off: %s", vm->name, vm->reason);
+	set_state(vm, (enum vm_state)vm->after);
+}
+
+static void service(struct vm *vm)
+{
+	if (vm->off_wanted && alive(vm))
+		begin_stop(vm, VM_OFF, "powered off by itself");
+	if (vm->reset_wanted && alive(vm)) {
+		log_info("%s: resets itself", vm->name);
+		vm->resets++;
+		begin_start(vm);
+	}
+	if (vm->state == VM_STARTING)
+		service_start(vm);
+	else if (vm->state == VM_STOPPING)
+		service_stop(vm);
+}
+
+void vm_service(void)
+{
+	for (u32 i = 0; i < vm_count; i++)
+		service(vm_all[i]);
+}
