@@ -35,7 +35,7 @@ IMPURE = [
     (re.compile(r"\(\s*(?:volatile\s+)?\w+\s*\*\s*\)\s*0x[0-9a-fA-F]+"), "absolute address"),
 ]
 ASM_LINES, FILE_LINES = 400, 500
-SIZE = 15000  # lines of C and assembly in the hypervisor
+SIZE = 15000  # lines of C and assembly in the hypervisor, comments and blank lines apart
 
 
 def room(path):
@@ -55,10 +55,10 @@ def read(path):
         return f.read()
 
 
-def without_comments(text):
-    """Comments and strings blanked, line numbers kept."""
+def without_comments(text, keep_strings=False):
+    """Comments (and strings) blanked, line numbers kept."""
     def blank(m):
-        return re.sub(r"[^\n]", " ", m[0])
+        return m[0] if m[0][0] in "\"'" and keep_strings else re.sub(r"[^\n]", " ", m[0])
     return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'', blank, text,
                   flags=re.S)
 
@@ -95,8 +95,13 @@ def check_sizes(files):
     asm = sum(n for path, n in count.items() if path.endswith(".S"))
     if asm > ASM_LINES:
         yield f"{asm} lines of assembly in all, at most {ASM_LINES}"
-    if sum(count.values()) >= SIZE:
-        yield f"{sum(count.values())} lines in the hypervisor, fewer than {SIZE} wanted"
+    if code_lines(files) >= SIZE:
+        yield f"{code_lines(files)} lines of code in the hypervisor, fewer than {SIZE} wanted"
+
+
+def code_lines(files):
+    return sum(bool(line.strip()) for path in files
+               for line in without_comments(read(path), True).splitlines())
 
 
 def check_licence(files):
@@ -115,7 +120,8 @@ def main():
             print(line)
         print(f"layers: {'failed' if found else 'ok'} {name}")
         bad |= bool(found)
-    print(f"layers: {len(files)} files, {sum(read(p).count(chr(10)) for p in files)} lines")
+    lines = sum(read(p).count("\n") for p in files)
+    print(f"layers: {len(files)} files, {lines} lines, {code_lines(files)} of them code")
     return 1 if bad else 0
 
 
