@@ -131,14 +131,15 @@ static int gpt_header(const u8 *h, struct gpt *g, char *why, size_t why_size)
 /* Checks that the entry array lies inside what was read, and its checksum. */
 static int gpt_array(const u8 *head, u32 given, const struct gpt *g, char *why, size_t why_size)
 {
-	u64 bytes = (u64)g->count * g->size, room;
+	u64 bytes = (u64)g->count * g->size;
+	bool inside;
 
 	if (g->size < GPT_ENTRY_MIN || (g->size & (g->size - 1)) || g->size > 4096) {
 		fmt(why, why_size, "GPT: entries of %u bytes", g->size);
 		return E_INVAL;
 	}
-	room = g->entries >= 2 && g->entries < given ? (given - g->entries) * SECTOR_SIZE : 0;
-	if (bytes > room) {
+	inside = g->entries >= 2 && g->entries < given;
+	if (!inside || bytes > (given - g->entries) * SECTOR_SIZE) {
 		fmt(why, why_size, "GPT: %u entries at sector %llu are not within the first %u sectors",
 		    g->count, (unsigned long long)g->entries, given);
 		return E_INVAL;
