@@ -106,13 +106,15 @@ def wait_for(condition, seconds=20):
         time.sleep(0.05)
 
 
-def test_mkiso_repeats(modecho):
-    def once():
-        m = machine(modecho, "repeat", "tcg")
-        vmmb.tool("mkiso", "-o", m.iso, "--vmmb", modecho, "--module", m.modules[0])
-        with open(m.iso, "rb") as f:
-            return f.read()
-    assert once() == once()
+@pytest.mark.parametrize("args, says", [
+    (["--vmmb", "/nowhere"], "no ELF file"),
+    (["--vmmb", __file__], "no ELF file"),
+    (["--linux", "/nowhere"], "no file /nowhere"),
+])
+def test_mkiso_refusals(args, says, tmp_path):
+    run = subprocess.run([vmmb.TOP + "/tools/mkiso", "-o", f"{tmp_path}/x", *args],
+                         capture_output=True, text=True)
+    assert run.returncode and says in run.stderr and "Traceback" not in run.stderr
 
 
 @pytest.mark.parametrize("label", ["gpt", "dos"])
