@@ -90,6 +90,9 @@ int serial_init(const char *spec)
 	}
 	if (!parse_spec(spec, &port, &baud))
 		return E_INVAL;
+	if (serials[port].present)
+		serial_flush(port); /* programming clears the FIFO */
+	serials[port].started = false;
 	serials[port].present = program(&serials[port], (u32)(CLOCK_HZ / baud));
 	last_port = serials[port].present ? port : -1;
 	return serials[port].present ? port : E_NOENT;
@@ -129,7 +132,7 @@ static void tx_drain(struct serial *s, u32 until_used)
 /* The THRE interrupt is enabled only while there is something to send. */
 static void tx_kick(struct serial *s)
 {
-	u8 ier = s->tx_head != s->tx_tail ? IER_RX | IER_TX : IER_RX;
+	u8 ier;
 
 	if (!s->started) {
 		tx_drain(s, 0);
