@@ -76,17 +76,19 @@ struct balance_vm {
 	s32 dir;               /* of the last move: +1, -1, 0 never */
 	bool qos_dirty;
 	u32 veto_shift;
+	bool burst;
+	u32 want;              /* where the move under way ends */
 	u32 window_misses, moves, turns; /* turns: changes of direction */
-	u64 dir_ns, window_ns, fade_ns;
+	u64 dir_ns, window_ns, fade_ns, last_cost_us;
 };
 
 /* A move in trial: did it pay? Private to balance.c. */
 struct balance_trial {
 	bool on;
-	u64 start_ns, judge_ns;
-	u64 before_us;   /* us of waiting a second measured before it */
-	u64 predicted_us; /* the saving promised, us a second */
-	s32 dir[BALANCE_VMS_MAX];
+	u64 start_ns, settled_ns; /* settled: targets reached and filled; 0 = not yet */
+	u64 before_us;   /* us of waiting a second, weighted, measured before it */
+	u64 total_us;    /* waiting in all at settled_ns */
+	u64 grew;        /* bit mask of the guests that grew */
 };
 
 struct balance_config {
@@ -96,8 +98,8 @@ struct balance_config {
 	u64 dwell_ns;     /* 5 s */
 	u64 veto_ns;      /* 10 s, doubling to 160 s */
 	u32 move_us;      /* 50: cost of moving one frame (reclaim, some writing) */
-	u32 burst_misses; /* 64: in 100 ms, and four times what the curve expects */
-	u32 used_passes;  /* 0 = off; pages touched in so many passes are protected */
+	u32 burst_misses; /* 16: in 250 ms, and four times what the curve expects */
+	u32 used_passes;  /* 2: pages touched in so many passes are protected; 0 = W1 alone */
 	u32 step_frames;  /* 256 */
 	u32 max_ops;      /* 0 = DIVIDE_OPS_DEFAULT */
 };
@@ -106,14 +108,16 @@ struct balance {
 	struct balance_config cfg;
 	u32 frames; /* what guests can hold in all: the caller's, may change */
 	struct balance_vm vm[BALANCE_VMS_MAX];
-	u64 due_ns, last_ns;
+	u64 due_ns;
+	u32 free_frames; /* as told to the last step */
 	bool burst, moving, infeasible;
 	u32 short_frames; /* infeasible: frames the mins lack */
 	u32 decisions, last_ops;
 	void *scratch;
 	size_t scratch_bytes;
 	struct balance_trial trial;
-	u64 rate_ns, rate_total_us, rate_us; /* measured waiting, us a second, weighted */
+	u64 wait_total_us; /* measured waiting of all, weighted, since init */
+	u64 rate_ns, rate_total_us, rate_us; /* ... us a second, over about a second */
 	struct divide_vm work[BALANCE_VMS_MAX];
 };
 

@@ -62,8 +62,7 @@ static void lay_out(struct search *s, u8 *scratch)
 
 /* ---- floors ---- */
 
-/* Weight-fair shares of `frames`; what a capped guest can not take goes to the rest. */
-static void fair_shares(struct divide_vm *vm, u32 n, u32 frames)
+void divide_fair(struct divide_vm *vm, u32 n, u32 frames)
 {
 	u64 weights = 0, left = frames;
 	bool again = true;
@@ -232,7 +231,7 @@ static u32 steps_between(const struct search *s)
 
 	for (u32 i = 0; i < s->n; i++) {
 		low += s->lo[i];
-		width += ALIGN_UP((u64)s->hi[i] - s->lo[i], s->step);
+		width += ((u64)s->hi[i] - s->lo[i] + s->step - 1) / s->step * s->step;
 	}
 	return (u32)(MIN(s->d->frames - low, width) / s->step);
 }
@@ -336,7 +335,7 @@ int divide_run(struct divide *d, struct divide_vm *vm, u32 n, void *scratch, siz
 	}
 	s.room = room_for(n, d->frames, d->step_frames);
 	lay_out(&s, scratch);
-	fair_shares(vm, n, d->frames);
+	divide_fair(vm, n, d->frames);
 	serve_goals(d, vm, n, set_floors(d, vm, n));
 	for (u32 i = 0; i < n; i++) {
 		s.lo[i] = vm[i].floor;

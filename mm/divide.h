@@ -65,6 +65,8 @@ struct divide {
 
 /* For any division of `frames` in such steps among n guests. */
 size_t divide_scratch_bytes(u32 n, u32 frames, u32 step_frames);
+/* Sets .fair alone, from max and weight: what a capped guest can not take goes to the rest. */
+void divide_fair(struct divide_vm *vm, u32 n, u32 frames);
 /* E_INVAL: n is 0 or too big, a weight or step of 0; E_NOMEM: scratch too small. */
 int divide_run(struct divide *d, struct divide_vm *vm, u32 n, void *scratch,
 	       size_t scratch_bytes) MUST_CHECK;

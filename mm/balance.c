@@ -1,0 +1,567 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * balance.c - when to move frames, how far at once, and when not. Contract: balance.h.
+ *
+ * A step measures what guests really waited, judges the last move by it, asks
+ * divide.c where frames should be, and takes a bounded step there if that
+ * pays. Damping is in four places: the division itself charges for every frame
+ * moved, small differences are left alone, directions dwell, bad moves are vetoed.
+ */
+#include "mm/balance.h"
+
+#define NS_PER_MS 1000000ull
+#define NS_PER_S 1000000000ull
+#define BURST_WINDOW_NS (250 * NS_PER_MS)
+#define FADE_NS (2 * NS_PER_S)    /* at most one fade so often */
+#define FADE_SHIFT 3
+#define SHRINK_FRAMES 4096u       /* one step takes this or a quarter, the larger */
+#define TRIAL_NS (2 * NS_PER_S)   /* measured so long after a move has settled */
+#define TRIAL_LIMIT_NS (60 * NS_PER_S)
+#define VETO_SHIFT_MAX 4
+
+static const struct balance_config defaults = {
+	.period_ns = NS_PER_S,
+	.fast_ns = 200 * NS_PER_MS,
+	.horizon_ns = 10 * NS_PER_S,
+	.dwell_ns = 5 * NS_PER_S,
+	.veto_ns = 10 * NS_PER_S,
+	.move_us = 50,
+	.burst_misses = 16,
+	.used_passes = 2,
+	.step_frames = CURVE_STEP_FRAMES,
+};
+
+const char *balance_reason_str(enum balance_reason r)
+{
+	static const char *const str[] = {
+		[BALANCE_NEW] = "starting share, nothing decided yet",
+		[BALANCE_KEEP] = "stays, the division leaves it here",
+		[BALANCE_SMALL] = "stays, the saving is below twice the cost of moving",
+		[BALANCE_GROW] = "grew, it misses most",
+		[BALANCE_SHRINK] = "gave to who misses more",
+		[BALANCE_DWELL] = "stays, it turned round too recently",
+		[BALANCE_VETO] = "stays, the last such move did not pay",
+		[BALANCE_QOS] = "moved, QoS or the memory there is changed",
+	};
+
+	return (u32)r < ARRAY_SIZE(str) ? str[r] : "?";
+}
+
+/* ---- guests come, go, change ---- */
+
+void balance_init(struct balance *b, u32 frames, void *scratch, size_t bytes, u64 now_ns)
+{
+	*b = (struct balance){
+		.cfg = defaults,
+		.frames = frames,
+		.scratch = scratch,
+		.scratch_bytes = bytes,
+		.due_ns = now_ns + defaults.period_ns,
+		.rate_ns = now_ns,
+	};
+}
+
+/* Fair shares of all guests into work[], in the order of vm[]; returns how many. */
+static u32 fair_work(struct balance *b)
+{
+	u32 n = 0;
+
+	for (u32 i = 0; i < BALANCE_VMS_MAX; i++) {
+		const struct qos *q = &b->vm[i].quota.qos;
+
+		if (!b->vm[i].used)
+			continue;
+		b->work[n++] = (struct divide_vm){
+			.min = q->min_frames, .max = q->max_frames, .weight = q->weight,
+		};
+	}
+	if (n)
+		divide_fair(b->work, n, b->frames);
+	return n;
+}
+
+/* Takes `over` frames from targets above floors, in proportion. Returns what it got. */
+static u32 take_above(struct balance *b, bool keep_fair, u32 over)
+{
+	u64 excess = 0;
+	u32 n = 0, got = 0;
+
+	for (u32 pass = 0; pass < 2; pass++, n = 0) {
+		for (u32 i = 0; i < BALANCE_VMS_MAX; i++) {
+			struct quota *q = &b->vm[i].quota;
+			u32 keep, extra;
+
+			if (!b->vm[i].used)
+				continue;
+			keep = MAX(q->qos.min_frames, keep_fair ? b->work[n].fair : 0);
+			n++;
+			extra = q->target > keep ? q->target - keep : 0;
+			if (!pass) {
+				excess += extra;
+				continue;
+			}
+			if (!excess)
+				return 0;
+			extra = excess <= over ? extra : (u32)((u64)extra * over / excess + 1);
+			extra = MIN(extra, MIN(over - got, q->target));
+			q->target -= extra;
+			got += extra;
+		}
+	}
+	return got;
+}
+
+/* After a change: clamp targets to min and max and their sum to the frames there are. */
+static void make_fit(struct balance *b)
+{
+	u64 sum = 0;
+
+	fair_work(b);
+	for (u32 i = 0; i < BALANCE_VMS_MAX; i++) {
+		struct quota *q = &b->vm[i].quota;
+
+		if (!b->vm[i].used)
+			continue;
+		q->target = MIN(MAX(q->target, q->qos.min_frames), q->qos.max_frames);
+		b->vm[i].want = q->target;
+		sum += q->target;
+	}
+	if (sum > b->frames)
+		sum -= take_above(b, true, (u32)(sum - b->frames));
+	if (sum > b->frames)
+		take_above(b, false, (u32)(sum - b->frames));
+}
+
+static void all_dirty(struct balance *b, u64 now_ns)
+{
+	for (u32 i = 0; i < BALANCE_VMS_MAX; i++)
+		b->vm[i].qos_dirty = b->vm[i].used;
+	b->trial.on = false;
+	b->due_ns = MIN(b->due_ns, now_ns);
+	make_fit(b);
+}
+
+static void start_fresh(struct balance_vm *vm)
+{
+	vm->dir = 0;
+	vm->veto_shift = 0;
+	vm->burst = false;
+	vm->window_misses = 0;
+	vm->why = (struct balance_why){ .reason = BALANCE_NEW, .from = vm->quota.target,
+					.to = vm->quota.target, .wanted = vm->quota.target };
+	vm->last_cost_us = vm->curve->total_cost_us;
+}
+
+int balance_add(struct balance *b, const struct qos *q, struct curve *c, const struct ages *a,
+		u64 now_ns)
+{
+	u32 i = 0, at = 0;
+
+	while (i < BALANCE_VMS_MAX && b->vm[i].used)
+		i++;
+	if (i == BALANCE_VMS_MAX)
+		return E_NOMEM;
+	b->vm[i] = (struct balance_vm){ .used = true, .curve = c, .ages = a, .quota.qos = *q };
+	fair_work(b);
+	for (u32 j = 0; j < i; j++)
+		at += b->vm[j].used;
+	b->vm[i].quota.target = b->work[at].fair;
+	all_dirty(b, now_ns);
+	start_fresh(&b->vm[i]);
+	return (int)i;
+}
+
+void balance_remove(struct balance *b, u32 vm, u64 now_ns)
+{
+	b->vm[vm].used = false;
+	all_dirty(b, now_ns);
+}
+
+void balance_set_qos(struct balance *b, u32 vm, const struct qos *q, u64 now_ns)
+{
+	b->vm[vm].quota.qos = *q;
+	b->vm[vm].why.veto_until_ns = b->vm[vm].why.dwell_until_ns = 0;
+	all_dirty(b, now_ns);
+}
+
+void balance_set_frames(struct balance *b, u32 frames, u64 now_ns)
+{
+	b->frames = frames;
+	all_dirty(b, now_ns);
+}
+
+void balance_forget(struct balance *b, u32 vm, u64 now_ns)
+{
+	start_fresh(&b->vm[vm]);
+	b->trial.on = false;
+	b->due_ns = MIN(b->due_ns, now_ns + b->cfg.fast_ns);
+}
+
+/* ---- what really happened ---- */
+
+void balance_note_miss(struct balance *b, u32 vm, u64 now_ns)
+{
+	struct balance_vm *v = &b->vm[vm];
+	u64 expected, seen;
+
+	if (now_ns - v->window_ns > BURST_WINDOW_NS) {
+		v->window_ns = now_ns;
+		v->window_misses = 0;
+	}
+	if (++v->window_misses != b->cfg.burst_misses)
+		return;
+	expected = curve_misses_at(v->curve, MIN(v->quota.held, v->quota.target)) +
+		   curve_cold_misses(v->curve);
+	seen = (u64)v->window_misses * 1000 * NS_PER_S / MAX(now_ns - v->window_ns, NS_PER_MS);
+	if (seen < 4 * expected)
+		return;
+	v->burst = true;
+	b->due_ns = MIN(b->due_ns, now_ns);
+	if (!v->fade_ns || now_ns - v->fade_ns > FADE_NS) {
+		curve_fade(v->curve, FADE_SHIFT);
+		v->fade_ns = now_ns;
+	}
+}
+
+static void measure(struct balance *b, u64 now_ns)
+{
+	u64 dt_us = (now_ns - b->rate_ns) / 1000;
+
+	for (u32 i = 0; i < BALANCE_VMS_MAX; i++) {
+		struct balance_vm *v = &b->vm[i];
+
+		if (!v->used)
+			continue;
+		b->wait_total_us += (v->curve->total_cost_us - v->last_cost_us) *
+				    v->quota.qos.weight / 100;
+		v->last_cost_us = v->curve->total_cost_us;
+	}
+	if (dt_us < 900000)
+		return;
+	b->rate_us = (b->wait_total_us - b->rate_total_us) * 1000 / MAX(dt_us / 1000, 1);
+	b->rate_total_us = b->wait_total_us;
+	b->rate_ns = now_ns;
+}
+
+/* Those that grew have filled what they were given, so that misses tell. */
+static bool filled(const struct balance *b)
+{
+	for (u32 i = 0; i < BALANCE_VMS_MAX; i++) {
+		const struct quota *q = &b->vm[i].quota;
+
+		if (b->trial.grew >> i & 1 && b->vm[i].used && q->held < q->target - q->target / 20)
+			return false;
+	}
+	return true;
+}
+
+static void veto(struct balance *b, u64 now_ns)
+{
+	for (u32 i = 0; i < BALANCE_VMS_MAX; i++) {
+		struct balance_vm *v = &b->vm[i];
+
+		if (!v->used || !(b->trial.grew >> i & 1))
+			continue;
+		v->why.veto_until_ns = now_ns + (b->cfg.veto_ns << v->veto_shift);
+		v->veto_shift = MIN(v->veto_shift + 1, VETO_SHIFT_MAX);
+		v->why.vetoes++;
+	}
+}
+
+/* Did the last move pay? Waiting must have fallen by a tenth at least. */
+static void judge(struct balance *b, u64 now_ns)
+{
+	struct balance_trial *t = &b->trial;
+	u64 after;
+
+	if (!t->on || b->moving)
+		return;
+	if (now_ns - t->start_ns > TRIAL_LIMIT_NS) {
+		t->on = false;
+		return;
+	}
+	if (!t->settled_ns) {
+		if (filled(b)) {
+			t->settled_ns = now_ns;
+			t->total_us = b->wait_total_us;
+		}
+		return;
+	}
+	if (now_ns - t->settled_ns < TRIAL_NS)
+		return;
+	after = (b->wait_total_us - t->total_us) * 1000 / ((now_ns - t->settled_ns) / NS_PER_MS);
+	if (after * 10 > t->before_us * 9)
+		veto(b, now_ns);
+	else
+		for (u32 i = 0; i < BALANCE_VMS_MAX; i++)
+			if (t->grew >> i & 1)
+				b->vm[i].veto_shift = 0;
+	t->on = false;
+}
+
+/* ---- a decision ---- */
+
+static u32 gather(struct balance *b)
+{
+	u32 n = fair_work(b), k = 0;
+
+	for (u32 i = 0; i < BALANCE_VMS_MAX; i++) {
+		const struct balance_vm *v = &b->vm[i];
+		struct divide_vm *w = &b->work[k];
+
+		if (!v->used)
+			continue;
+		w->w1 = v->ages->w1_avg;
+		w->used = b->cfg.used_passes ? ages_used(v->ages, b->cfg.used_passes) : 0;
+		w->now = v->quota.target;
+		w->goal = v->quota.qos.miss_goal;
+		w->curve = v->curve;
+		k++;
+	}
+	return n;
+}
+
+static bool run_division(struct balance *b, u32 n)
+{
+	u64 horizon_ms = MAX(b->cfg.horizon_ns / NS_PER_MS, 1);
+	struct divide d = {
+		.frames = b->frames,
+		.step_frames = b->cfg.step_frames,
+		.max_ops = b->cfg.max_ops,
+		/* both ends of a move are charged: twice the cost of moving in all */
+		.move_cost = (u64)b->cfg.move_us * 1000 * 1000 / horizon_ms,
+	};
+
+	if (divide_run(&d, b->work, n, b->scratch, b->scratch_bytes))
+		return false;
+	b->infeasible = d.infeasible;
+	b->short_frames = d.short_frames;
+	b->last_ops = d.ops;
+	b->decisions++;
+	return true;
+}
+
+/* Too little to bother, unless someone must move: 1 % and at least a step. */
+static bool is_small(const struct balance *b, u32 now, u32 want)
+{
+	u32 diff = want > now ? want - now : now - want;
+
+	return diff < MAX(b->cfg.step_frames, now / 100);
+}
+
+/* No choice: outside its bounds, or well below a floor (what it touches, its goal). */
+static bool must_move(const struct balance *b, const struct balance_vm *v,
+		      const struct divide_vm *w)
+{
+	u32 min = MIN(w->min, w->floor);
+
+	return v->qos_dirty || w->now < min || w->now > w->max ||
+	       (w->now < w->floor && !is_small(b, w->now, w->floor));
+}
+
+/* The direction this guest may move to: +1, -1, 0 with the reason. */
+static s32 may_move(const struct balance *b, const struct balance_vm *v, const struct divide_vm *w,
+		    u64 now_ns, enum balance_reason *why)
+{
+	s32 dir = w->target > w->now ? 1 : -1;
+
+	if (w->target == w->now || (!must_move(b, v, w) && is_small(b, w->now, w->target))) {
+		*why = BALANCE_KEEP;
+		return 0;
+	}
+	*why = dir > 0 ? BALANCE_GROW : BALANCE_SHRINK;
+	if (must_move(b, v, w)) {
+		*why = BALANCE_QOS;
+		return dir;
+	}
+	if (v->dir == -dir && now_ns - v->dir_ns < b->cfg.dwell_ns && !v->burst) {
+		*why = BALANCE_DWELL;
+		return 0;
+	}
+	if (dir > 0 && now_ns < v->why.veto_until_ns) {
+		*why = BALANCE_VETO;
+		return 0;
+	}
+	return dir;
+}
+
+/* Saving and cost of the whole division, weighted. True: worth it, or some guest must move. */
+static bool worth_moving(const struct balance *b, u32 n, u64 *saving_us, u64 *moving_us)
+{
+	u64 now = 0, then = 0, moved = 0;
+	bool must = false;
+	u32 k = 0;
+
+	for (u32 i = 0; i < BALANCE_VMS_MAX && k < n; i++) {
+		const struct divide_vm *w = &b->work[k];
+
+		if (!b->vm[i].used)
+			continue;
+		k++;
+		now += w->cost_now * w->weight / 100;
+		then += w->cost_then * w->weight / 100;
+		moved += w->target > w->now ? w->target - w->now : w->now - w->target;
+		must |= must_move(b, &b->vm[i], w);
+	}
+	*saving_us = now > then ? (now - then) * (b->cfg.horizon_ns / NS_PER_MS) / 1000 : 0;
+	*moving_us = (moved + 1) / 2 * b->cfg.move_us;
+	return must || *saving_us > 2 * *moving_us;
+}
+
+static void explain(struct balance_vm *v, const struct divide_vm *w, u64 now_ns)
+{
+	struct balance_why *y = &v->why;
+
+	y->when_ns = now_ns;
+	y->from = w->now;
+	y->to = v->quota.target;
+	y->wanted = w->target;
+	y->w1 = w->w1;
+	y->used = w->used;
+	y->floor = w->floor;
+	y->fair = w->fair;
+	y->short_frames = w->short_frames;
+	y->flags = w->flags;
+	y->cost_from = w->cost_now;
+	y->cost_to = w->cost_then;
+	y->misses_from = curve_misses_at(v->curve, w->now);
+	y->misses_to = curve_misses_at(v->curve, w->target);
+	y->burst = v->burst;
+}
+
+static u32 shrink_step(const struct quota *q)
+{
+	return MAX(SHRINK_FRAMES, q->target / 4);
+}
+
+/* How much may move in this step: supply from shrinkers and unassigned frames, demand. */
+static void offer(const struct balance *b, const s32 *dir, u64 *shrink, u64 *spare, u64 *demand)
+{
+	u64 assigned = 0;
+	u32 k = 0;
+
+	*shrink = *demand = 0;
+	for (u32 i = 0; i < BALANCE_VMS_MAX; i++) {
+		const struct quota *q = &b->vm[i].quota;
+		const struct divide_vm *w = &b->work[k];
+
+		if (!b->vm[i].used)
+			continue;
+		assigned += q->target;
+		if (dir[k] < 0)
+			*shrink += MIN(q->target - w->target, shrink_step(q));
+		if (dir[k] > 0)
+			*demand += w->target - q->target;
+		k++;
+	}
+	*spare = assigned < b->frames ? b->frames - assigned : 0;
+}
+
+static void turn(struct balance_vm *v, s32 dir, u64 now_ns)
+{
+	if (v->dir == -dir)
+		v->turns++;
+	if (v->dir != dir)
+		v->why.dwell_until_ns = now_ns;
+	v->dir = dir;
+	v->dir_ns = now_ns;
+	v->moves++;
+}
+
+/* Takes the step. Returns how many targets changed; sets b->moving if more is to come. */
+static u32 apply(struct balance *b, const s32 *dir, u64 now_ns, u64 *grew)
+{
+	u64 shrink, spare, demand, give;
+	u32 k = 0, changed = 0;
+
+	offer(b, dir, &shrink, &spare, &demand);
+	give = demand > spare ? MIN(demand - spare, shrink) : 0; /* asked of the shrinkers */
+	for (u32 i = 0; i < BALANCE_VMS_MAX; i++) {
+		struct balance_vm *v = &b->vm[i];
+		struct quota *q = &v->quota;
+		const struct divide_vm *w = &b->work[k];
+		u32 by = 0;
+
+		if (!v->used)
+			continue;
+		if (dir[k] < 0) {
+			u32 most = MIN(q->target - w->target, shrink_step(q));
+
+			/* above max it goes down even if nobody asks */
+			by = q->target > w->max ? most : (u32)(most * give / MAX(shrink, 1));
+			q->target -= by;
+		} else if (dir[k] > 0) {
+			by = (u32)((w->target - q->target) * MIN(demand, spare + give) /
+				   MAX(demand, 1));
+			q->target += by;
+			*grew |= by ? BIT64(i) : 0;
+		}
+		if (by) {
+			turn(v, dir[k], now_ns);
+			changed++;
+			v->why.dwell_until_ns = now_ns + b->cfg.dwell_ns;
+			b->moving |= !is_small(b, q->target, w->target);
+		}
+		k++;
+	}
+	return changed;
+}
+
+static u32 decide(struct balance *b, u32 n, u64 now_ns)
+{
+	s32 dir[BALANCE_VMS_MAX] = { 0 };
+	u64 saving_us, moving_us, grew = 0;
+	bool worth = worth_moving(b, n, &saving_us, &moving_us);
+	u32 k = 0, changed;
+
+	for (u32 i = 0; i < BALANCE_VMS_MAX; i++) {
+		struct balance_vm *v = &b->vm[i];
+
+		if (!v->used)
+			continue;
+		dir[k] = may_move(b, v, &b->work[k], now_ns, &v->why.reason);
+		if (dir[k] && !worth) {
+			dir[k] = 0;
+			v->why.reason = BALANCE_SMALL;
+		}
+		v->why.saving_us = saving_us;
+		v->why.moving_us = moving_us;
+		k++;
+	}
+	b->moving = false;
+	changed = apply(b, dir, now_ns, &grew);
+	if (grew && !b->trial.on)
+		b->trial = (struct balance_trial){ .on = true, .start_ns = now_ns,
+						   .before_us = b->rate_us };
+	if (grew) {
+		b->trial.grew |= grew;
+		b->trial.settled_ns = 0;
+	}
+	return changed;
+}
+
+u32 balance_step(struct balance *b, u64 now_ns, u32 free_frames)
+{
+	u32 n, k = 0, changed = 0;
+
+	b->free_frames = free_frames;
+	measure(b, now_ns);
+	judge(b, now_ns);
+	n = gather(b);
+	b->moving = false;
+	if (n && run_division(b, n)) {
+		changed = decide(b, n, now_ns);
+		for (u32 i = 0; i < BALANCE_VMS_MAX; i++) {
+			struct balance_vm *v = &b->vm[i];
+
+			if (!v->used)
+				continue;
+			explain(v, &b->work[k++], now_ns);
+			v->want = v->why.wanted;
+			v->burst = false;
+			v->qos_dirty = false;
+		}
+	}
+	b->due_ns = now_ns + (b->moving ? b->cfg.fast_ns : b->cfg.period_ns);
+	return changed;
+}
