@@ -18,5 +18,6 @@ int console_vm_init(struct vm *vm) MUST_CHECK; /* its output ring */
 /* Upward ports: the wire. kernel/main.c connects them to drivers/serial.h; the simulation to memory. */
 void console_port_write(const char *bytes, u32 n);
 int console_port_read(void);             /* a byte, or -1 */
+void console_port_flush(void);           /* waits until all is on the wire: before power-off */
 
 #endif

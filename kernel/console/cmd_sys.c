@@ -5,9 +5,10 @@
 #include "arch/x86_64/arch.h"
 #include "boot/config.h"
 #include "drivers/block.h"
+#include "kernel/backends.h"
+#include "kernel/console.h"
 #include "kernel/console/cmd.h"
 #include "kernel/lib/lib.h"
-#include "kernel/main.h"
 #include "kernel/vm.h"
 
 static void help_line(struct cmd *c, const struct cmd_entry *e)
@@ -139,10 +140,10 @@ static void log_cmd(struct cmd *c)
 
 static void version(struct cmd *c)
 {
-	cmd_line(c, "VMMB %s on %s", vmmb_version, kernel_backend()->name);
+	cmd_line(c, "VMMB %s on %s", vmmb_version, backend->name);
 	cmd_json_begin(c);
 	cmd_json_str(c, "version", vmmb_version);
-	cmd_json_str(c, "backend", kernel_backend()->name);
+	cmd_json_str(c, "backend", backend->name);
 	cmd_json_end(c);
 }
 
@@ -154,7 +155,11 @@ static void leave(struct cmd *c, bool off)
 	cmd_json_begin(c);
 	cmd_json_str(c, "done", off ? "power off" : "reboot");
 	cmd_json_end(c);
-	kernel_leave(off);
+	console_port_flush();
+	backend->cpu_off();
+	if (off)
+		arch_poweroff();
+	arch_reboot();
 }
 
 static void do_reboot(struct cmd *c) { leave(c, false); }
