@@ -199,3 +199,56 @@ def test_console_rendering():
     text = vmmb.PROMPT + "vm l\r\x1b[K- a log line\r\n" + vmmb.PROMPT + "vm list\r\nweb\r\n"
     assert vmmb.render(text + vmmb.PROMPT) == ["- a log line", "vmmb> vm list", "web", "vmmb> "]
     assert vmmb.render("abx\b \bc") == ["abc"]
+
+
+FAKE = r"""
+import os, sys, termios, tty
+tty.setraw(0)
+def put(s): sys.stdout.write(s); sys.stdout.flush()
+def line(prompt, log):
+    text = ""
+    put(prompt)
+    while True:
+        c = os.read(0, 1).decode()
+        if c == "\x01": return c + os.read(0, 1).decode()
+        if c in "\r\n": put("\r\n"); return text
+        text += c; put(c)
+        if log and len(text) == 3: put("\r\x1b[K- a log line\r\n" + prompt + text)
+out = ""
+while True:
+    cmd = line("vmmb> ", True)
+    if cmd == "poweroff": sys.exit(0)
+    if cmd == "vm list -j": put('{"vm":"web"}\r\n- said inside\r\n{"vm":"db"}\r\n')
+    elif cmd == "con web":
+        put("[web: Ctrl-A d leaves, Ctrl-A Ctrl-A sends Ctrl-A]\r\n" + out)
+        while True:
+            cmd = line("web# \x1b[6n", False)
+            if cmd == "\x01d": put("\r\n"); break
+            said = os.popen("sh -c " + repr(cmd)).read() if "$?" not in cmd else \
+                cmd.split("'")[1] + cmd.split("'")[2].replace("$?", status) + "\n"
+            status = "1" if "false" in cmd else "0"
+            out = out[-900:] + said.replace("\n", "\r\n")
+            put(said.replace("\n", "\r\n"))
+    else: put("no such command: " + cmd + "\r\n")
+"""
+
+
+def test_harness_on_a_fake_console(tmp_path):
+    """cmd, cmd_json, sh and poweroff against a console that interrupts the typing."""
+    script = tmp_path / "fake.py"
+    script.write_text(FAKE)
+    m = vmmb.Machine("fake", emu="tcg")
+    with open(tmp_path / "log", "w+", encoding="utf-8") as m.log:
+        m.child = pexpect.spawn("/usr/bin/python3", [str(script)], echo=False, encoding="utf-8",
+                                timeout=10)
+        m.child.logfile_read = m.log
+        m.expect(vmmb.PROMPT)
+        assert m.cmd("nonsense") == "no such command: nonsense"
+        assert m.cmd_json("vm list") == [{"vm": "web"}, {"vm": "db"}]
+        assert m.unasked == ["- a log line", "- a log line", "- said inside"]
+        assert m.sh("web", "echo one; echo two") == "one\ntwo"
+        assert m.sh("web", "echo three") == "three"
+        with pytest.raises(vmmb.GuestError):
+            m.sh("web", "false")
+        assert m.cmd("again") == "no such command: again"
+        assert m.poweroff() == 0

@@ -92,6 +92,7 @@ class Machine:
         self.args += list(emu_args)
         self.child = self.log = None
         self.where = None  # the guest whose console has the terminal
+        self.commands = 0
         self.unasked = []  # log and guest lines seen between commands' outputs
 
     # ---- the machine ----------------------------------------------------------------------
@@ -219,9 +220,12 @@ class Machine:
         if len(command) > MAX_LINE:
             raise ValueError(f"longer than {MAX_LINE} characters: {command[:60]}...")
         with self.con(vm):
-            # The marks are quoted so that the echo of the line does not look like them.
-            self.child.send(f"echo '<'-; {command}\necho '>'-$?\n")
-            self.expect(r"(?s)\n<-\r?\n(.*?)>-(\d+)\r?\n", timeout)
+            # The marks are quoted so that the echo of the line does not look like them, and
+            # numbered since entering a console shows again what it printed last.
+            self.commands += 1
+            n = self.commands
+            self.child.send(f"echo '<'{n}-; {command}\necho '>'{n}-$?\n")
+            self.expect(rf"(?s)\n<{n}-\r?\n(.*?)>{n}-(\d+)\r?\n", timeout)
             text, status = self.child.match[1], int(self.child.match[2])
         lines = render(text)
         echo = re.compile(re.escape(f"{vm}# ") + r".*$")
