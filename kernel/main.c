@@ -36,6 +36,12 @@ int console_port_read(void)
 	return console_serial >= 0 ? serial_read(console_serial) : -1;
 }
 
+void console_port_flush(void)
+{
+	if (console_serial >= 0)
+		serial_flush(console_serial);
+}
+
 static void serial_typed(void *ctx)
 {
 	(void)ctx;

@@ -5,7 +5,7 @@
  * Everything is a state machine driven by faults, guest I/O, host I/O completions (interrupt
  * windows) and chores. Nothing waits: a vCPU that needs a page which is on disk is parked (V_BLOCK) and
  * re-executes when pager_wake() is called for its guest. See ARCHITECTURE.md, "A guest page's life".
- * Implemented by kernel/fault.c, fill.c, reclaim.c, guest_io.c, guest_mem.c over mm/.
+ * Implemented by kernel/fault.c, fill.c, reclaim.c, guest_io.c, guest_mem.c, scan.c, pager_check.c over mm/.
  */
 #ifndef KERNEL_PAGER_H
 #define KERNEL_PAGER_H
@@ -19,7 +19,11 @@ struct vm;
 
 /* Upward ports, implemented by kernel/vcpu.c and kernel/vm.c. */
 void pager_wake(struct vm_mem *m);                       /* a page arrived or frames became free: re-try what was parked */
-void pager_failed(struct vm_mem *m, const char *reason); /* swap, fill or rescue failed for good: stop that guest */
+void pager_failed(struct vm_mem *m, const char *reason); /* swap, fill or rescue failed for good (m->dead is set): stop that guest */
+/* Drops all cached second-level translations of m's vCPU (virt_ops->flush), then slat_flushed(&m->slat). */
+void pager_flush(struct vm_mem *m);
+/* A miss that costs I/O happened (for the balancer); NULL: nobody listens. Set by kernel/balancer.c. */
+extern void (*pager_miss_hook)(struct vm_mem *m);
 
 /* The frame table exists (frame_init was called). swap: extent of the swap partition, sectors 0 if none. */
 int pager_init(const struct block_extent *swap) MUST_CHECK;
@@ -32,19 +36,30 @@ bool pager_needs_read(const struct vm_mem *m, gpfn_t g);
  * E_AGAIN: no frame now (the vCPU must block; woken later). Caller fills all 4096 bytes at once. */
 int pager_overwrite(struct vm_mem *m, gpfn_t g, void **page) MUST_CHECK;
 
-/* Loaders: copy into (or zero) guest memory before the guest runs. E_NOMEM: no free frames. */
+/* Loaders: copy into (or, src NULL, zero) guest memory before the guest runs. E_NOMEM: no free frames now; call
+ * again with the same bytes once pager_make_room() says true. */
 int pager_load(struct vm_mem *m, gpa_t gpa, const void *src, u64 len) MUST_CHECK;
 
 /* Frames the guests can share: all but the hypervisor's own, modules and the reserve. */
 u32 pager_guest_frames(void);
+/*
+ * May a guest of this much RAM be admitted beside those in vmmem_all? What all promise must fit frames + swap, all
+ * mins the frames, and its own RAM its max + swap. E_NOMEM with the arithmetic in why, one line.
+ */
+int pager_admit(u32 ram_pages, u32 min_frames, u32 max_frames, char *why, size_t size) MUST_CHECK;
 /* Starts reclaim so that at least n frames become free soon; true if they are free now. */
 bool pager_make_room(u32 n);
 /* A chore, called from the main loop when nothing urgent runs: background reclaim towards targets and the free
  * reserve, zeroing of free frames. Bounded (~50 us). True: there is more to do. */
 bool pager_chore(void);
 
-/* Reset or stop: E_AGAIN while I/O drains (call again from the loop), then all pages are ZERO, no association,
- * frames and swap slots free, slat empty. */
+/*
+ * Reset or stop, first half: starts no new I/O for m (requests that wait are completed with E_IO) and returns E_AGAIN
+ * while some is in flight. Once it returned 0, vboard_reset() may drop its pins, then pager_reset() is called.
+ */
+int pager_drain(struct vm_mem *m) MUST_CHECK;
+/* Second half (drains first by itself). E_AGAIN while I/O drains (call again from the loop), then all pages are ZERO, no association,
+ * frames and swap slots free, slat empty, pins forgotten, m no longer dead. */
 int pager_reset(struct vm_mem *m) MUST_CHECK;
 
 /* One scan pass over a guest (A bits -> ages): kernel/scan.c. */

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* SRCS: kernel/guest_walk.c kernel/guest_copy.c kernel/vcpu.c kernel/vm.c kernel/load.c kernel/ports.c kernel/backends.c kernel/exit.c kernel/exit_cpuid.c kernel/exit_cr.c kernel/exit_io.c kernel/exit_mmio.c kernel/exit_msr.c kernel/exit_overwrite.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/err.c kernel/lib/parse.c vdev/insn.c boot/guest.c boot/linux.c boot/multiboot1.c mm/slat.c mm/frame.c tests/fake/fake_arch.c */
+/*
+ * test_guest_walk.c - guests' page tables in every mode, rights, accessed and dirty bits, and copies.
+ */
+#include "tests/unit/kernel_env.h"
+
+static struct walk_fault f;
+static gpa_t out;
+
+static int walk(u64 la, enum walk_access how)
+{
+	f = (struct walk_fault){ 0, 0 };
+	return guest_walk(&env.vm[0], &env.hw[0].mode, env.hw[0].regs.rflags, la, how, &out, &f);
+}
+
+static void put32(u64 gpa, u32 value) { memcpy(env.ram + gpa, &value, 4); }
+
+static void test_off(void **state)
+{
+	(void)state;
+	assert_int_equal(walk(0x1234, WALK_READ), 0);
+	assert_int_equal(out.a, 0x1234);
+}
+
+static void test_two_levels(void **state)
+{
+	struct guest_mode *m = &env.hw[0].mode;
+
+	(void)state;
+	m->cr0 = 0x80010001;
+	m->cr3 = 0x1000;
+	m->cr4 = 0x10;
+	put32(0x1000 + 4 * 1, 0x2000 | 7);          /* 4 MiB: table */
+	put32(0x2000 + 4 * 5, 0x9000 | 7);
+	put32(0x1000 + 4 * 2, 0xc00000 | 0x83);     /* 8 MiB: a 4 MiB page, supervisor */
+	assert_int_equal(walk(0x405123, WALK_READ), 0);
+	assert_int_equal(out.a, 0x9123);
+	assert_int_equal(env.ram[0x2014] & 0x60, 0x20);
+	assert_int_equal(walk(0x405123, WALK_WRITE), 0);
+	assert_int_equal(env.ram[0x2014] & 0x60, 0x60);
+	assert_int_equal(walk(0x812345, WALK_READ), 0);
+	assert_int_equal(out.a, 0xc12345);
+	m->cpl = 3;
+	assert_int_equal(walk(0x812345, WALK_READ), E_INVAL);
+	assert_int_equal(f.code, PF_PRESENT | PF_USER);
+	assert_int_equal(f.la, 0x812345);
+	m->cpl = 0;
+	assert_int_equal(walk(0xc00000, WALK_WRITE), E_INVAL);
+	assert_int_equal(f.code, PF_WRITE);
+}
+
+static void test_pae(void **state)
+{
+	struct guest_mode *m = &env.hw[0].mode;
+
+	(void)state;
+	m->cr0 = 0x80010001;
+	m->cr3 = 0x1020; /* 32-byte aligned */
+	m->cr4 = 0x30;
+	m->efer = 0x800;
+	put64(0x1020, 0x2000 | 1);                  /* PDPTE: only P */
+	put64(0x2000, 0x3000 | 7);
+	put64(0x2008, 0x600000 | 0x83);             /* 2 MiB page */
+	put64(0x3008, 0x9000 | 7 | 1ull << 63);     /* NX */
+	assert_int_equal(walk(0x1010, WALK_WRITE), 0);
+	assert_int_equal(out.a, 0x9010);
+	assert_int_equal(get64(0x1020), 0x2001);    /* no accessed bit there */
+	assert_int_equal(walk(0x1010, WALK_FETCH), E_INVAL);
+	assert_int_equal(f.code, PF_PRESENT | PF_FETCH);
+	assert_int_equal(walk(0x212345, WALK_FETCH), 0);
+	assert_int_equal(out.a, 0x612345);
+}
+
+static void test_long_mode(void **state)
+{
+	struct guest_mode *m = &env.hw[0].mode;
+
+	(void)state;
+	env_long_mode(&env.hw[0]);
+	assert_int_equal(walk(0x7abc, WALK_READ), 0);
+	assert_int_equal(out.a, 0x7abc);
+	assert_int_equal(get64(0x1000) & 0x20, 0x20);
+	assert_int_equal(walk(0x800000000000, WALK_READ), E_INVAL);
+	assert_int_equal(f.code, WALK_NOT_CANONICAL);
+	put64(0x2008, 0x40000000 | 0x83);           /* a 1 GiB page */
+	assert_int_equal(walk(0x40000000 + 0x123456, WALK_READ), 0);
+	assert_int_equal(out.a, 0x40123456);
+	/* Five levels: page 5 on top. */
+	put64(0x5000, 0x1000 | 7);
+	m->cr3 = 0x5000;
+	m->cr4 |= BIT64(12);
+	assert_int_equal(walk(0x7abc, WALK_READ), 0);
+	assert_int_equal(out.a, 0x7abc);
+	m->cr3 = 0xff000000; /* not RAM */
+	assert_int_equal(walk(0x7abc, WALK_READ), E_INVAL);
+	assert_int_equal(f.code, PF_PRESENT | PF_RSVD);
+}
+
+static void test_rights(void **state)
+{
+	struct guest_mode *m = &env.hw[0].mode;
+
+	(void)state;
+	env_long_mode(&env.hw[0]);
+	put64(0x4000 + 8 * 8, 0x8000 | 5);          /* page 8: user, read-only */
+	put64(0x4000 + 9 * 8, 0x9000 | 3);          /* page 9: supervisor */
+	assert_int_equal(walk(0x8000, WALK_WRITE), E_INVAL); /* CR0.WP */
+	assert_int_equal(f.code, PF_PRESENT | PF_WRITE);
+	m->cr0 &= ~(1ull << 16);
+	assert_int_equal(walk(0x8000, WALK_WRITE), 0);
+	m->cr4 |= BIT64(20) | BIT64(21);            /* SMEP, SMAP */
+	assert_int_equal(walk(0x7000, WALK_FETCH), E_INVAL);
+	assert_int_equal(walk(0x7000, WALK_READ), E_INVAL);
+	assert_int_equal(walk(0x9000, WALK_READ), 0);
+	env.hw[0].regs.rflags |= REGS_AC;
+	assert_int_equal(walk(0x7000, WALK_READ), 0);
+	m->cpl = 3;
+	assert_int_equal(walk(0x9000, WALK_READ), E_INVAL);
+	assert_int_equal(walk(0x7000, WALK_FETCH), 0);
+}
+
+static void test_evicted_table(void **state)
+{
+	(void)state;
+	env_long_mode(&env.hw[0]);
+	env.again_page = 3;
+	assert_int_equal(walk(0x7000, WALK_READ), E_AGAIN);
+	env.again_page = ~0u;
+	assert_int_equal(walk(0x7000, WALK_READ), 0);
+}
+
+static void test_copies(void **state)
+{
+	struct vcpu *v = &env.vm[0].vcpu;
+	u8 buf[64], bytes[16];
+	u32 n = 0;
+
+	(void)state;
+	env_long_mode(&env.hw[0]);
+	put64(0x4000 + 11 * 8, 0x14000 | 7);        /* page 11 lies elsewhere */
+	memset(env.ram + 0xaff0, 0x11, 16);
+	memset(env.ram + 0x14000, 0x22, 48);
+	assert_int_equal(guest_copy_in(v, &env.hw[0].mode, 0xaff0, buf, 64, WALK_READ, &f), 0);
+	assert_int_equal(buf[15], 0x11);
+	assert_int_equal(buf[16], 0x22);
+	memset(buf, 0x33, sizeof(buf));
+	put64(0x4000 + 11 * 8, 0);                  /* second page gone: nothing is written */
+	assert_int_equal(guest_copy_out(v, &env.hw[0].mode, 0xaff0, buf, 64, &f), E_INVAL);
+	assert_int_equal(f.la, 0xb000);
+	assert_int_equal(env.ram[0xaff0], 0x11);
+	/* An instruction at the end of a page, nothing behind it. */
+	v->regs->rip = 0xaffa;
+	assert_int_equal(guest_fetch(v, &env.hw[0].mode, bytes, &n, &f), 0);
+	assert_int_equal(n, 6);
+	put64(0x4000 + 11 * 8, 0x14000 | 7);
+	assert_int_equal(guest_fetch(v, &env.hw[0].mode, bytes, &n, &f), 0);
+	assert_int_equal(n, 15);
+	assert_int_equal(bytes[6], 0x22);
+}
+
+static void test_verdicts(void **state)
+{
+	struct vcpu *v = &env.vm[0].vcpu;
+
+	(void)state;
+	env.vm[0].state = VM_RUNNING;
+	f = (struct walk_fault){ 0x123, PF_WRITE };
+	assert_int_equal(guest_walk_verdict(v, E_AGAIN, &f, "x"), V_BLOCK);
+	assert_int_equal(guest_walk_verdict(v, E_INVAL, &f, "x"), V_RETRY);
+	assert_int_equal(env.hw[0].exc, 14);
+	assert_int_equal(env.hw[0].exc_code, PF_WRITE);
+	assert_int_equal(v->regs->cr2, 0x123);
+	assert_int_equal(guest_walk_verdict(v, E_RANGE, &f, "x"), V_KILL);
+	assert_int_equal(env.vm[0].state, VM_STOPPING);
+	assert_int_equal(env.vm[0].after, VM_FAILED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		env_test(test_off), env_test(test_two_levels), env_test(test_pae), env_test(test_long_mode),
+		env_test(test_rights), env_test(test_evicted_table), env_test(test_copies), env_test(test_verdicts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* SRCS: kernel/guest_walk.c kernel/guest_copy.c kernel/vcpu.c kernel/vm.c kernel/load.c kernel/ports.c kernel/backends.c kernel/exit.c kernel/exit_cpuid.c kernel/exit_cr.c kernel/exit_io.c kernel/exit_mmio.c kernel/exit_msr.c kernel/exit_overwrite.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/err.c kernel/lib/parse.c vdev/insn.c boot/guest.c boot/linux.c boot/multiboot1.c mm/slat.c mm/frame.c tests/fake/fake_arch.c */
+/*
+ * test_vcpu.c - the main loop and the hot path over a scripted backend: fair shares, halting and
+ * waking, parking, interrupts and windows, deadlines.
+ */
+#include "tests/unit/kernel_env.h"
+
+#define MS 1000000ull /* ticks: the fake clock runs at 1 GHz */
+
+static void exit_kind(struct vmexit *x, u8 kind, u8 len)
+{
+	x->kind = kind;
+	x->insn_len = len;
+}
+
+/* Runs until the deadline. */
+static void enter_busy(struct vcpu_hw *v, u64 deadline, struct vmexit *x)
+{
+	(void)v;
+	fake_tsc = MAX(fake_tsc + 1, deadline);
+	exit_kind(x, VMEXIT_TIMER, 0);
+}
+
+static void start(u32 i)
+{
+	env.vm[i].state = VM_RUNNING;
+	env.hw[i].regs.rflags = REGS_IF | 2;
+}
+
+static void test_fair(void **state)
+{
+	u64 a, b, c;
+
+	(void)state;
+	for (u32 i = 0; i < 3; i++)
+		start(i);
+	env.vm[2].weight = 200;
+	env.enter = enter_busy;
+	for (u32 i = 0; i < 400; i++)
+		vcpu_loop_once();
+	a = env.vm[0].vcpu.run_ticks;
+	b = env.vm[1].vcpu.run_ticks;
+	c = env.vm[2].vcpu.run_ticks;
+	assert_in_range(a, b - 11 * MS, b + 11 * MS);
+	assert_in_range(c, 2 * a - 25 * MS, 2 * a + 25 * MS);
+	assert_in_range(a + b + c, 3900 * MS, 4100 * MS); /* slices of 10 ms */
+	assert_true(env.hw[0].puts > 50);
+}
+
+static u32 script;
+
+static void enter_cpuid(struct vcpu_hw *v, u64 deadline, struct vmexit *x)
+{
+	(void)v;
+	(void)deadline;
+	fake_tsc += 1000;
+	script++;
+	exit_kind(x, VMEXIT_CPUID, 2);
+	if (fake_tsc >= deadline)
+		exit_kind(x, VMEXIT_TIMER, 0);
+}
+
+static void test_hot_path(void **state)
+{
+	(void)state;
+	start(0);
+	script = 0;
+	env.enter = enter_cpuid;
+	vcpu_loop_once();
+	/* One round of the main loop, thousands of entries: until the slice ended. */
+	assert_int_equal(vcpu_sched.loops, 1);
+	assert_in_range(script, 9990, 10010);
+	assert_int_equal(env.hw[0].regs.rip, 2 * (script - 1));
+	assert_int_equal(env.vm[0].vcpu.exits[VMEXIT_CPUID], script - 1);
+}
+
+static void enter_hlt(struct vcpu_hw *v, u64 deadline, struct vmexit *x)
+{
+	(void)v;
+	(void)deadline;
+	fake_tsc += 1000;
+	exit_kind(x, VMEXIT_HLT, 1);
+}
+
+static void test_halt(void **state)
+{
+	(void)state;
+	start(0);
+	env.enter = enter_hlt;
+	env.board[0].deadline = 5 * MS;
+	vcpu_loop_once();
+	assert_int_equal(env.vm[0].vcpu.state, VCPU_HALTED);
+	assert_int_equal(env.hw[0].regs.rip, 1);
+	assert_int_equal(env.hw[0].entries, 1);
+	vcpu_loop_once(); /* idle until the deadline */
+	assert_int_equal(fake_tsc, 5 * MS);
+	assert_int_equal(env.hw[0].entries, 1);
+	vcpu_loop_once();
+	assert_int_equal(env.board[0].ticks, 1);
+	assert_int_equal(env.hw[0].wakes, 1);
+	assert_int_equal(env.hw[0].irq, 0xec);
+	assert_int_equal(env.board[0].taken, 0xec);
+	assert_int_equal(env.hw[0].entries, 2);
+	/* With IF=0 it sleeps for good. */
+	env.hw[0].regs.rflags = 2;
+	env.board[0].pending = 0x31;
+	vcpu_loop_once();
+	assert_int_equal(env.hw[0].entries, 2);
+}
+
+static void test_halt_with_pending(void **state)
+{
+	struct vmexit x = { .kind = VMEXIT_HLT };
+
+	(void)state;
+	start(0);
+	env.board[0].pending = 0x31;
+	assert_int_equal(exit_table[VMEXIT_HLT](&env.vm[0].vcpu, &x), V_NEXT);
+	assert_int_equal(env.vm[0].vcpu.state, VCPU_RUNNABLE);
+}
+
+static void enter_window(struct vcpu_hw *v, u64 deadline, struct vmexit *x)
+{
+	script++;
+	if (script == 1) {
+		assert_true(v->window);
+		assert_int_equal(v->irq, -1);
+		v->can_take = true;
+		exit_kind(x, VMEXIT_IRQ_WINDOW, 0);
+		return;
+	}
+	assert_int_equal(v->irq, 0x41);
+	assert_false(v->window);
+	enter_busy(v, deadline, x);
+}
+
+static void test_window(void **state)
+{
+	(void)state;
+	start(0);
+	script = 0;
+	env.hw[0].can_take = false;
+	env.board[0].pending = 0x41;
+	env.enter = enter_window;
+	vcpu_loop_once();
+	assert_int_equal(script, 2);
+	assert_int_equal(env.board[0].taken, 0x41);
+}
+
+static void enter_fault(struct vcpu_hw *v, u64 deadline, struct vmexit *x)
+{
+	(void)v;
+	(void)deadline;
+	fake_tsc += 1000;
+	exit_kind(x, VMEXIT_SLAT, 0);
+	x->slat.gpa.a = 0x5000;
+}
+
+static void test_block(void **state)
+{
+	(void)state;
+	start(0);
+	env.enter = enter_fault;
+	env.fault_verdict = V_BLOCK;
+	vcpu_loop_once();
+	assert_int_equal(env.vm[0].vcpu.state, VCPU_BLOCKED);
+	assert_int_equal(env.hw[0].entries, 1);
+	env.board[0].pending = 0x41; /* an interrupt does not wake it */
+	vcpu_loop_once();
+	assert_int_equal(env.hw[0].entries, 1);
+	fake_tsc += 3 * MS;
+	pager_wake(&env.vm[0].mem);
+	assert_int_equal(env.vm[0].vcpu.state, VCPU_RUNNABLE);
+	assert_true(env.vm[0].mem.n.stall_ticks >= 3 * MS);
+	vcpu_loop_once();
+	assert_int_equal(env.board[0].retries, 1);
+	assert_int_equal(env.hw[0].entries, 2);
+}
+
+/* The page came while the fault was handled: no wake-up is lost. */
+static void test_block_woken(void **state)
+{
+	struct vcpu *v = &env.vm[0].vcpu;
+
+	(void)state;
+	start(0);
+	v->woken = true;
+	vcpu_block(v);
+	assert_int_equal(v->state, VCPU_RUNNABLE);
+}
+
+static void test_flush(void **state)
+{
+	(void)state;
+	start(0);
+	env.enter = enter_busy;
+	env.vm[0].mem.slat.stale = true;
+	vcpu_loop_once();
+	assert_int_equal(env.hw[0].flushes, 1);
+	assert_false(env.vm[0].mem.slat.stale);
+}
+
+/* A sleeper's timer ends the other's slice, and the sleeper runs at once. */
+static void test_wake_preempts(void **state)
+{
+	(void)state;
+	start(0);
+	start(1);
+	env.enter = enter_busy;
+	env.vm[1].vcpu.state = VCPU_HALTED;
+	env.vm[0].vcpu.vruntime = 50 * MS;
+	env.board[1].deadline = fake_tsc + 2 * MS;
+	vcpu_loop_once();
+	assert_int_equal(fake_tsc, 1000 + 2 * MS);
+	assert_int_equal(env.hw[1].entries, 0);
+	for (u32 i = 0; i < 3; i++)
+		vcpu_loop_once();
+	assert_true(env.hw[1].entries > 0);
+	assert_int_equal(env.hw[1].irq, 0xec);
+}
+
+static void enter_reset(struct vcpu_hw *v, u64 deadline, struct vmexit *x)
+{
+	(void)v;
+	(void)deadline;
+	fake_tsc += 1000;
+	exit_kind(x, VMEXIT_TRIPLE, 0);
+}
+
+static void test_triple(void **state)
+{
+	(void)state;
+	start(0);
+	env.enter = enter_reset;
+	env.drain = E_AGAIN;
+	vcpu_loop_once();
+	assert_int_equal(env.hw[0].entries, 1);
+	assert_true(env.vm[0].reset_wanted);
+	vcpu_loop_once();
+	assert_int_equal(env.vm[0].state, VM_STARTING);
+	assert_int_equal(env.hw[0].entries, 1);
+}
+
+static void enter_bad(struct vcpu_hw *v, u64 deadline, struct vmexit *x)
+{
+	(void)v;
+	(void)deadline;
+	exit_kind(x, VMEXIT_BAD, 0);
+	x->raw = 33;
+}
+
+static void test_bad(void **state)
+{
+	(void)state;
+	start(0);
+	start(1);
+	env.enter = enter_bad;
+	vcpu_loop_once();
+	assert_int_equal(env.vm[0].state, VM_STOPPING);
+	env.enter = enter_busy;
+	vcpu_loop_once();
+	assert_int_equal(env.vm[0].state, VM_FAILED);
+	assert_int_equal(env.vm[1].state, VM_RUNNING); /* no other guest notices */
+	assert_int_equal(env.hw[1].entries, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		env_test(test_fair), env_test(test_hot_path), env_test(test_halt), env_test(test_halt_with_pending),
+		env_test(test_window), env_test(test_block), env_test(test_block_woken), env_test(test_flush),
+		env_test(test_wake_preempts), env_test(test_triple), env_test(test_bad),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

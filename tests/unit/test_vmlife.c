@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* SRCS: kernel/guest_walk.c kernel/guest_copy.c kernel/vcpu.c kernel/vm.c kernel/load.c kernel/ports.c kernel/backends.c kernel/exit.c kernel/exit_cpuid.c kernel/exit_cr.c kernel/exit_io.c kernel/exit_mmio.c kernel/exit_msr.c kernel/exit_overwrite.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/err.c kernel/lib/parse.c vdev/insn.c boot/guest.c boot/linux.c boot/multiboot1.c mm/slat.c mm/frame.c tests/fake/fake_arch.c */
+/*
+ * test_vmlife.c - start, pause, reset, power-off and failure of guests: each waits for what it needs
+ * and leaves its neighbours alone.
+ */
+#include "tests/unit/kernel_env.h"
+#include "boot/boot_info.h"
+
+static struct boot_module kernel;
+static char why[128];
+
+/* A multiboot image with load addresses: header at 0, loaded to 1 MiB. */
+static void make_kernel(u32 i)
+{
+	static const u32 header[] = { 0x1badb002, 0x10000, 0u - 0x1badb002u - 0x10000u, 0x100000, 0x100000,
+				      0x101000, 0x101000, 0x100020 };
+
+	memcpy(arch_direct_map + 512 * PAGE_SIZE, header, sizeof(header));
+	kernel = (struct boot_module){ .start = { 512 * PAGE_SIZE }, .size = PAGE_SIZE };
+	env.vm[i].kernel = &kernel;
+	env.config[i].kind = CONFIG_MULTIBOOT;
+	env.config[i].ram = 16 * MIB;
+	env.config[i].cmdline = "";
+	env.vm[i].state = VM_STARTING;
+}
+
+static void test_start(void **state)
+{
+	struct vm *vm = &env.vm[0];
+
+	(void)state;
+	make_kernel(0);
+	env.room = false;
+	vm_service();
+	assert_int_equal(vm->state, VM_STARTING); /* waits for frames */
+	assert_int_equal(env.loads, 0);
+	env.room = true;
+	vm_service();
+	assert_string_equal(vm->reason, "");
+	assert_int_equal(vm->state, VM_RUNNING);
+	assert_int_equal(env.hw[0].entry.mode, VIRT_ENTRY_PROT32);
+	assert_int_equal(env.hw[0].entry.rip, 0x100020);
+	assert_int_equal(env.hw[0].entry.rax, 0x2badb002);
+	assert_true(env.loads > 1);
+	assert_int_equal(vm->vcpu.state, VCPU_RUNNABLE);
+	assert_int_equal(vm->vcpu.xcr0, 1);
+}
+
+static void test_frames_run_out(void **state)
+{
+	(void)state;
+	make_kernel(0);
+	env.load = E_NOMEM;
+	vm_service();
+	assert_int_equal(env.vm[0].state, VM_STARTING);
+	assert_false(env.vm[0].clean); /* what was loaded is thrown away first */
+	env.load = 0;
+	vm_service();
+	assert_int_equal(env.vm[0].state, VM_RUNNING);
+}
+
+static void test_bad_kernel(void **state)
+{
+	(void)state;
+	make_kernel(0);
+	memset(arch_direct_map + 512 * PAGE_SIZE, 0, 64);
+	vm_service();
+	vm_service();
+	assert_int_equal(env.vm[0].state, VM_FAILED);
+	assert_non_null(strstr(env.vm[0].reason, "can't be loaded"));
+}
+
+static void test_reset(void **state)
+{
+	struct vm *vm = &env.vm[0];
+
+	(void)state;
+	make_kernel(0);
+	vm_service();
+	vdev_power(vm, VDEV_RESET);
+	assert_int_equal(vm->state, VM_RUNNING); /* takes effect later */
+	env.drain = E_AGAIN;
+	vm_service();
+	vm_service();
+	assert_int_equal(vm->state, VM_STARTING);
+	assert_int_equal(env.board[0].resets, 1); /* not while I/O is in flight */
+	env.drain = 0;
+	env.reset = E_AGAIN;
+	vm_service();
+	assert_int_equal(vm->state, VM_STARTING);
+	env.reset = 0;
+	vm_service();
+	assert_int_equal(vm->state, VM_RUNNING);
+	assert_int_equal(vm->resets, 1);
+	assert_int_equal(env.hw[0].resets, 2);
+	assert_int_equal(env.started, 1);
+}
+
+static void test_power_off(void **state)
+{
+	struct vm *vm = &env.vm[0];
+
+	(void)state;
+	make_kernel(0);
+	vm_service();
+	env.vm[1].state = VM_RUNNING;
+	vdev_power(vm, VDEV_POWER_OFF);
+	vm_service();
+	assert_int_equal(vm->state, VM_OFF);
+	assert_int_equal(env.stopped, 1);
+	assert_int_equal(env.vm[1].state, VM_RUNNING);
+	assert_string_equal(vm->reason, "powered off by itself");
+	assert_int_equal(vm_reset(vm, why, sizeof(why)), 0); /* and on again */
+	vm_service();
+	assert_int_equal(vm->state, VM_RUNNING);
+}
+
+static void test_fail(void **state)
+{
+	struct vm *vm = &env.vm[0];
+
+	(void)state;
+	make_kernel(0);
+	vm_service();
+	pager_failed(&vm->mem, "its swap can't be written");
+	vm_fail(vm, "something else");
+	assert_int_equal(vm->state, VM_STOPPING);
+	assert_string_equal(vm->reason, "its swap can't be written");
+	vm_service();
+	assert_int_equal(vm->state, VM_FAILED);
+	vm_fail(vm, "late");
+	assert_int_equal(vm->state, VM_FAILED);
+}
+
+static void test_verbs(void **state)
+{
+	struct vm *vm = &env.vm[0];
+
+	(void)state;
+	assert_int_equal(vm_pause(vm, why, sizeof(why)), E_INVAL);
+	assert_string_equal(why, "g0 is off: it can't be paused");
+	assert_int_equal(vm_stop(vm, why, sizeof(why)), E_INVAL);
+	make_kernel(0);
+	assert_int_equal(vm_reset(vm, why, sizeof(why)), E_INVAL); /* is starting */
+	vm_service();
+	assert_int_equal(vm_pause(vm, why, sizeof(why)), 0);
+	assert_int_equal(vm->state, VM_PAUSED);
+	assert_int_equal(vm_resume(vm, why, sizeof(why)), 0);
+	assert_int_equal(vm_resume(vm, why, sizeof(why)), E_INVAL);
+	assert_int_equal(vm_stop(vm, why, sizeof(why)), 0);
+	vm_service();
+	assert_int_equal(vm->state, VM_OFF);
+	vm->state = VM_REFUSED;
+	assert_int_equal(vm_reset(vm, why, sizeof(why)), E_INVAL);
+	assert_ptr_equal(vm_by_name("g2"), &env.vm[2]);
+	assert_null(vm_by_name("nobody"));
+}
+
+static void test_uart(void **state)
+{
+	(void)state;
+	vdev_uart_tx(&env.vm[0], 'x');
+	assert_int_equal(env.tx[0], 'x');
+	vdev_wake(&env.vm[1]);
+	assert_true(env.vm[1].vcpu.look);
+	assert_true(vcpu_sched.work);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		env_test(test_start), env_test(test_frames_run_out), env_test(test_bad_kernel), env_test(test_reset),
+		env_test(test_power_off), env_test(test_fail), env_test(test_verbs), env_test(test_uart),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
