@@ -26,7 +26,7 @@ HV_SRCS := $(sort $(wildcard arch/x86_64/*.[cS] boot/*.c kernel/*.c kernel/*/*.c
 	vmx/*.[cS] svm/*.[cS] vdev/*.c drivers/*.c))
 
 # The pure sources that the simulation links; NOT_PURE names those it replaces or cannot use.
-NOT_PURE  := kernel/main.c kernel/lib/string.c
+NOT_PURE  := kernel/main.c kernel/backends.c kernel/lib/string.c
 PURE_SRCS := $(filter-out $(NOT_PURE),$(sort $(wildcard mm/*.c vdev/*.c kernel/*.c \
 	kernel/lib/*.c boot/*.c drivers/block.c drivers/partition.c drivers/ramdisk.c)))
 SIM_SRCS  := $(sort $(wildcard tests/sim/*.c tests/fake/*.c)) $(PURE_SRCS)
@@ -142,6 +142,11 @@ build/sim/sim-fast: $(call objs,fast,$(SIM_SRCS))
 	$(Q)$(CC) -o $@ $^ -lm
 
 build/host/%: build/fast/tools/%.c.o $$(call objs,fast,$$(call srcs,tools/$$*.c))
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) -o $@ $^ -lm
+
+build/bench/%: build/fast/tests/bench/%.c.o $$(call objs,fast,$$(call srcs,tests/bench/$$*.c))
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) -o $@ $^ -lm

@@ -29,6 +29,8 @@
 static struct { u64 ops, seed, check_every; u32 frames, vms, swap_frames; bool faults; } opt = {
 	.ops = 1000000, .seed = 1, .check_every = 16, .frames = 2300, .vms = 3, .swap_frames = 4096,
 };
+const struct virt_ops *backend; /* in place of kernel/backends.c */
+
 static struct { u64 checks, sweeps, resets, pauses, qos, stopped; } n;
 static u64 state;
 u64 sim_ops;
