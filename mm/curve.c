@@ -329,7 +329,7 @@ static u64 *grid_density(const struct curve *c, u32 cell)
 static u32 least_promising(const struct curve *c, const struct ages *a, const u64 *density,
 			   u32 cell, const struct ages_choice *ch)
 {
-	u64 least = 0, noise = c->grid[0] / 4096;
+	u64 least = 0, noise = c->grid[0] / 16384;
 	u32 best = 0;
 
 	for (u32 k = AGE_MAX; k > AGE_TOUCHED; k--) {
@@ -338,7 +338,7 @@ static u32 least_promising(const struct curve *c, const struct ages *a, const u6
 		if (!a->pop[k] || ages_chosen(ch, (u8)k))
 			continue;
 		d = density[MIN(middle / cell, CURVE_GRID)];
-		if (!best || d + d / 4 + noise < least) {
+		if (!best || d + d / 8 + noise < least) {
 			best = k;
 			least = d;
 		}

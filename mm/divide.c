@@ -162,6 +162,8 @@ static u32 find_options(const struct search *s, u32 i)
 
 	most = MIN(most, s->steps);
 	curve_fill_cost(vm->curve, s->lo[i], s->step, s->cost, most + 1);
+	if (s->lo[i] + (u64)most * s->step > s->hi[i]) /* the last step ends at max */
+		s->cost[most] = curve_cost_at(vm->curve, s->hi[i]);
 	grain = s->cost[0] * 10 * vm->weight >> 14;
 	for (u32 j = 0; j <= most; j++) {
 		u32 m = option_frames(s, i, j);
