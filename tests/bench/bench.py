@@ -1,0 +1,183 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""The benchmark: prints a table and writes build/bench.json.
+
+  tests/bench/bench.py [--only NAME...] [--jobs N]
+
+Each row needs some runs (RUNS in scenarios.py): boots of stock guests in Bochs, where time counts
+instructions and repeats, or a program under callgrind. A run that several rows need is made once.
+What every run measured is kept in build/bench/raw.json. The status is 0 if every row could be
+measured, whether or not it reached its bar.
+"""
+import argparse, concurrent.futures, json, os, subprocess, sys, threading, time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, TOP + "/tests/bench")
+import scenarios
+
+HALF, OUT = scenarios.HALF, TOP + "/build"
+EMULATOR_NOTE = "an emulator charges nothing for page walks and cache misses"
+
+
+class Row:
+    """One figure: what it is made of, and the bar; below=True: the bar is the most allowed."""
+
+    def __init__(self, name, unit, runs, value, bar=None, below=True, backend="vmx", note=None):
+        self.name, self.unit, self.runs, self.value = name, unit, runs, value
+        self.bar, self.below, self.backend, self.note = bar, below, backend, note
+
+    def result(self, runs):
+        value = self.value(runs)
+        good = self.bar is None or (value <= self.bar if self.below else value >= self.bar)
+        row = {"name": self.name, "backend": self.backend, "value": round(value, 6),
+               "unit": self.unit, "bar": self.bar, "pass": good}
+        note = self.note(runs) if callable(self.note) else self.note
+        return dict(row, note=note) if note else row
+
+
+def speedup(passes):
+    return lambda r: r["static"]["passes"][passes - 1] / r["vmmb"]["passes"][passes - 1]
+
+
+def gap_closed(passes):
+    def value(r):
+        static, vmmb, alone = (r[x]["passes"][passes - 1] for x in ("static", "vmmb", "alone"))
+        return (static - vmmb) / (static - alone)
+    return value
+
+
+def starved_note(passes):
+    def note(r):
+        giga = [r[x]["passes"][passes - 1] / 1e9 for x in ("static", "vmmb", "alone")]
+        return (f"{passes} passes over {HALF * 3 // 2}M, guests share {2 * HALF}M; Gticks: "
+                "static %.3f, VMMB %.3f, alone %.3f" % tuple(giga))
+    return note
+
+
+def per_entry(r):
+    return r["vmmb"]["web"]["scan_ticks"] / r["vmmb"]["web"]["scanned_entries"]
+
+
+def per_decision(guests):
+    return lambda r: r["decide"][str(guests)]
+
+
+def overhead(r):
+    return (256 * 256 * per_entry(r) + per_decision(2)(r)) / 3e9
+
+
+def slowdown(r):
+    static, vmmb = (scenarios.unit_cost(r[x]) for x in ("donor-static", "donor-vmmb"))
+    return (vmmb / static - 1) * 100
+
+
+def slowdown_note(r):
+    static, vmmb = (scenarios.unit_cost(r[x]) for x in ("donor-static", "donor-vmmb"))
+    return (f"ticks a unit: static {static:.0f}, VMMB {vmmb:.0f}, of it stalled "
+            f"{r['donor-vmmb']['stall_ticks'] / scenarios.UNITS:.0f}")
+
+
+def boot_note(r):
+    guest = r["boot-guest"]
+    return (f"Gticks: guest {guest['boot'] / 1e9:.3f}, bare {r['boot-bare']['boot'] / 1e9:.3f}; "
+            f"{guest['stats']['exits']} exits")
+
+
+STARVED = ["static", "vmmb", "alone"]
+ROWS = [
+    Row("starved.speedup", "x", STARVED, speedup(16), 3.6, False, note=starved_note(16)),
+    Row("starved.speedup.4", "x", STARVED, speedup(4), below=False, note=starved_note(4)),
+    Row("starved.gap_closed", "fraction", STARVED, gap_closed(16), 0.9, False),
+    Row("starved.gap_closed.4", "fraction", STARVED, gap_closed(4), below=False),
+    Row("donor.slowdown", "%", ["donor-static", "donor-vmmb"], slowdown, 2, note=slowdown_note),
+    Row("tracking.per_entry", "instructions", ["vmmb"], per_entry, 12, note=EMULATOR_NOTE),
+    Row("tracking.per_decision.2", "instructions", ["decide"], per_decision(2), backend="host",
+        note="2 guests of 256M on 256M, callgrind"),
+    Row("tracking.per_decision.8", "instructions", ["decide"], per_decision(8), backend="host",
+        note="8 guests of 256M on 1G, callgrind"),
+    Row("tracking.overhead", "fraction", ["vmmb", "decide"], overhead, 0.005,
+        note="256M scanned and divided once a second at 3 GHz, one instruction a cycle; "
+             + EMULATOR_NOTE),
+    Row("exit.cpuid", "ticks", ["boot-guest"], lambda r: r["boot-guest"]["cpuid"], 300,
+        note="mean of 100000 round trips"),
+    Row("boot.ratio", "x", ["boot-guest", "boot-bare"],
+        lambda r: r["boot-guest"]["boot"] / r["boot-bare"]["boot"], 1.10, note=boot_note),
+]
+
+
+def run_all(names, jobs):
+    """{run: what it measured}; a run that fails is missing, its reason printed."""
+    done, lock = {}, threading.Lock()
+
+    def one(name):
+        start = time.monotonic()
+        try:
+            result, error = scenarios.RUNS[name](), None
+        except Exception as e:  # any failure makes rows unmeasured, not the others
+            result, error = None, f"{type(e).__name__}: {e}"
+        with lock:
+            took = f"({time.monotonic() - start:.0f} s)"
+            print(f"bench: {name}: {error or 'done'} {took}", file=sys.stderr, flush=True)
+            if result is not None:
+                done[name] = result
+
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        list(pool.map(one, names))
+    return done
+
+
+def table(rows):
+    def text(x):
+        return "-" if x is None else f"{x:.4g}" if abs(x) < 1e5 else f"{x:.0f}"
+
+    print(f"{'name':26} {'backend':8} {'value':>9} {'bar':>8} {'unit':13} {'':6} note")
+    for r in rows:
+        verdict = "-" if r["bar"] is None else "ok" if r["pass"] else "short"
+        if r["value"] is None:
+            verdict = "ERROR"
+        print(f"{r['name']:26} {r['backend']:8} {text(r['value']):>9} {text(r['bar']):>8} "
+              f"{r['unit']:13} {verdict:6} {r.get('note', '')}")
+
+
+def measure(rows, runs):
+    out = []
+    for row in rows:
+        missing = [x for x in row.runs if x not in runs]
+        try:
+            if missing:
+                raise RuntimeError("no result of run " + ", ".join(missing))
+            out.append(row.result(runs))
+        except (RuntimeError, ZeroDivisionError, KeyError, IndexError) as e:
+            out.append({"name": row.name, "backend": row.backend, "value": None, "unit": row.unit,
+                        "bar": row.bar, "pass": False, "note": f"not measured: {e!r}"})
+    return out
+
+
+def main():
+    p = argparse.ArgumentParser(prog="tests/bench/bench.py", description=__doc__,
+                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--only", nargs="+", metavar="NAME", help="these rows, or all below NAME.")
+    p.add_argument("--jobs", type=int, default=2, help="runs at a time (default 2)")
+    p.add_argument("--full", action="store_true", help="the rows that take long too")
+    args = p.parse_args()
+    rows = [r for r in ROWS if not args.only or
+            any(r.name == x or r.name.startswith(x + ".") for x in args.only)]
+    if not rows:
+        p.error("no such row; there are: " + " ".join(r.name for r in ROWS))
+    needed = [x for x in scenarios.RUNS if any(x in r.runs for r in rows)]
+    os.makedirs(scenarios.BENCH, exist_ok=True)
+    subprocess.run(["make", "-s", "-C", TOP, "build/vmmb.elf", "build/bench/decide"], check=True)
+    scenarios.prepare()
+    runs = run_all(needed, args.jobs)
+    with open(scenarios.BENCH + "/raw.json", "w") as f:
+        json.dump(runs, f, indent=1)
+    results = measure(rows, runs)
+    with open(OUT + "/bench.json", "w") as f:
+        json.dump(results, f, indent=1)
+        f.write("\n")
+    table(results)
+    return 0 if all(r["value"] is not None for r in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
