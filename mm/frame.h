@@ -8,10 +8,12 @@
 #ifndef MM_FRAME_H
 #define MM_FRAME_H
 
+#include "kernel/lib/range.h"
 #include "kernel/lib/types.h"
 
 #define FRAME_MAX_VMS 16
 #define FRAME_NO_VM 0xff
+#define FRAME_NONE 0xffffffffu
 
 enum frame_state {
 	FRAME_RESERVED, /* not RAM, firmware's */
@@ -29,18 +31,25 @@ enum frame_state {
 	FRAME_STATES
 };
 
+enum frame_flags {
+	FRAME_RESCUE = 1, /* FILLING: its block is about to be overwritten: dirty and unassociated once filled */
+	FRAME_GUEST_IO = 2, /* FILLING: by the guest's own disk read (stamp: number of that transfer) */
+};
+
 struct frame {
-	u8 state, owner, pins, flags;
-	u32 gpfn;        /* MAPPED SOFT FILLING WRITING: the guest page */
+	u8 state, owner, unused, flags; /* flags: enum frame_flags */
+	u32 gpfn;        /* MAPPED SOFT FILLING WRITING: the guest page; CACHED: next of its hash chain */
 	u32 block;       /* guest-wide block number + 1 whose content it equals (if still clean), 0 none */
-	u32 next, prev;  /* free list, SOFT FIFO, cache LRU; frame numbers */
-	u32 stamp;       /* CACHED: the guest's evict clock at put */
+	u32 next, prev;  /* free list, SOFT FIFO, cache LRU; frame numbers, FRAME_NONE */
+	u32 stamp;       /* CACHED: what ages_evict() gave at put */
 };
 _Static_assert(sizeof(struct frame) == 24, "struct frame");
 
-struct boot_range;
-
-/* table storage is taken from the largest usable range; ranges and reserved (end exclusive, bytes) as boot tells. */
+/*
+ * Table storage is taken from the largest usable gap; ranges and reserved (end exclusive, bytes) as boot tells, in
+ * any order. Entries of `usable` with usable == false are skipped. RAM in `reserved` becomes FRAME_HYP (the caller turns
+ * modules into FRAME_MODULE by frame_set_state). Frame 0 is never given out. E_NOMEM: no gap for the table.
+ */
 int frame_init(const struct boot_range *usable, u32 nusable, const struct boot_range *reserved, u32 nreserved) MUST_CHECK;
 struct frame *frame_of(pfn_t p);
 u32 frame_total(void);                       /* frames of RAM (all states but RESERVED) */

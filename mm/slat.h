@@ -4,7 +4,7 @@
  * walker for every format; what is special about a format is a const description.
  *
  * The table is the hardware's view; struct gpage is the truth. Table frames come from
- * frame_table_get() and are accounted to the guest. Entries are changed by atomic operations, since hardware
+ * the frame table (FRAME_TABLE) and are accounted to the guest. Entries are changed by atomic operations, since hardware
  * sets accessed and dirty bits at any time. Not-present entries are 0: they hold no address (L1TF).
  *
  * Flush rules: a change that removes a mapping, write permission or a dirty bit sets
@@ -43,7 +43,7 @@ enum slat_prot { SLAT_READ = 1, SLAT_WRITE = 2 }; /* always executable */
 
 struct slat_leaf { bool present, writable, accessed, dirty; pfn_t pfn; };
 
-/* Table frames: an upward port to the frame table (mm/frame.c). vm: owner's id. Zeroed. */
+/* vm: owner of the table frames. */
 int slat_init(struct slat *s, const struct slat_format *fmt, u8 vm) MUST_CHECK;
 void slat_destroy(struct slat *s);
 /* Makes sure that the tables for gpfn exist: the part that can fail (E_NOMEM). slat_map can't. */
@@ -55,11 +55,15 @@ struct slat_leaf slat_unmap(struct slat *s, gpfn_t g);
 struct slat_leaf slat_get(const struct slat *s, gpfn_t g);
 /* Clears D (sets stale if it was set), returns whether it was set. */
 bool slat_clear_dirty(struct slat *s, gpfn_t g);
+/* Clears A without owing a flush; whether it was set. */
+bool slat_clear_accessed(struct slat *s, gpfn_t g);
 /* Only sets bits: what the hypervisor's own write or read of a mapped page must leave. */
 void slat_mark(struct slat *s, gpfn_t g, bool accessed, bool dirty);
 /* Visits the leaf tables that exist, in order: entries (512), first gpfn, whether the A bit of
  * the entry above was set (it is cleared). For the scanner. */
 void slat_each_leaf_table(struct slat *s, void (*fn)(void *ctx, u64 *entries, gpfn_t first, bool touched), void *ctx);
+/* A flush is wanted before the next entry (after a scan pass). */
+void slat_owe_flush(struct slat *s);
 /* The flush was done (or is certain to be done by the backend before the next entry). */
 void slat_flushed(struct slat *s);
 

@@ -27,7 +27,7 @@ enum gpage_flags {
 
 struct gpage {
 	u32 loc;    /* HOT SOFT FILLING: pfn; DISC: block; SWAP: slot */
-	u32 stamp;  /* evict clock when it left HOT */
+	u32 stamp;  /* what ages_evict() gave when it left HOT (SOFT DISC SWAP) */
 	u32 link;   /* next page + 1 of the same block (blockmap chain) */
 	u8 state;   /* enum gpage_state */
 	u8 flags;
@@ -51,6 +51,8 @@ struct vm_counters {
 	u64 silent_swap_writes, stale_reads, double_paging; /* must stay 0 */
 	u64 scans, scanned_entries, scan_ticks, flushes;
 	u64 stall_ticks, run_ticks;                         /* vCPU parked for a page; in the guest */
+	u64 guest_reads, guest_writes;                      /* pages the guest itself read from and wrote to its disks */
+	u64 softened, around;                               /* pages unmapped softly; zero pages mapped around a fault */
 };
 
 struct vm;
@@ -69,7 +71,8 @@ struct vm_mem {
 	/* blockmap: {block} -> pages chained by gpage.link, and the cached frame */
 	u32 *block_bucket; u32 block_buckets;
 	u32 *cache_bucket; u32 cache_buckets;
-	u32 *cache_link;     /* unused if the frame holds the chain */
+	u32 blockmap_count;  /* pages in the map */
+	u64 *ghost; u32 ghosts; /* {block + 1, ages stamp} of blocks dropped from the cache, direct-mapped */
 	u32 soft_head, soft_tail, soft_count;     /* FIFO by frame number, oldest first */
 	u32 cache_head, cache_tail, cache_count;  /* LRU by frame number, oldest first */
 
@@ -77,14 +80,32 @@ struct vm_mem {
 	struct guest_disk disk[VMMEM_MAX_DISKS];
 	u32 io_in_flight;    /* host requests of this guest */
 	struct list io_active, io_waiting;        /* struct guest_io in order */
+	struct list io_refused;                   /* done() is still owed */
 	u32 pins_in_flight;
 	bool starving;       /* a fault or an I/O waits for a frame */
+	bool parked;         /* a vCPU or a device model was told to wait: pager_wake() is owed */
+	bool draining;       /* reset or stop: no new I/O */
+	bool io_driving, io_again; /* guest_io.c: no recursion */
+	void *io_preparing;  /* guest_io.c: the one request that may collect frames */
+	u32 io_active_count;
+	u64 starving_since_ns;
 	u32 reclaim_hand;    /* next gpfn the reclaimer looks at */
+	struct ages_choice choice; /* ages it takes from, until choice_left is used up or a pass ends */
+	u32 choice_epoch, choice_left;
+	u32 writing;         /* pages in swap writes under way */
+	void *arrays; u32 arrays_frames; /* storage of all the arrays: one run of frames */
 	struct vm_counters n;
 };
 
-/* Takes arrays from the frame table; E_NOMEM. ram_pages whole. Disks are set by the caller before. */
+/*
+ * Takes arrays and second-level tables from the frame table; E_NOMEM. ram_pages whole. The caller has zeroed m, set
+ * disk[].ext, .read_only, .used and min, max, target; base and nblocks are computed here.
+ */
 int vmmem_init(struct vm_mem *m, struct vm *vm, u8 id, u32 ram_pages, const struct slat_format *fmt) MUST_CHECK;
+/* No I/O of m is in flight. Every page ZERO and unmapped (a flush is owed), nothing associated or cached, all frames and
+ * slots free; the second-level tables stay. */
+void vmmem_clear(struct vm_mem *m);
+/* No I/O of m is in flight. Gives everything back; m may be initialised anew. */
 void vmmem_destroy(struct vm_mem *m);
 static inline u32 vmmem_held(const struct vm_mem *m) { return frame_held(m->id); }
 /* All guests' memories, by id; NULL where there is none. */

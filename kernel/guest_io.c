@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * guest_io.c - a guest's disk requests: their order, their host requests, their end. Contract: vdev/ports.h, and
+ * guest_io.h for the life of one.
+ *
+ * guest_io_drive() does whatever can be done now; it is called when a request arrives and when anything of the guest got
+ * on. It never recurses: done() may submit again, which only queues.
+ */
+#include "kernel/guest_io.h"
+#include "arch/x86_64/arch.h"
+#include "kernel/lib/lib.h"
+#include "kernel/pager_priv.h"
+#include "mm/blockmap.h"
+#include "mm/gpage.h"
+
+#define GIO_POOL 32
+#define GIO_PER_VM 8
+
+static struct gio pool[GIO_POOL];
+static bool pool_short; /* somebody found none */
+
+static bool io_writes(u8 op)
+{
+	return op == GUEST_IO_WRITE || op == GUEST_IO_DISCARD || op == GUEST_IO_WRITE_ZEROES;
+}
+
+static bool io_has_data(u8 op)
+{
+	return op == GUEST_IO_READ || op == GUEST_IO_WRITE;
+}
+
+/* ---- what a guest may ask for ---- */
+
+static int check_segs(const struct vm_mem *m, const struct guest_io *io)
+{
+	u64 sum = 0, ram = (u64)m->npages << PAGE_SHIFT;
+
+	if (!io->nsegs || io->nsegs > GUEST_IO_MAX_SEGS || io->nsectors > GUEST_IO_MAX_SECTORS)
+		return E_INVAL;
+	for (u32 i = 0; i < io->nsegs; i++) {
+		const struct guest_seg_io *s = &io->segs[i];
+
+		if (!s->len)
+			return E_INVAL;
+		if (s->gpa.a >= ram || s->len > ram - s->gpa.a)
+			return E_RANGE;
+		sum += s->len;
+	}
+	return sum == (u64)io->nsectors * SECTOR_SIZE ? E_OK : E_INVAL;
+}
+
+static int check(const struct vm_mem *m, const struct guest_io *io)
+{
+	const struct guest_disk *d;
+
+	if (io->op > GUEST_IO_WRITE_ZEROES || io->disk >= VMMEM_MAX_DISKS || !m->disk[io->disk].used)
+		return E_INVAL;
+	d = &m->disk[io->disk];
+	if (io->op == GUEST_IO_FLUSH)
+		return E_OK;
+	if (io->sector >= d->ext.sectors || io->nsectors > d->ext.sectors - io->sector)
+		return E_RANGE;
+	if (io_writes(io->op) && d->read_only)
+		return E_NOTSUP;
+	if (!io->nsectors)
+		return E_INVAL;
+	return io_has_data(io->op) ? check_segs(m, io) : E_OK;
+}
+
+/* ---- order ---- */
+
+/* Whole blocks: what is partly overwritten is associated with nothing. */
+static bool overlap(const struct guest_io *a, const struct guest_io *b)
+{
+	u64 as = ALIGN_DOWN(a->sector, 8ull), ae = ALIGN_UP(a->sector + a->nsectors, 8ull);
+	u64 bs = ALIGN_DOWN(b->sector, 8ull), be = ALIGN_UP(b->sector + b->nsectors, 8ull);
+
+	if (a->disk != b->disk || a->op == GUEST_IO_FLUSH || b->op == GUEST_IO_FLUSH)
+		return false;
+	return (io_writes(a->op) || io_writes(b->op)) && as < be && bs < ae;
+}
+
+static bool must_wait(struct vm_mem *m, const struct guest_io *io)
+{
+	list_for_each(it, &m->io_active)
+		if (overlap(container_of(it, struct guest_io, link), io))
+			return true;
+	return false;
+}
+
+static struct gio *gio_get(void)
+{
+	for (u32 i = 0; i < GIO_POOL; i++)
+		if (!pool[i].io)
+			return &pool[i];
+	pool_short = true;
+	return NULL;
+}
+
+static bool bytewise(const struct guest_io *io)
+{
+	for (u32 i = 0; i < io->nsegs; i++)
+		if ((io->segs[i].gpa.a | io->segs[i].len) % SECTOR_SIZE)
+			return true;
+	return false;
+}
+
+/* The oldest that waits, if its turn has come. */
+static struct gio *start_next(struct vm_mem *m)
+{
+	struct guest_io *io;
+	struct gio *x;
+
+	if (list_empty(&m->io_waiting) || m->io_active_count >= GIO_PER_VM)
+		return NULL;
+	io = container_of(m->io_waiting.next, struct guest_io, link);
+	if (must_wait(m, io))
+		return NULL;
+	x = gio_get();
+	if (!x)
+		return NULL;
+	x->io = io;
+	x->m = m;
+	x->index = (u8)(x - pool);
+	x->phase = GIO_WANT;
+	x->writes = io_writes(io->op);
+	x->bytewise = io_has_data(io->op) && bytewise(io);
+	x->cleared = false;
+	x->err = 0;
+	x->pos = x->chunk = x->cursor = x->run_pos = 0;
+	x->nparts = x->prepared = x->run = x->run_end = x->pending = x->nbounce = 0;
+	io->pager = x;
+	list_remove(&io->link);
+	list_push_back(&m->io_active, &io->link);
+	m->io_active_count++;
+	return x;
+}
+
+/* ---- host requests ---- */
+
+static void run_done(struct block_req *r);
+
+static void submit(struct gio *x, u8 op, u64 sector, u32 nsegs, u32 nsectors)
+{
+	const struct guest_disk *d = &x->m->disk[x->io->disk];
+
+	x->req = (struct block_req){ .dev = d->ext.dev, .op = op, .sector = d->ext.first + sector,
+				     .nsectors = nsectors, .segs = x->seg, .nsegs = nsegs,
+				     .done = run_done, .ctx = x };
+	x->phase = GIO_RUN;
+	x->m->io_in_flight++;
+	block_submit(&x->req);
+}
+
+/* One more piece of host memory; pieces that follow each other are one segment. */
+static u32 add_seg(struct gio *x, u32 n, u64 hpa, u32 len)
+{
+	if (n && x->seg[n - 1].addr.a + x->seg[n - 1].len == hpa) {
+		x->seg[n - 1].len += len;
+		return n;
+	}
+	x->seg[n] = (struct block_seg){ { hpa }, len };
+	return n + 1;
+}
+
+static u32 max_bytes(const struct gio *x)
+{
+	u32 most = x->m->disk[x->io->disk].ext.dev->max_sectors;
+
+	return MIN(most, 1u << 20) * SECTOR_SIZE;
+}
+
+/* The next parts that need the disk. False: none is left. */
+static bool run_parts(struct gio *x)
+{
+	u32 n = 0, bytes = 0, most = max_bytes(x);
+	u64 at;
+
+	while (x->run < x->nparts && x->part[x->run].how == GIO_HIT)
+		x->run_pos += x->part[x->run++].len;
+	if (x->run >= x->nparts)
+		return false;
+	at = x->run_pos;
+	for (; x->run < x->nparts; x->run++) {
+		const struct gio_part *p = &x->part[x->run];
+
+		if (p->how == GIO_HIT || bytes + p->len > most)
+			break;
+		n = add_seg(x, n, pfn_hpa((pfn_t){ p->pfn }).a + p->off, p->len);
+		bytes += p->len;
+	}
+	x->run_pos += bytes;
+	submit(x, x->writes ? BLOCK_WRITE : BLOCK_READ, gio_sector(x) + at / SECTOR_SIZE, n, bytes / SECTOR_SIZE);
+	return true;
+}
+
+static bool run_bytewise(struct gio *x)
+{
+	u32 n = 0, bytes = 0, most = max_bytes(x);
+	u64 at = x->run_pos;
+
+	if (at >= x->chunk)
+		return false;
+	while (x->run_pos < x->chunk && bytes < most) {
+		u32 i = (u32)(x->run_pos / PAGE_SIZE), off = (u32)(x->run_pos % PAGE_SIZE);
+		u32 len = (u32)MIN(MIN((u64)PAGE_SIZE - off, x->chunk - x->run_pos), (u64)most - bytes);
+
+		n = add_seg(x, n, pfn_hpa((pfn_t){ x->bounce[i] }).a + off, len);
+		bytes += len;
+		x->run_pos += len;
+	}
+	submit(x, x->writes ? BLOCK_WRITE : BLOCK_READ, gio_sector(x) + at / SECTOR_SIZE, n, bytes / SECTOR_SIZE);
+	return true;
+}
+
+/* WRITE ZEROES: the zero frame again and again. */
+static bool run_zeroes(struct gio *x)
+{
+	u64 left = (u64)x->io->nsectors * SECTOR_SIZE - x->pos;
+	u32 bytes = (u32)MIN(MIN(left, (u64)GIO_PARTS * PAGE_SIZE), (u64)max_bytes(x)), n = 0;
+
+	if (x->chunk)
+		return false;
+	x->chunk = bytes;
+	for (u32 at = 0; at < bytes; at += PAGE_SIZE)
+		x->seg[n++] = (struct block_seg){ pfn_hpa(pager_zero_frame()), MIN(bytes - at, PAGE_SIZE) };
+	submit(x, BLOCK_WRITE, gio_sector(x), n, bytes / SECTOR_SIZE);
+	return true;
+}
+
+static bool run_next(struct gio *x)
+{
+	switch (x->io->op) {
+	case GUEST_IO_WRITE_ZEROES:
+		return run_zeroes(x);
+	case GUEST_IO_FLUSH:
+		if (x->run++)
+			return false;
+		submit(x, BLOCK_FLUSH, 0, 0, 0);
+		return true;
+	case GUEST_IO_DISCARD:
+		return false; /* a hint; what was on the disk may stay there */
+	default:
+		return x->bytewise ? run_bytewise(x) : run_parts(x);
+	}
+}
+
+/* ---- phases ---- */
+
+static int prepare(struct gio *x)
+{
+	int r = 0;
+
+	if (x->writes && !x->cleared) {
+		r = io_range_clear(x);
+		if (r)
+			return r;
+		x->cleared = true;
+	}
+	if (!io_has_data(x->io->op)) {
+		x->chunk = 0;
+		return 0;
+	}
+	if (!x->nparts)
+		guest_plan(x);
+	if (x->bytewise)
+		return guest_bounce_prepare(x);
+	return x->writes ? guest_write_prepare(x) : guest_read_prepare(x);
+}
+
+static void finish_chunk(struct gio *x, int err)
+{
+	if (io_has_data(x->io->op) && x->nparts) {
+		if (x->bytewise)
+			guest_bounce_finish(x, err);
+		else if (x->writes)
+			guest_write_finish(x, err);
+		else
+			guest_read_finish(x, err);
+	}
+	x->pos += x->chunk;
+	x->chunk = x->run_pos = 0;
+	x->nparts = x->prepared = 0;
+	if (x->io->op != GUEST_IO_FLUSH)
+		x->run = 0;
+}
+
+static void finish(struct gio *x, int err)
+{
+	struct guest_io *io = x->io;
+	struct vm_mem *m = x->m;
+
+	list_remove(&io->link);
+	m->io_active_count--;
+	if (m->io_preparing == x)
+		m->io_preparing = NULL;
+	x->io = NULL;
+	x->m = NULL;
+	io->pager = NULL;
+	io->done(io, err);
+}
+
+static bool all_done(const struct gio *x)
+{
+	return x->io->op == GUEST_IO_FLUSH || x->io->op == GUEST_IO_DISCARD ||
+	       x->pos >= (u64)x->io->nsectors * SECTOR_SIZE;
+}
+
+/* A chunk was transferred (or not: err): on to the next, or the end. */
+static void chunk_done(struct gio *x)
+{
+	finish_chunk(x, x->err);
+	if (x->err || all_done(x))
+		finish(x, x->err);
+	else
+		x->phase = GIO_WANT;
+}
+
+static void run_done(struct block_req *r)
+{
+	struct gio *x = r->ctx;
+	struct vm_mem *m = x->m;
+	struct block_req failed = *r;
+
+	m->io_in_flight--;
+	if (r->err)
+		x->err = r->err;
+	if (x->err || !run_next(x))
+		chunk_done(x);
+	if (failed.err)
+		pager_io_failed(m, "guest disk", &failed);
+	pager_progress(m);
+	pager_frames_freed();
+}
+
+static void refuse_waiting(struct vm_mem *m)
+{
+	while (!list_empty(&m->io_waiting)) {
+		struct guest_io *io = container_of(list_pop_front(&m->io_waiting), struct guest_io, link);
+
+		io->done(io, E_IO);
+	}
+}
+
+/* Requests that are not being transferred now are given up. */
+static void abort_active(struct vm_mem *m)
+{
+	list_for_each_safe(it, next, &m->io_active) {
+		struct gio *x = container_of(it, struct guest_io, link)->pager;
+
+		if (x->phase == GIO_RUN || x->pending)
+			continue;
+		finish_chunk(x, E_IO);
+		finish(x, E_IO);
+	}
+}
+
+/* The one that prepares, or the next in line. True: something was done. */
+static bool drive_one(struct vm_mem *m)
+{
+	struct gio *x = m->io_preparing;
+
+	if (!x)
+		list_for_each(it, &m->io_active) {
+			struct gio *a = container_of(it, struct guest_io, link)->pager;
+
+			if (a->phase == GIO_WANT) {
+				x = a;
+				break;
+			}
+		}
+	if (!x)
+		x = start_next(m);
+	if (!x)
+		return false;
+	m->io_preparing = x;
+	x->phase = GIO_PREP;
+	if (prepare(x) == E_AGAIN)
+		return false;
+	m->io_preparing = NULL;
+	if (x->err || !run_next(x))
+		chunk_done(x);
+	return true;
+}
+
+static void answer_refused(struct vm_mem *m)
+{
+	while (!list_empty(&m->io_refused)) {
+		struct guest_io *io = container_of(list_pop_front(&m->io_refused), struct guest_io, link);
+		int err = (int)(intptr_t)io->pager;
+
+		io->pager = NULL;
+		io->done(io, err);
+	}
+}
+
+void guest_io_drive(struct vm_mem *m)
+{
+	static bool sharing;
+
+	if (m->io_driving) {
+		m->io_again = true;
+		return;
+	}
+	m->io_driving = true;
+	do {
+		m->io_again = false;
+		answer_refused(m);
+		if (m->dead || m->draining) {
+			refuse_waiting(m);
+			abort_active(m);
+		} else {
+			while (!m->dead && !m->draining && drive_one(m))
+				;
+		}
+	} while (m->io_again);
+	m->io_driving = false;
+	if (!pool_short || sharing)
+		return;
+	/* A transfer may have ended that others waited for. */
+	sharing = true;
+	pool_short = false;
+	for (u32 i = 0; i < FRAME_MAX_VMS; i++)
+		if (vmmem_all[i] && vmmem_all[i] != m && !list_empty(&vmmem_all[i]->io_waiting))
+			guest_io_drive(vmmem_all[i]);
+	sharing = false;
+}
+
+void guest_io_submit(struct guest_io *io)
+{
+	struct vm_mem *m = &io->vm->mem;
+	int err = m->dead || m->draining ? E_IO : check(m, io);
+
+	io->pager = (void *)(intptr_t)err;
+	list_push_back(err ? &m->io_refused : &m->io_waiting, &io->link);
+	guest_io_drive(m);
+}
+
+bool guest_io_drain(struct vm_mem *m)
+{
+	guest_io_drive(m);
+	return list_empty(&m->io_active) && list_empty(&m->io_waiting);
+}
+
+u32 guest_io_bounce_frames(const struct vm_mem *m)
+{
+	u32 n = 0;
+
+	for (u32 i = 0; i < GIO_POOL; i++) {
+		if (!pool[i].io || pool[i].m != m)
+			continue;
+		n += pool[i].nbounce;
+		for (u32 k = 0; k < pool[i].nparts && !pool[i].bytewise; k++)
+			n += pool[i].part[k].how == GIO_BOUNCED;
+	}
+	return n;
+}

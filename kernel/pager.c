@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * pager.c - the pager's whole: start, admission, chore, failure, reset. Contract: pager.h.
+ */
+#include "kernel/pager.h"
+#include "arch/x86_64/arch.h"
+#include "kernel/lib/lib.h"
+#include "kernel/pager_priv.h"
+#include "kernel/reclaim.h"
+#include "mm/swap.h"
+
+#define MARGIN_FRAMES 64          /* kept free above the reserve by whoever is above its target */
+#define ZEROED_WANTED 512
+#define STUCK_NS (5ull * 1000 * 1000 * 1000)
+
+void (*pager_miss_hook)(struct vm_mem *m);
+static pfn_t zero_frame = { 0xffffffffu };
+static u32 wake_from; /* whom pager_frames_freed() asks first */
+
+int pager_init(const struct block_extent *swap)
+{
+	zero_frame = frame_get_run(1);
+	if (pfn_none(zero_frame))
+		return E_NOMEM;
+	return swap_init(swap);
+}
+
+pfn_t pager_zero_frame(void)
+{
+	return zero_frame;
+}
+
+u32 pager_guest_frames(void)
+{
+	u32 used = frame_count(FRAME_HYP) + frame_count(FRAME_MODULE) + frame_count(FRAME_TABLE) + reclaim_reserve();
+	u32 total = frame_total();
+
+	return total > used ? total - used : 0;
+}
+
+bool pager_plentiful(const struct vm_mem *m, u32 n)
+{
+	return frame_free() > MAX(pager_guest_frames() / 8, reclaim_reserve() + n) && vmmem_held(m) + n <= m->max;
+}
+
+static const char *mib(char *buf, size_t size, u64 pages)
+{
+	return fmt_size(buf, size, pages * PAGE_SIZE);
+}
+
+int pager_admit(u32 ram_pages, u32 min_frames, u32 max_frames, char *why, size_t size)
+{
+	u64 ram = ram_pages, mins = min_frames, swap = swap_slots();
+	/* What vmmem_init() will take for its arrays and tables. */
+	u32 own = (u32)((u64)ram_pages * 33 / 4096) + ram_pages / 512 + 40, all = pager_guest_frames();
+	u64 frames = all > own ? all - own : 0;
+	char a[16], b[16], c[16], d[16];
+
+	for (u32 i = 0; i < FRAME_MAX_VMS; i++) {
+		if (!vmmem_all[i])
+			continue;
+		ram += vmmem_all[i]->npages;
+		mins += vmmem_all[i]->min;
+	}
+	if (mins > frames) {
+		fmt(why, size, "its min %s and the others' mins make %s, but guests can share only %s of memory",
+		    mib(a, sizeof(a), min_frames), mib(b, sizeof(b), mins), mib(c, sizeof(c), frames));
+		return E_NOMEM;
+	}
+	if (ram > frames + swap) {
+		fmt(why, size, "with its %s of RAM guests are promised %s, but there are %s of memory + %s of swap",
+		    mib(a, sizeof(a), ram_pages), mib(b, sizeof(b), ram), mib(c, sizeof(c), frames),
+		    mib(d, sizeof(d), swap));
+		return E_NOMEM;
+	}
+	if (ram_pages > max_frames + swap) {
+		fmt(why, size, "its %s of RAM fit neither its max of %s nor that and %s of swap",
+		    mib(a, sizeof(a), ram_pages), mib(b, sizeof(b), max_frames), mib(c, sizeof(c), swap));
+		return E_NOMEM;
+	}
+	return E_OK;
+}
+
+/* ---- progress and failure ---- */
+
+void pager_progress(struct vm_mem *m)
+{
+	guest_io_drive(m);
+	if (!m->parked)
+		return;
+	m->parked = false;
+	pager_wake(m);
+}
+
+void pager_frames_freed(void)
+{
+	u32 from = wake_from++;
+
+	for (u32 i = 0; i < FRAME_MAX_VMS; i++) {
+		struct vm_mem *m = vmmem_all[(from + i) % FRAME_MAX_VMS];
+
+		if (!m || !m->starving)
+			continue;
+		m->starving = false;
+		pager_progress(m);
+	}
+}
+
+static void fail(struct vm_mem *m, const char *reason)
+{
+	if (m->dead)
+		return;
+	m->dead = true;
+	pager_failed(m, reason);
+}
+
+void pager_io_failed(struct vm_mem *m, const char *what, const struct block_req *r)
+{
+	static const char *const op[] = { "read", "write", "flush" };
+	char line[120];
+
+	fmt(line, sizeof(line), "%s: %s of %u sectors at sector %llu of %s failed: %s", what, op[r->op], r->nsectors,
+	    (unsigned long long)r->sector, r->dev ? r->dev->name : "no disk", err_str(r->err));
+	fail(m, line);
+}
+
+/* ---- room ---- */
+
+bool pager_make_room(u32 n)
+{
+	u32 wanted = reclaim_reserve() + n;
+
+	for (u32 tries = 0; tries < 8 && frame_free() < wanted; tries++) {
+		u32 deficit = wanted - frame_free();
+		struct vm_mem *v;
+
+		if (reclaim_writing() >= deficit)
+			break; /* on their way */
+		v = reclaim_richest(NULL, false);
+		if (!v)
+			v = reclaim_richest(NULL, true);
+		if (!v || !reclaim_take(v, MIN(deficit, 64)))
+			break;
+	}
+	return frame_free() >= wanted;
+}
+
+/* Somebody's max was lowered below what it holds. */
+static bool shrink_to_max(void)
+{
+	for (u32 i = 0; i < FRAME_MAX_VMS; i++) {
+		struct vm_mem *m = vmmem_all[i];
+
+		if (m && vmmem_held(m) > m->max + m->writing)
+			return reclaim_take(m, MIN(vmmem_held(m) - m->max, 64)) > 0;
+	}
+	return false;
+}
+
+/* True: progress was made. */
+static bool refill_reserve(void)
+{
+	u32 reserve = reclaim_reserve(), coming = frame_free() + reclaim_writing();
+	struct vm_mem *v = NULL;
+
+	if (coming < reserve + MARGIN_FRAMES)
+		v = reclaim_richest(NULL, false);
+	if (!v && coming < reserve)
+		v = reclaim_richest(NULL, true);
+	return v && reclaim_take(v, 16) > 0;
+}
+
+/* A guest starves and no I/O is in flight that could end it. True: tried something. */
+static bool help_starving(struct vm_mem *m)
+{
+	if (vmmem_held(m) < m->max && frame_free() > reclaim_reserve()) {
+		m->starving = false;
+		pager_progress(m);
+		return true;
+	}
+	if (m->io_in_flight || reclaim_writing())
+		return false;
+	m->starving = false;
+	pager_progress(m); /* asks again, and pays if it can */
+	if (m->starving_since_ns && !m->io_in_flight && !reclaim_writing() &&
+	    arch_ns() - m->starving_since_ns > STUCK_NS)
+		fail(m, "out of memory: no frame can be freed for it within its max and the swap area");
+	return true;
+}
+
+bool pager_chore(void)
+{
+	bool more = shrink_to_max();
+
+	if (!more)
+		more = refill_reserve();
+	for (u32 i = 0; i < FRAME_MAX_VMS; i++) {
+		struct vm_mem *m = vmmem_all[i];
+
+		if (m && m->starving && !m->dead)
+			more |= help_starving(m);
+	}
+	for (u32 i = 0; i < 8 && frame_count(FRAME_ZEROED) < ZEROED_WANTED; i++)
+		if (!frame_zero_one())
+			return more;
+	return more || (frame_count(FRAME_ZEROED) < ZEROED_WANTED && frame_count(FRAME_FREE));
+}
+
+/* ---- reset ---- */
+
+int pager_drain(struct vm_mem *m)
+{
+	m->draining = true;
+	return guest_io_drain(m) && !m->io_in_flight ? E_OK : E_AGAIN;
+}
+
+int pager_reset(struct vm_mem *m)
+{
+	int err = pager_drain(m);
+
+	if (err)
+		return err;
+	vmmem_clear(m);
+	pager_flush(m);
+	m->dead = m->draining = false;
+	pager_frames_freed();
+	return E_OK;
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * reclaim.c - takes frames from the coldest pages. Contract: reclaim.h; ARCHITECTURE.md, "Reclaim".
+ *
+ * Two steps, each in batches. soften(): the coldest HOT pages lose their mapping and go to the end of their guest's FIFO;
+ * one flush, then their dirty bits are believed. evict(): from the FIFO's head and the cache's, the colder first: what
+ * is known elsewhere is dropped, zeros are forgotten, the rest is gathered into one swap write. A touch of a page on the
+ * FIFO takes it back for nothing, so the FIFO is kept short and exists only while its guest is short of frames.
+ */
+#include "kernel/reclaim.h"
+#include "arch/x86_64/arch.h"
+#include "kernel/lib/lib.h"
+#include "kernel/pager_priv.h"
+#include "mm/gpage.h"
+#include "mm/page_cache.h"
+
+#define SOFTEN_BATCH 64
+#define EVICT_LOOKS 64 /* FIFO entries looked at beyond what is wanted */
+
+u32 reclaim_reserve(void)
+{
+	return MAX(64, frame_total() / 128);
+}
+
+void reclaim_starve(struct vm_mem *m)
+{
+	if (!m->starving_since_ns)
+		m->starving_since_ns = MAX(arch_ns(), 1);
+	m->starving = true;
+}
+
+/* ---- soft unmapping ---- */
+
+static u32 soft_goal(const struct vm_mem *v)
+{
+	u32 held = vmmem_held(v);
+
+	return MAX(MIN(held / 4, 32), held / 32);
+}
+
+/* The live look: true if the page was touched since the last pass; then it counts as young from now on. */
+static bool still_warm(struct vm_mem *v, u32 g)
+{
+	struct ages_range r;
+
+	if (!slat_clear_accessed(&v->slat, (gpfn_t){ g }))
+		return false;
+	if (ages_touch(&v->ages, &v->age[g], &r))
+		curve_note_range(&v->curve, CURVE_SOFT, &r);
+	return true;
+}
+
+static void choose_ages(struct vm_mem *v, u32 n)
+{
+	/* Many more than this batch needs, so that the hand need not go far for each. */
+	curve_choose(&v->curve, &v->ages, MAX(n * 4, v->ages.resident / 16), &v->choice);
+	v->choice_left = v->choice.pages;
+	v->choice_epoch = v->ages.epoch;
+}
+
+struct soft_batch {
+	u32 n;
+	u32 g[SOFTEN_BATCH];
+	bool dirty[SOFTEN_BATCH];
+};
+
+/* One turn of the hand at most. any: pages of every age. */
+static void hand_round(struct vm_mem *v, u32 n, bool any, struct soft_batch *b)
+{
+	u32 g = v->reclaim_hand;
+
+	for (u32 looked = 0; looked < v->npages && b->n < n; looked++, g++) {
+		struct gpage *p;
+
+		if (g >= v->npages)
+			g = 0;
+		if (!any && !ages_chosen(&v->choice, v->age[g]))
+			continue;
+		p = &v->page[g];
+		if (p->state != GPAGE_HOT || p->pins || p->flags & GPAGE_WRITEBACK)
+			continue;
+		if (!any && v->choice_left)
+			v->choice_left--;
+		if (still_warm(v, g))
+			continue;
+		b->dirty[b->n] = gpage_unmap(v, g).dirty;
+		b->g[b->n++] = g;
+	}
+	v->reclaim_hand = g < v->npages ? g : 0;
+}
+
+static u32 soften(struct vm_mem *v, u32 n)
+{
+	struct soft_batch b = { .n = 0 };
+
+	if (!v->choice_left || v->choice_epoch != v->ages.epoch)
+		choose_ages(v, n);
+	hand_round(v, n, false, &b);
+	if (b.n < n)
+		v->choice_left = 0;
+	/* All of them warm: second chance for the rest, by the clock; the second turn finds what the first one cooled. */
+	for (u32 turn = 0; turn < 2 && !b.n; turn++)
+		hand_round(v, n, true, &b);
+	if (!b.n)
+		return 0;
+	pager_flush(v);
+	v->n.flushes++;
+	for (u32 i = 0; i < b.n; i++)
+		gpage_soft_enter(v, b.g[i], b.dirty[i]);
+	v->n.softened += b.n;
+	return b.n;
+}
+
+/* ---- eviction ---- */
+
+/* A SOFT page whose content has to be kept, unless it turns out to be zeros. */
+static bool found_zero(struct vm_mem *v, u32 g)
+{
+	struct gpage *p = &v->page[g];
+
+	if (!arch_page_is_zero(pfn_ptr((pfn_t){ p->loc })))
+		return false;
+	p->flags = (u8)((p->flags & ~GPAGE_DIRTY) | GPAGE_KNOWN_ZERO);
+	return true;
+}
+
+static bool cache_goes_first(const struct vm_mem *v, u32 soft)
+{
+	pfn_t c = page_cache_oldest(v);
+
+	if (c.n == FRAME_NONE)
+		return false;
+	if (soft == FRAME_NONE)
+		return true;
+	return (s32)(frame_of(c)->stamp - v->page[frame_of((pfn_t){ soft })->gpfn].stamp) <= 0;
+}
+
+/* The FIFO's next dirty pages after `at` join a write that is going to be made anyway. */
+static u32 gather(struct vm_mem *v, u32 at, u32 *dirty, u32 n)
+{
+	for (u32 looks = 0; at != FRAME_NONE && n < SWAPOUT_PAGES && looks < EVICT_LOOKS; looks++) {
+		const struct frame *f = frame_of((pfn_t){ at });
+
+		at = f->next;
+		if (!gpage_droppable(v, f->gpfn) && !found_zero(v, f->gpfn))
+			dirty[n++] = f->gpfn;
+	}
+	return n;
+}
+
+static u32 evict(struct vm_mem *v, u32 want)
+{
+	u32 dirty[SWAPOUT_PAGES], ndirty = 0, gained = 0, looks = 0, at = v->soft_head;
+	bool can_write = !v->dead && swapout_ready();
+
+	while (gained < want && looks < want + EVICT_LOOKS) {
+		u32 g, next;
+
+		if (cache_goes_first(v, at)) {
+			page_cache_drop(v, page_cache_oldest(v), true);
+			gained++;
+			continue;
+		}
+		if (at == FRAME_NONE)
+			break;
+		g = frame_of((pfn_t){ at })->gpfn;
+		next = frame_of((pfn_t){ at })->next;
+		looks++;
+		if (gpage_droppable(v, g) || found_zero(v, g)) {
+			gpage_drop(v, g);
+			gained++;
+		} else if (can_write && ndirty < SWAPOUT_PAGES) {
+			dirty[ndirty++] = g;
+		}
+		at = next;
+	}
+	if (ndirty) {
+		ndirty = gather(v, at, dirty, ndirty);
+		for (u32 done = 0, k; done < ndirty; done += k) {
+			k = swapout_start(v, dirty + done, ndirty - done);
+			if (!k)
+				break;
+		}
+	}
+	return gained;
+}
+
+u32 reclaim_take(struct vm_mem *v, u32 want)
+{
+	u32 gained;
+
+	if (v->soft_count < MAX(soft_goal(v), MIN(want, SOFTEN_BATCH)))
+		soften(v, SOFTEN_BATCH);
+	gained = evict(v, want);
+	/* The whole FIFO may have been dirty while clean pages are left: look further, a few times. */
+	for (u32 i = 0; i < 3 && !gained && v->writing < 2 * SWAPOUT_PAGES && soften(v, SOFTEN_BATCH); i++)
+		gained = evict(v, want);
+	return gained;
+}
+
+/* ---- who pays ---- */
+
+struct vm_mem *reclaim_richest(const struct vm_mem *but, bool below_ok)
+{
+	struct vm_mem *best = NULL;
+	u32 most = 0;
+
+	for (u32 i = 0; i < FRAME_MAX_VMS; i++) {
+		struct vm_mem *v = vmmem_all[i];
+		u32 held, floor;
+
+		if (!v || v == but)
+			continue;
+		held = vmmem_held(v) - MIN(v->writing, vmmem_held(v));
+		floor = below_ok ? v->min : MAX(v->min, v->target);
+		if (held > floor && held - floor > most) {
+			most = held - floor;
+			best = v;
+		}
+	}
+	return best;
+}
+
+static u32 floor_of(enum reclaim_level level)
+{
+	switch (level) {
+	case LEVEL_GUEST:
+		return reclaim_reserve();
+	case LEVEL_FILL:
+		return reclaim_reserve() / 2;
+	default:
+		return 0;
+	}
+}
+
+/* One frame for m from whoever has to pay. */
+static bool pay(struct vm_mem *m)
+{
+	struct vm_mem *v = m;
+
+	if (vmmem_held(m) < MIN(m->target, m->max))
+		v = reclaim_richest(m, false);
+	if (v && reclaim_take(v, 1))
+		return true;
+	if (v && v != m && v->writing)
+		return false; /* its frames are on their way */
+	return v != m && reclaim_take(m, 1);
+}
+
+pfn_t reclaim_get_frame(struct vm_mem *m, enum frame_state s, bool zero, enum reclaim_level level)
+{
+	u32 held = vmmem_held(m);
+	pfn_t p = NO_PFN;
+
+	if (held >= m->max) { /* above it: max was lowered */
+		if (reclaim_take(m, MIN(held - m->max + 1, SOFTEN_BATCH)) && vmmem_held(m) < m->max)
+			p = frame_get(m->id, s, zero);
+	} else if (frame_free() > floor_of(level) || pay(m)) {
+		p = frame_get(m->id, s, zero);
+	}
+	if (pfn_none(p))
+		reclaim_starve(m);
+	else
+		m->starving_since_ns = 0;
+	return p;
+}
+
+pfn_t reclaim_spare_frame(struct vm_mem *m, enum frame_state s, u32 stamp)
+{
+	u32 held = vmmem_held(m);
+	struct vm_mem *v;
+
+	if (held < m->max) {
+		if (frame_free() > reclaim_reserve())
+			return frame_get(m->id, s, false);
+		v = held < m->target ? reclaim_richest(m, false) : NULL;
+		if (v && reclaim_take(v, 1))
+			return frame_get(m->id, s, false);
+	}
+	if (held > m->max)
+		return NO_PFN;
+	if (m->cache_count) {
+		page_cache_drop(m, page_cache_oldest(m), true);
+		return frame_get(m->id, s, false);
+	}
+	/* Are there pages that are colder than the block that wants to be kept? */
+	if ((s32)(m->ages.stamp[ages_threshold(&m->ages, SOFTEN_BATCH)] + 1 - stamp) < 0 && reclaim_take(m, 1))
+		return frame_get(m->id, s, false);
+	return NO_PFN;
+}

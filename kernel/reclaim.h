@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * reclaim.h - where frames come from: free ones, then the coldest pages of whoever holds too many. Private to
+ * the pager. Nothing waits: a request that can't be served now marks its guest starving, and completions or
+ * the chore bring it back.
+ */
+#ifndef KERNEL_RECLAIM_H
+#define KERNEL_RECLAIM_H
+
+#include "kernel/pager.h"
+
+/* How deep into the reserve a request may go. */
+enum reclaim_level { LEVEL_GUEST, LEVEL_FILL, LEVEL_URGENT };
+
+/* A frame of m in state s. NO_PFN: m is starving now. Never beyond m->max. */
+pfn_t reclaim_get_frame(struct vm_mem *m, enum frame_state s, bool zero, enum reclaim_level level);
+/* For something nice to have (a frame beside the cache): never starves, never at the cost of pages warmer than stamp. */
+pfn_t reclaim_spare_frame(struct vm_mem *m, enum frame_state s, u32 stamp);
+/* Takes up to want frames from v: soft-unmaps a batch if its FIFO is short, evicts, starts swap writes. Frames gained. */
+u32 reclaim_take(struct vm_mem *v, u32 want);
+void reclaim_starve(struct vm_mem *m);
+/* The guest furthest above its target (by at least one frame), but; NULL. below_ok: above its min will do. */
+struct vm_mem *reclaim_richest(const struct vm_mem *but, bool below_ok);
+u32 reclaim_reserve(void);
+/* Swap writes in flight, all guests, pages. */
+u32 reclaim_writing(void);
+
+/* swapout.c: one request of up to SWAPOUT_PAGES pages. */
+#define SWAPOUT_PAGES 32
+bool swapout_ready(void);
+/* g[]: SOFT pages on the FIFO, not droppable. Writes the first of them for which contiguous slots were found;
+ * returns how many (0: the area is full). */
+u32 swapout_start(struct vm_mem *m, const u32 *g, u32 n);
+void swapout_each_slot(void (*fn)(void *ctx, struct vm_mem *m, u32 slot), void *ctx);
+
+#endif

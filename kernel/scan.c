@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * scan.c - one pass over a guest's accessed bits: leaf tables to mm/ages.c, its result to the curve.
+ *
+ * A leaf table whose parent's A bit is clear was not touched and is only aged. Clearing A needs no flush to be safe; one is
+ * owed after the pass so that hot global translations show up in the next one.
+ */
+#include "arch/x86_64/arch.h"
+#include "kernel/pager.h"
+
+struct scan {
+	struct vm_mem *m;
+	u64 entries;
+};
+
+static void scan_table(void *ctx, u64 *entries, gpfn_t first, bool touched)
+{
+	struct scan *s = ctx;
+	struct vm_mem *m = s->m;
+	const struct slat_format *f = m->slat.fmt;
+
+	if (first.n >= m->npages)
+		return; /* device pages: not memory */
+	if (touched)
+		ages_scan_leaf(&m->ages, entries, m->age + first.n, f->accessed, f->present);
+	else
+		ages_skip_leaf(&m->ages, entries, m->age + first.n, f->present);
+	s->entries += AGES_LEAF;
+}
+
+void pager_scan(struct vm_mem *m)
+{
+	struct scan s = { .m = m };
+	u64 start = arch_tsc();
+
+	ages_begin_pass(&m->ages);
+	slat_each_leaf_table(&m->slat, scan_table, &s);
+	ages_end_pass(&m->ages);
+	curve_pass(&m->curve, &m->ages, arch_ns());
+	slat_owe_flush(&m->slat);
+	m->n.scans++;
+	m->n.scanned_entries += s.entries;
+	m->n.scan_ticks += arch_tsc() - start;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * swapout.c - writes evicted pages to the swap area, many a request. Contract: reclaim.h.
+ *
+ * While the write is in flight a page is SOFT with GPAGE_WRITEBACK and its frame WRITING. A touch makes it HOT again: then
+ * the slot is released when the write is done (its content may be a mixture by then). Otherwise the page becomes SWAP and
+ * its frame free. Requests in flight are bounded by the pool.
+ */
+#include "kernel/lib/lib.h"
+#include "kernel/pager_priv.h"
+#include "kernel/reclaim.h"
+#include "mm/gpage.h"
+#include "mm/swap.h"
+
+#define SWAPOUTS 8
+
+struct swapout {
+	struct block_req req;
+	struct block_seg seg[SWAPOUT_PAGES];
+	u32 g[SWAPOUT_PAGES];
+	struct vm_mem *m; /* NULL: free */
+	u32 n, slot;
+};
+
+static struct swapout swapouts[SWAPOUTS];
+static u32 writing;
+
+static struct swapout *swapout_get(void)
+{
+	for (u32 i = 0; i < SWAPOUTS; i++)
+		if (!swapouts[i].m)
+			return &swapouts[i];
+	return NULL;
+}
+
+bool swapout_ready(void)
+{
+	return swap_used() < swap_slots() && swapout_get();
+}
+
+u32 reclaim_writing(void)
+{
+	return writing;
+}
+
+void swapout_each_slot(void (*fn)(void *ctx, struct vm_mem *m, u32 slot), void *ctx)
+{
+	for (u32 i = 0; i < SWAPOUTS; i++)
+		for (u32 k = 0; swapouts[i].m && k < swapouts[i].n; k++)
+			fn(ctx, swapouts[i].m, swapouts[i].slot + k);
+}
+
+static void page_written(struct vm_mem *m, u32 g, u32 slot, int err)
+{
+	struct gpage *p = &m->page[g];
+	pfn_t pfn = { p->loc };
+
+	BUG_ON(!(p->flags & GPAGE_WRITEBACK));
+	p->flags &= (u8)~GPAGE_WRITEBACK;
+	if (p->state != GPAGE_SOFT) { /* touched meanwhile */
+		swap_free(slot);
+		return;
+	}
+	if (err) {
+		swap_free(slot);
+		gpage_soft_enter(m, g, true);
+		return;
+	}
+	p->state = GPAGE_SWAP;
+	p->loc = slot;
+	p->flags = 0;
+	frame_put(pfn);
+}
+
+static void swapout_done(struct block_req *r)
+{
+	struct swapout *s = r->ctx;
+	struct vm_mem *m = s->m;
+
+	m->io_in_flight--;
+	m->writing -= s->n;
+	writing -= s->n;
+	for (u32 i = 0; i < s->n; i++)
+		page_written(m, s->g[i], s->slot + i, r->err);
+	s->m = NULL;
+	if (r->err)
+		pager_io_failed(m, "swap", r);
+	pager_progress(m);
+	pager_frames_freed();
+}
+
+u32 swapout_start(struct vm_mem *m, const u32 *g, u32 n)
+{
+	struct swapout *s = swapout_get();
+	u32 most = MIN(n, SWAPOUT_PAGES);
+
+	if (!s || m->dead || !swap_slots())
+		return 0;
+	most = MIN(most, swap_dev()->max_sectors / SECTORS_PER_PAGE);
+	n = swap_take(most, &s->slot);
+	if (!n)
+		return 0;
+	s->m = m;
+	s->n = n;
+	for (u32 i = 0; i < n; i++) {
+		struct gpage *p = &m->page[g[i]];
+
+		if (gpage_frame(m, g[i])->block && !(p->flags & GPAGE_DIRTY))
+			m->n.silent_swap_writes++;
+		gpage_soft_leave(m, g[i]);
+		frame_set_state((pfn_t){ p->loc }, m->id, FRAME_WRITING);
+		p->flags |= GPAGE_WRITEBACK;
+		s->g[i] = g[i];
+		s->seg[i] = (struct block_seg){ pfn_hpa((pfn_t){ p->loc }), PAGE_SIZE };
+	}
+	s->req = (struct block_req){ .dev = swap_dev(), .op = BLOCK_WRITE, .sector = swap_sector(s->slot),
+				     .nsectors = n * SECTORS_PER_PAGE, .segs = s->seg, .nsegs = n,
+				     .done = swapout_done, .ctx = s };
+	m->n.swap_writes += n;
+	m->writing += n;
+	writing += n;
+	m->io_in_flight++;
+	block_submit(&s->req);
+	return n;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * gpage.c - the small steps of a guest page's life. Contract: gpage.h.
+ */
+#include "mm/gpage.h"
+#include "kernel/lib/lib.h"
+#include "mm/blockmap.h"
+#include "mm/page_cache.h"
+#include "mm/swap.h"
+
+void gpage_dissociate(struct vm_mem *m, u32 g)
+{
+	struct frame *f = gpage_frame(m, g);
+
+	if (!f->block)
+		return;
+	blockmap_remove(m, g);
+	f->block = 0;
+}
+
+void gpage_set_dirty(struct vm_mem *m, u32 g)
+{
+	gpage_dissociate(m, g);
+	m->page[g].flags = (u8)((m->page[g].flags & ~GPAGE_KNOWN_ZERO) | GPAGE_DIRTY);
+}
+
+bool gpage_associate(struct vm_mem *m, u32 g, u32 block)
+{
+	struct frame *f = gpage_frame(m, g);
+
+	gpage_dissociate(m, g);
+	f->block = block + 1;
+	if (!blockmap_insert(m, g, block)) {
+		f->block = 0;
+		gpage_set_dirty(m, g);
+		return false;
+	}
+	m->page[g].flags &= (u8)~GPAGE_DIRTY;
+	return true;
+}
+
+void gpage_map(struct vm_mem *m, u32 g, pfn_t p, bool accessed)
+{
+	struct frame *f = frame_of(p);
+
+	if (f->state != FRAME_MAPPED || f->owner != m->id)
+		frame_set_state(p, m->id, FRAME_MAPPED);
+	f->gpfn = g;
+	f->flags = 0;
+	m->page[g].state = GPAGE_HOT;
+	m->page[g].loc = p.n;
+	slat_map(&m->slat, (gpfn_t){ g }, p, true, accessed, false);
+}
+
+void gpage_fill_begin(struct vm_mem *m, u32 g, pfn_t p)
+{
+	struct frame *f = frame_of(p);
+
+	if (f->state != FRAME_FILLING || f->owner != m->id)
+		frame_set_state(p, m->id, FRAME_FILLING);
+	f->gpfn = g;
+	f->flags = 0;
+	m->page[g].state = GPAGE_FILLING;
+	m->page[g].loc = p.n;
+}
+
+struct slat_leaf gpage_unmap(struct vm_mem *m, u32 g)
+{
+	struct slat_leaf was = slat_unmap(&m->slat, (gpfn_t){ g });
+
+	BUG_ON(!was.present || was.pfn.n != m->page[g].loc);
+	return was;
+}
+
+void gpage_soft_enter(struct vm_mem *m, u32 g, bool dirty)
+{
+	struct gpage *p = &m->page[g];
+	struct frame *f = gpage_frame(m, g);
+
+	if (dirty)
+		gpage_set_dirty(m, g);
+	if (p->state == GPAGE_HOT) {
+		p->stamp = ages_evict(&m->ages, m->age[g]);
+		m->age[g] = AGE_NEW;
+		m->clock++;
+	}
+	p->state = GPAGE_SOFT;
+	frame_set_state((pfn_t){ p->loc }, m->id, FRAME_SOFT);
+	f->next = FRAME_NONE;
+	f->prev = m->soft_tail;
+	if (m->soft_tail != FRAME_NONE)
+		frame_of((pfn_t){ m->soft_tail })->next = p->loc;
+	else
+		m->soft_head = p->loc;
+	m->soft_tail = p->loc;
+	m->soft_count++;
+}
+
+void gpage_soft_leave(struct vm_mem *m, u32 g)
+{
+	struct frame *f = gpage_frame(m, g);
+
+	BUG_ON(m->page[g].state != GPAGE_SOFT || f->state != FRAME_SOFT);
+	if (f->prev != FRAME_NONE)
+		frame_of((pfn_t){ f->prev })->next = f->next;
+	else
+		m->soft_head = f->next;
+	if (f->next != FRAME_NONE)
+		frame_of((pfn_t){ f->next })->prev = f->prev;
+	else
+		m->soft_tail = f->prev;
+	f->next = f->prev = FRAME_NONE;
+	m->soft_count--;
+}
+
+void gpage_soft_touch(struct vm_mem *m, u32 g)
+{
+	struct gpage *p = &m->page[g];
+
+	if (!(p->flags & GPAGE_WRITEBACK))
+		gpage_soft_leave(m, g);
+	curve_return(&m->curve, &m->ages, CURVE_SOFT, p->stamp, &m->age[g]);
+	gpage_map(m, g, (pfn_t){ p->loc }, true);
+	m->n.soft_hits++;
+}
+
+void gpage_drop(struct vm_mem *m, u32 g)
+{
+	struct gpage *p = &m->page[g];
+	pfn_t pfn = { p->loc };
+	u32 block = frame_of(pfn)->block;
+
+	BUG_ON(!gpage_droppable(m, g) || p->pins);
+	gpage_soft_leave(m, g);
+	if (p->flags & GPAGE_KNOWN_ZERO) {
+		gpage_dissociate(m, g);
+		ages_forget(&m->ages, p->stamp);
+		p->state = GPAGE_ZERO;
+		p->loc = 0;
+		m->n.zero_drops++;
+	} else {
+		/* The chain stays: the block is the page's own from now on. */
+		p->state = GPAGE_DISC;
+		p->loc = block - 1;
+		m->n.clean_drops++;
+	}
+	p->flags = 0;
+	frame_put(pfn);
+}
+
+void gpage_discard_evicted(struct vm_mem *m, u32 g, bool keep_ghost)
+{
+	struct gpage *p = &m->page[g];
+
+	BUG_ON(!gpage_evicted(p) || p->pins);
+	if (p->state == GPAGE_DISC) {
+		u32 block = p->loc;
+
+		blockmap_remove(m, g);
+		p->state = GPAGE_ZERO;
+		if (keep_ghost && !blockmap_resident(m, block, NO_GPFN.n) && pfn_none(page_cache_find(m, block)))
+			page_cache_ghost_put(m, block, p->stamp);
+		else
+			ages_forget(&m->ages, p->stamp);
+	} else {
+		swap_free(p->loc);
+		ages_forget(&m->ages, p->stamp);
+	}
+	p->state = GPAGE_ZERO;
+	p->flags = 0;
+	p->loc = 0;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * swap.h - which 4 KiB slots of the hypervisor's swap area are in use.
+ *
+ * One area for the machine. Slots are taken in contiguous runs, so that pages evicted together are written by one
+ * request. A slot has one owner: taking a used slot or freeing a free one is our own bug (panic). No I/O
+ * here. No locking: one CPU; may be called from interrupt windows.
+ */
+#ifndef MM_SWAP_H
+#define MM_SWAP_H
+
+#include "drivers/block.h"
+#include "kernel/lib/types.h"
+
+/* ext->sectors 0 or ext NULL: no swap area. E_NOMEM: no frames for the bitmaps. */
+int swap_init(const struct block_extent *ext) MUST_CHECK;
+u32 swap_slots(void);
+u32 swap_used(void);
+/* Up to want contiguous slots; returns how many it took (0: the area is full), the first in *first. */
+u32 swap_take(u32 want, u32 *first);
+void swap_free(u32 slot);
+struct block_dev *swap_dev(void);
+u64 swap_sector(u32 slot); /* of swap_dev() */
+
+/* For pager_check: forget what was seen; note an owner (false: slot out of range, free, or seen before). */
+void swap_check_begin(void);
+bool swap_check_owner(u32 slot);
+
+#endif

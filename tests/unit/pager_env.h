@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * pager_env.h - the real pager over a fake disk, with guests whose every sector is known. Included by one .c file
+ * a program.
+ *
+ * The guests' processors have a TLB that forgets nothing until pager_flush(): translations live on after an unmap,
+ * and a write through one that has D cached sets no D. The disk completes in any order the test likes, reads land at
+ * completion, writes are taken at submission or at completion. A sector's content is one number, at both of its ends.
+ */
+#ifndef TESTS_UNIT_PAGER_ENV_H
+#define TESTS_UNIT_PAGER_ENV_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "kernel/lib/lib.h"
+#include "kernel/pager.h"
+#include "kernel/pager_priv.h"
+#include "kernel/reclaim.h"
+#include "kernel/vm.h"
+#include "mm/blockmap.h"
+#include "mm/gpage.h"
+#include "mm/page_cache.h"
+#include "mm/swap.h"
+#include "tests/fake/fake_arch.h"
+#include "vdev/ports.h"
+
+#define ENV_VMS 3u
+#define ENV_SECTORS 20000u /* of the one host disk */
+
+static const struct slat_format env_format = {
+	.name = "test", .table = 7, .leaf = 5 | 6 << 3, .write = 2, .present = 7, .accessed = BIT64(8),
+	.dirty = BIT64(9), .addr = 0x000ffffffffff000ull,
+};
+
+struct tlb { bool valid, dirty; u32 pfn; };
+
+static struct env {
+	struct vm vm[ENV_VMS];
+	struct tlb *tlb[ENV_VMS];
+	u32 wakes[ENV_VMS], failures[ENV_VMS];
+	char reason[ENV_VMS][128];
+	struct block_dev dev;
+	u8 *disk;
+	struct { struct block_req *r; bool taken; } queue[4096];
+	u32 nqueue, submitted;
+	int fail_in;       /* the nth completion from now fails; 0: none */
+	u64 fail_from, fail_end; /* sectors that always fail */
+	u64 rng;
+} env;
+
+static u32 env_rand(u32 n)
+{
+	env.rng = env.rng * 6364136223846793005ull + 1442695040888963407ull;
+	return n ? (u32)((env.rng >> 33) % n) : 0;
+}
+
+static u32 vm_index(const struct vm_mem *m)
+{
+	return (u32)(m->vm - env.vm);
+}
+
+void pager_wake(struct vm_mem *m) { env.wakes[vm_index(m)]++; }
+
+void pager_failed(struct vm_mem *m, const char *reason)
+{
+	env.failures[vm_index(m)]++;
+	str_copy(env.reason[vm_index(m)], 128, reason);
+}
+
+void pager_flush(struct vm_mem *m)
+{
+	u32 i = vm_index(m);
+
+	memset(env.tlb[i], 0, m->npages * sizeof(struct tlb));
+	slat_flushed(&m->slat);
+}
+
+/* ---- disk ---- */
+
+static void transfer(struct block_req *r)
+{
+	u8 *d = env.disk + r->sector * SECTOR_SIZE;
+
+	for (u32 i = 0; i < r->nsegs; i++) {
+		void *p = hpa_ptr(r->segs[i].addr);
+
+		assert_true(r->segs[i].addr.a + r->segs[i].len <= (u64)fake_arena_frames * PAGE_SIZE);
+		if (r->op == BLOCK_READ)
+			memcpy(p, d, r->segs[i].len);
+		else
+			memcpy(d, p, r->segs[i].len);
+		d += r->segs[i].len;
+	}
+}
+
+void block_submit(struct block_req *r)
+{
+	u64 bytes = 0;
+
+	assert_ptr_equal(r->dev, &env.dev);
+	for (u32 i = 0; i < r->nsegs; i++) {
+		assert_int_equal(r->segs[i].len % SECTOR_SIZE | (r->segs[i].addr.a & 1), 0);
+		bytes += r->segs[i].len;
+	}
+	if (r->op != BLOCK_FLUSH) {
+		assert_true(r->nsectors && r->nsectors <= env.dev.max_sectors);
+		assert_true(r->sector + r->nsectors <= ENV_SECTORS);
+	}
+	assert_int_equal(bytes, (u64)r->nsectors * SECTOR_SIZE);
+	assert_true(env.nqueue < ARRAY_SIZE(env.queue));
+	env.submitted++;
+	env.queue[env.nqueue].r = r;
+	env.queue[env.nqueue].taken = r->op == BLOCK_WRITE && env_rand(2);
+	if (env.queue[env.nqueue].taken)
+		transfer(r);
+	env.nqueue++;
+}
+
+static bool overlaps_earlier(u32 i)
+{
+	const struct block_req *r = env.queue[i].r;
+
+	for (u32 k = 0; k < i; k++) {
+		const struct block_req *q = env.queue[k].r;
+
+		if (q->sector < r->sector + r->nsectors && r->sector < q->sector + q->nsectors &&
+		    (q->op == BLOCK_WRITE || r->op == BLOCK_WRITE))
+			return true;
+	}
+	return false;
+}
+
+static void disk_complete(u32 i)
+{
+	struct block_req *r = env.queue[i].r;
+	bool bad = env.fail_in && !--env.fail_in;
+
+	bad |= r->sector < env.fail_end && env.fail_from < r->sector + r->nsectors && r->op != BLOCK_FLUSH;
+	/* What overlaps a write must not be in flight with it: the pager orders, not the disk. */
+	assert_false(overlaps_earlier(i));
+	if (!bad && r->op != BLOCK_FLUSH && !env.queue[i].taken)
+		transfer(r);
+	env.queue[i] = env.queue[--env.nqueue];
+	r->err = bad ? E_IO : 0;
+	r->done(r);
+}
+
+static bool disk_one(void)
+{
+	if (!env.nqueue)
+		return false;
+	disk_complete(env_rand(env.nqueue));
+	return true;
+}
+
+static void disk_run(void)
+{
+	for (u32 i = 0; i < 100000 && (disk_one() || env.nqueue); i++)
+		;
+}
+
+/* ---- making ---- */
+
+static void say(void *ctx, const char *line)
+{
+	(void)ctx;
+	fprintf(stderr, "pager_check: %s\n", line);
+}
+
+static void env_check(void)
+{
+	assert_int_equal(pager_check(say, NULL), 0);
+}
+
+static void env_start(u32 frames, u32 swap_pages)
+{
+	struct boot_range ram = { PAGE_SIZE, (u64)frames * PAGE_SIZE, true };
+	struct block_extent swap = { &env.dev, 0, (u64)swap_pages * SECTORS_PER_PAGE };
+
+	free(env.disk);
+	for (u32 i = 0; i < ENV_VMS; i++)
+		free(env.tlb[i]);
+	memset(&env, 0, sizeof(env));
+	memset(vmmem_all, 0, sizeof(vmmem_all));
+	env.rng = 1;
+	env.disk = calloc(ENV_SECTORS, SECTOR_SIZE);
+	str_copy(env.dev.name, sizeof(env.dev.name), "hd0");
+	env.dev.sectors = ENV_SECTORS;
+	env.dev.max_sectors = 256;
+	fake_arena(frames);
+	fake_tsc = 1;
+	memset(arch_direct_map, 0xa5, (size_t)frames * PAGE_SIZE);
+	assert_int_equal(frame_init(&ram, 1, NULL, 0), 0);
+	assert_int_equal(pager_init(&swap), 0);
+}
+
+/* Its disk is sectors [first, first + n). */
+static struct vm_mem *env_vm(u32 i, u32 pages, u32 max, u64 first, u64 n)
+{
+	struct vm_mem *m = &env.vm[i].mem;
+
+	memset(&env.vm[i], 0, sizeof(env.vm[i]));
+	m->max = m->target = max;
+	m->min = 0;
+	m->disk[0] = (struct guest_disk){ .used = true, .ext = { &env.dev, first, n } };
+	assert_int_equal(vmmem_init(m, &env.vm[i], (u8)i, pages, &env_format), 0);
+	env.tlb[i] = calloc(pages, sizeof(struct tlb));
+	return m;
+}
+
+static void env_end(void)
+{
+	disk_run();
+	for (u32 i = 0; i < ENV_VMS; i++) {
+		struct vm_mem *m = &env.vm[i].mem;
+
+		if (vmmem_all[i] != m || !m->vm)
+			continue;
+		while (pager_drain(m) == E_AGAIN)
+			disk_run();
+		vmmem_destroy(m);
+	}
+	env_check();
+	assert_int_equal(swap_used(), 0);
+}
+
+/* ---- the processor ---- */
+
+/* A translation of g for the access; NULL: it faulted and must wait. */
+static u8 *cpu_touch(struct vm_mem *m, u32 g, bool write)
+{
+	struct tlb *t = &env.tlb[vm_index(m)][g];
+
+	for (u32 tries = 0; tries < 4; tries++) {
+		struct slat_leaf l;
+
+		if (m->slat.stale)
+			pager_flush(m);
+		l = slat_get(&m->slat, (gpfn_t){ g });
+		if (!t->valid && l.present) {
+			slat_mark(&m->slat, (gpfn_t){ g }, true, write);
+			*t = (struct tlb){ true, l.dirty || write, l.pfn.n };
+		}
+		if (t->valid) {
+			if (write && !t->dirty) {
+				slat_mark(&m->slat, (gpfn_t){ g }, true, true);
+				t->dirty = true;
+			}
+			return pfn_ptr((pfn_t){ t->pfn });
+		}
+		if (pager_fault(m, (gpfn_t){ g }, write) == V_BLOCK)
+			return NULL;
+	}
+	fail_msg("page %u faults for ever", g);
+	return NULL;
+}
+
+/* The same, waiting for the disk. NULL: the guest is dead. */
+static u8 *cpu_page(struct vm_mem *m, u32 g, bool write)
+{
+	for (u32 i = 0; i < 100000; i++) {
+		u8 *p = cpu_touch(m, g, write);
+
+		if (p || m->dead)
+			return p;
+		if (!disk_one())
+			pager_chore();
+	}
+	fail_msg("page %u never arrives", g);
+	return NULL;
+}
+
+static u64 sector_get(const u8 *p)
+{
+	u64 a, b;
+
+	memcpy(&a, p, 8);
+	memcpy(&b, p + SECTOR_SIZE - 8, 8);
+	return a == b ? a : ~0ull;
+}
+
+static void sector_set(u8 *p, u64 v)
+{
+	memset(p, 0, SECTOR_SIZE);
+	memcpy(p, &v, 8);
+	memcpy(p + SECTOR_SIZE - 8, &v, 8);
+}
+
+/* ---- I/O ---- */
+
+static int io_err;
+static u32 io_ended;
+
+static void io_done(struct guest_io *io, int err)
+{
+	(void)io;
+	io_err = err;
+	io_ended++;
+}
+
+static void io_make(struct guest_io *io, struct vm_mem *m, u8 op, u64 sector, u32 n, u64 gpa)
+{
+	memset(io, 0, sizeof(*io));
+	io->vm = m->vm;
+	io->op = op;
+	io->sector = sector;
+	io->nsectors = n;
+	io->nsegs = op == GUEST_IO_READ || op == GUEST_IO_WRITE;
+	io->segs[0] = (struct guest_seg_io){ { gpa }, n * SECTOR_SIZE };
+	io->done = io_done;
+}
+
+/* Submits and waits. */
+static int io_now(struct guest_io *io)
+{
+	io_ended = 0;
+	guest_io_submit(io);
+	for (u32 i = 0; i < 100000 && !io_ended; i++)
+		if (!disk_one())
+			pager_chore();
+	assert_int_equal(io_ended, 1);
+	return io_err;
+}
+
+static int io_simple(struct vm_mem *m, u8 op, u64 sector, u32 n, u64 gpa)
+{
+	struct guest_io io;
+
+	io_make(&io, m, op, sector, n, gpa);
+	return io_now(&io);
+}
+
+#endif
