@@ -7,13 +7,12 @@
 #ifndef BOOT_BOOT_INFO_H
 #define BOOT_BOOT_INFO_H
 
+#include "kernel/lib/range.h"
 #include "kernel/lib/types.h"
 
 #define BOOT_MAX_RANGES 64
 #define BOOT_MAX_MODULES 64
 #define BOOT_CMDLINE_MAX 1024
-
-struct boot_range { u64 start, end; bool usable; }; /* bytes, end exclusive; sorted, not overlapping */
 
 struct boot_module {
 	hpa_t start;
