@@ -27,6 +27,7 @@ static struct line lines[IRQ_LINES];
 static u32 nlines;
 static const struct boot_acpi *madt;
 static struct irq_stats stats;
+static u64 timer_at; /* what the timer is armed for; 0: nothing, or it fired */
 
 const struct irq_stats *irq_stats(void)
 {
@@ -126,6 +127,7 @@ void irq_dispatch(u8 vector)
 		lapic_eoi();
 	} else if (vector == IRQ_VECTOR_TIMER) {
 		stats.timer++;
+		timer_at = 0;
 		lapic_eoi();
 	} else if (vector == IRQ_VECTOR_ERROR) {
 		stats.errors++;
@@ -142,6 +144,9 @@ void arch_irq_window(void)
 
 void arch_timer_arm(u64 tsc)
 {
+	if (tsc == timer_at) /* a backend asks before every entry of a guest */
+		return;
+	timer_at = tsc;
 	lapic_timer_arm(tsc);
 }
 
@@ -151,7 +156,7 @@ void arch_idle(u64 deadline_tsc)
 		arch_irq_window();
 		return;
 	}
-	lapic_timer_arm(deadline_tsc);
+	arch_timer_arm(deadline_tsc);
 	cpu_sti_hlt_cli();
-	lapic_timer_arm(0);
+	arch_timer_arm(0);
 }

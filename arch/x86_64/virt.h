@@ -102,6 +102,11 @@ struct vcpu_hw;     /* the backend's own state of a vCPU */
 pfn_t virt_frame_get(void);
 void virt_frame_put(pfn_t pfn);
 
+/* The bytes of the instruction at the stopped guest's RIP: up to 15 into bytes, how many into *n (at least 1).
+ * An upward port, implemented in kernel/, for processors that don't say how long an instruction is. 0, or an
+ * error of guest_fetch(): they can't be read now. */
+int virt_guest_fetch(struct vcpu_hw *v, u8 bytes[15], u32 *n) MUST_CHECK;
+
 /* Instructions that need a control of the backend to work in a guest. */
 enum virt_feature { VIRT_RDTSCP, VIRT_INVPCID };
 

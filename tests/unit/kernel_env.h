@@ -172,6 +172,8 @@ const struct virt_ops vmx_ops = {
 	.describe = fake_describe, .has = fake_has,
 };
 
+const struct virt_ops svm_ops; /* never asked: the first backend is there */
+
 /* ---- board ---- */
 
 void vboard_reset(struct vboard *b) { b->resets++; }

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * event.c - what is delivered to the guest at the next entry: an interrupt, an exception, or
+ * again the event whose delivery the last exit interrupted.
+ *
+ * One event at most is pending (v->event). An event that an exit interrupted takes the place
+ * first; an exception injected by a handler replaces it or turns into a double fault, as if
+ * the interrupted delivery itself had raised it. Guests get no NMIs, so there is no NMI window.
+ * Source: AMD APM vol. 2, "Event Injection", "EXITINTINFO", "Virtual Interrupts".
+ */
+#include "svm/svm.h"
+
+static void set_event(struct vcpu_hw *v, u64 event)
+{
+	v->event = event;
+	v->todo |= TODO_EVENT;
+}
+
+/* INT n, INT3 and INTO run again instead: RIP is still at them, and injection would need their length. */
+static bool runs_again(u64 info)
+{
+	u8 vector = (u8)(info & EVENT_VECTOR);
+
+	return (info & EVENT_TYPE) == EVENT_SOFT ||
+	       ((info & EVENT_TYPE) == EVENT_EXCEPTION && (vector == VECTOR_BP || vector == VECTOR_OF));
+}
+
+void svm_event_collect(struct vcpu_hw *v)
+{
+	u64 info = v->vmcb->exit_int_info;
+
+	if (runs_again(info))
+		return;
+	if (!(info & EVENT_CODE_VALID))
+		info &= 0xffffffffull;
+	set_event(v, info & ~(u64)(0x7ffffu << 12));
+}
+
+bool svm_event_can_take_irq(struct vcpu_hw *v)
+{
+	return !v->event && (v->regs.rflags & RFLAGS_IF) && !(v->vmcb->int_shadow & INT_SHADOW);
+}
+
+void svm_event_inject_irq(struct vcpu_hw *v, u8 vector)
+{
+	set_event(v, EVENT_VALID | EVENT_INTR | vector);
+}
+
+void svm_event_inject_exception(struct vcpu_hw *v, u8 vector, bool has_code, u32 code)
+{
+	enum vrules_combined c = VRULES_SERIAL;
+
+	if (v->event && (v->event & EVENT_TYPE) == EVENT_EXCEPTION)
+		c = vrules_combine((u8)(v->event & EVENT_VECTOR), vector);
+	if (c == VRULES_TRIPLE) {
+		v->todo |= TODO_TRIPLE;
+		return;
+	}
+	if (c == VRULES_DOUBLE) {
+		vector = VECTOR_DF;
+		has_code = true;
+		code = 0;
+	}
+	if (vector == VECTOR_PF) {
+		v->vmcb->cr2 = v->regs.cr2;
+		v->vmcb->clean &= ~CLEAN_CR2;
+	}
+	/* In real mode no exception pushes an error code. */
+	has_code = has_code && (v->vmcb->cr0 & CR0_PE);
+	set_event(v, EVENT_VALID | EVENT_EXCEPTION | vector |
+		  (has_code ? EVENT_CODE_VALID | (u64)code << 32 : 0));
+}
+
+/* A virtual interrupt of highest priority that exits instead of being delivered. */
+void svm_event_want_irq_window(struct vcpu_hw *v, bool on)
+{
+	struct vmcb *b = v->vmcb;
+	u32 window = INT_V_IRQ | INT_V_PRIO | INT_V_IGN_TPR, bit = BIT(EXIT_VINTR % 32);
+
+	b->int_ctl = on ? b->int_ctl | window : b->int_ctl & ~window;
+	b->intercept[EXIT_VINTR / 32] = on ? b->intercept[EXIT_VINTR / 32] | bit :
+					     b->intercept[EXIT_VINTR / 32] & ~bit;
+	b->clean &= ~(CLEAN_INTERCEPTS | CLEAN_TPR);
+}
