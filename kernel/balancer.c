@@ -23,6 +23,7 @@ struct scan_clock { u64 due_ns, period_ns; };
 
 static struct {
 	struct balance *b;
+	u32 most_frames; /* that its scratch memory is made for */
 	struct scan_clock scan[VM_MAX];
 	s32 index[VM_MAX]; /* of the guest in b, -1: takes no part */
 } bal;
@@ -54,11 +55,22 @@ int balancer_init(void)
 	bal.b = zeroed(sizeof(*bal.b));
 	if (!scratch || !bal.b)
 		return E_NOMEM;
+	bal.most_frames = frames;
 	balance_init(bal.b, frames, scratch, bytes, arch_ns());
 	for (u32 i = 0; i < VM_MAX; i++)
 		bal.index[i] = -1;
 	pager_miss_hook = miss;
 	return 0;
+}
+
+/* Guests' structures and tables take frames that then can't be divided. */
+static void count_frames(u64 now)
+{
+	u32 frames = pager_guest_frames();
+
+	frames = MIN(frames, bal.most_frames);
+	if (frames != bal.b->frames)
+		balance_set_frames(bal.b, frames, now);
 }
 
 static struct qos qos_of(const struct vm *vm)
@@ -81,6 +93,7 @@ void balancer_started(struct vm *vm)
 
 	if (!bal.b)
 		return;
+	count_frames(now);
 	if (bal.index[vm->id] >= 0)
 		balance_forget(bal.b, (u32)bal.index[vm->id], now);
 	else
@@ -143,6 +156,7 @@ static void decide(u64 now)
 {
 	struct balance *b = bal.b;
 
+	count_frames(now);
 	for (u32 i = 0; i < vm_count; i++)
 		if (bal.index[i] >= 0)
 			b->vm[bal.index[i]].quota.held = vmmem_held(&vm_all[i]->mem);

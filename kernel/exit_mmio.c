@@ -128,8 +128,8 @@ static void do_arith(struct mmio *x)
 	bool keeps = in->op == INSN_CMP || in->op == INSN_TEST;
 	u64 mem = device_read(x->v, x->gpa, in->size), reg = reg_operand(x, in->size), value;
 
-	value = in->mem_is_dst || in->has_imm ? arith(x->v->regs, in->op, mem, reg, in->size)
-					      : arith(x->v->regs, in->op, reg, mem, in->size);
+	value = in->mem_first ? arith(x->v->regs, in->op, mem, reg, in->size)
+			      : arith(x->v->regs, in->op, reg, mem, in->size);
 	if (keeps)
 		return;
 	if (in->mem_is_dst)

@@ -170,11 +170,11 @@ static struct vcpu *pick(u64 now)
 }
 
 /* The earliest thing that ends a slice or a wait, besides v's own timers. */
-static u64 next_event(const struct vcpu *v, u64 until)
+static u64 next_event(const struct vcpu *v, u64 now, u64 until)
 {
-	u64 due = arch_ns_to_tsc(balancer_due());
+	u64 due = balancer_due(), now_ns = arch_ns(); /* the TSC did not start with our clock */
 
-	until = MIN(until, due);
+	until = MIN(until, now + (due > now_ns ? arch_ns_to_tsc(due - now_ns) : 0));
 	for (u32 i = 0; i < vm_count; i++) {
 		const struct vm *vm = vm_all[i];
 		u64 deadline;
@@ -205,7 +205,7 @@ static void retry_boards(void)
 
 static void wait(u64 now)
 {
-	u64 until = next_event(NULL, now + arch_ns_to_tsc(HOUSEKEEPING_MS * 1000000ull));
+	u64 until = next_event(NULL, now, now + arch_ns_to_tsc(HOUSEKEEPING_MS * 1000000ull));
 
 	if (until <= now || vcpu_sched.work)
 		return;
@@ -240,7 +240,7 @@ void vcpu_loop_once(void)
 		return;
 	}
 	slice_end = s->slice_end;
-	s->slice_end = MAX(next_event(v, slice_end), now + arch_ns_to_tsc(PROGRESS_NS));
+	s->slice_end = MAX(next_event(v, now, slice_end), now + arch_ns_to_tsc(PROGRESS_NS));
 	vcpu_slice(v);
 	s->slice_end = slice_end;
 }

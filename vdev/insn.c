@@ -238,6 +238,7 @@ static void set_direction(const struct opcode *o, struct insn *in)
 	bool to_mem = o->form == RM_R || o->form == RM_IMM || o->form == A_TO_MOFFS;
 
 	in->mem_is_dst = to_mem && !o->reads_only;
+	in->mem_first = to_mem;
 	in->mem_is_src = !to_mem || o->reads_only || o->rmw;
 }
 

@@ -22,6 +22,7 @@ struct insn {
 	u8 addr_size;     /* 2 4 8 */
 	bool mem_is_dst;  /* memory is written */
 	bool mem_is_src;
+	bool mem_first;   /* memory is the first operand, the register or immediate the second (CMP writes neither) */
 	bool has_imm;     /* the other operand is imm, else reg */
 	u8 reg;           /* number 0..15 of the register operand */
 	bool reg_high;    /* AH CH DH BH */

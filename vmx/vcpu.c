@@ -136,6 +136,11 @@ static void vcpu_wake_from_hlt(struct vcpu_hw *v)
 	clear_shadow();
 }
 
+static bool vcpu_has(enum virt_feature f)
+{
+	return vmx_caps.ctl[CTL_PROC2] & (f == VIRT_RDTSCP ? PROC2_RDTSCP : PROC2_INVPCID);
+}
+
 const struct virt_ops vmx_ops = {
 	.name = "VMX",
 	.slat = &vmx_slat,
@@ -144,6 +149,7 @@ const struct virt_ops vmx_ops = {
 	.cpu_on = vmx_cpu_on,
 	.cpu_off = vmx_cpu_off,
 	.apic_access_page = vmx_apic_access_page,
+	.has = vcpu_has,
 	.vcpu_create = vcpu_create,
 	.vcpu_destroy = vcpu_destroy,
 	.vcpu_reset = vcpu_reset,
