@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * sim_disk.c - a disk in memory. Requests are carried out when they complete, in random order, so that
- * code that relies on an order it was not promised is found out.
+ * sim_disk.c - a disk in memory. Requests complete in random order, and a write takes its data either when it
+ * starts or when it completes, so that code that relies on what it was not promised is found out.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +14,18 @@
 static u8 *bytes;
 static struct block_dev disk;
 static struct block_req *flight[DEPTH];
+static u8 *early[DEPTH]; /* a write's data as it was when it started; NULL: taken at completion */
 static struct sim_disk_faults faults;
 static u32 errors;
+
+static u8 *snapshot(const struct block_req *r)
+{
+	u8 *copy = malloc((size_t)r->nsectors * SECTOR_SIZE), *at = copy;
+
+	for (u32 i = 0; i < r->nsegs; at += r->segs[i++].len)
+		memcpy(at, hpa_ptr(r->segs[i].addr), r->segs[i].len);
+	return copy;
+}
 
 static void start(struct block_dev *d, struct block_req *r)
 {
@@ -23,6 +33,7 @@ static void start(struct block_dev *d, struct block_req *r)
 	for (u32 i = 0; i < DEPTH; i++)
 		if (!flight[i]) {
 			flight[i] = r;
+			early[i] = r->op == BLOCK_WRITE && sim_chance(2) ? snapshot(r) : NULL;
 			return;
 		}
 	sim_fail("disk: more than %u requests in flight", DEPTH);
@@ -61,7 +72,7 @@ static bool fails(const struct block_req *r)
 	       r->sector < faults.first + faults.sectors && sim_chance(one_in);
 }
 
-static void transfer(struct block_req *r)
+static void transfer(struct block_req *r, const u8 *data)
 {
 	u8 *at = sim_disk_bytes(r->sector);
 
@@ -73,11 +84,28 @@ static void transfer(struct block_req *r)
 		if (r->op == BLOCK_READ)
 			memcpy(mem, at, r->segs[i].len);
 		else
-			memcpy(at, mem, r->segs[i].len);
+			memcpy(at, data ? data : mem, r->segs[i].len);
 		at += r->segs[i].len;
+		data = data ? data + r->segs[i].len : NULL;
 	}
 	if (at != sim_disk_bytes(r->sector + r->nsectors))
 		sim_fail("disk: segments do not add up to the sectors");
+}
+
+static void complete(struct block_req *r, const u8 *data)
+{
+	if (fails(r)) {
+		errors++;
+		/* a failed read may have scribbled over its target */
+		if (r->op == BLOCK_READ)
+			for (u32 k = 0; k < r->nsegs; k++)
+				memset(hpa_ptr(r->segs[k].addr), 0xEE, r->segs[k].len);
+		block_complete(r, E_IO);
+		return;
+	}
+	if (r->op != BLOCK_FLUSH)
+		transfer(r, data);
+	block_complete(r, E_OK);
 }
 
 bool sim_disk_complete(u32 n)
@@ -85,27 +113,22 @@ bool sim_disk_complete(u32 n)
 	bool any = false;
 
 	while (n--) {
-		u32 start_at = sim_below(DEPTH), i = 0;
-		struct block_req *r = NULL;
+		u32 from = sim_below(DEPTH), i = 0, at;
+		struct block_req *r;
+		u8 *data;
 
-		for (; i < DEPTH && !r; i++)
-			r = flight[(start_at + i) % DEPTH];
-		if (!r)
+		while (i < DEPTH && !flight[(from + i) % DEPTH])
+			i++;
+		if (i == DEPTH)
 			return any;
-		flight[(start_at + i - 1) % DEPTH] = NULL;
+		at = (from + i) % DEPTH;
+		r = flight[at];
+		data = early[at];
+		flight[at] = NULL; /* done() may start another here */
+		early[at] = NULL;
 		any = true;
-		if (fails(r)) {
-			errors++;
-			/* a failed read may have scribbled over its target */
-			if (r->op == BLOCK_READ)
-				for (u32 k = 0; k < r->nsegs; k++)
-					memset(hpa_ptr(r->segs[k].addr), 0xEE, r->segs[k].len);
-			block_complete(r, E_IO);
-			continue;
-		}
-		if (r->op != BLOCK_FLUSH)
-			transfer(r);
-		block_complete(r, E_OK);
+		complete(r, data);
+		free(data);
 	}
 	return any;
 }

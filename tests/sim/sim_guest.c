@@ -166,6 +166,18 @@ static bool fill_page(struct sim_guest *g, u32 page, struct vmexit *out)
 	return true;
 }
 
+/* A page that is being written to disk right now. */
+static u32 pick_source(struct sim_guest *g)
+{
+	for (u32 i = 0, k = sim_below(IO_MAX); i < IO_MAX; i++) {
+		const struct sim_io *s = &g->io[(k + i) % IO_MAX];
+
+		if (s->busy && s->io.op == GUEST_IO_WRITE)
+			return (u32)(s->io.segs[sim_below(s->io.nsegs)].gpa.a >> PAGE_SHIFT);
+	}
+	return pick_page(g);
+}
+
 static void taint_overlaps(struct sim_guest *g, const struct guest_io *w)
 {
 	memset(g->disk_unknown + w->sector, 1, w->nsectors);
@@ -321,7 +333,7 @@ bool sim_guest_run(struct vm *vm, struct vmexit *out)
 		else if (what == 1) {
 			if (!fill_page(g, pick_page(g), out))
 				return true;
-		} else if (!touch(g, pick_page(g), what < 14, out))
+		} else if (!touch(g, what == 2 ? pick_source(g) : pick_page(g), what < 14, out))
 			return true;
 	}
 	return false;
