@@ -320,15 +320,14 @@ static void run_done(struct block_req *r)
 {
 	struct gio *x = r->ctx;
 	struct vm_mem *m = x->m;
-	struct block_req failed = *r;
 
 	m->io_in_flight--;
-	if (r->err)
+	if (r->err) {
 		x->err = r->err;
+		pager_io_failed(m, "guest disk", r);
+	}
 	if (x->err || !run_next(x))
 		chunk_done(x);
-	if (failed.err)
-		pager_io_failed(m, "guest disk", &failed);
 	pager_progress(m);
 	pager_frames_freed();
 }

@@ -40,7 +40,7 @@ static void complain(struct check *c, const char *format, ...)
 	c->say(c->ctx, line);
 }
 
-static void check_frame(struct check *c, u32 g, bool hot)
+static void check_frame(struct check *c, u32 g)
 {
 	const struct vm_mem *m = c->m;
 	const struct gpage *p = &m->page[g];
@@ -58,8 +58,6 @@ static void check_frame(struct check *c, u32 g, bool hot)
 			 f->state, f->owner, f->gpfn);
 	if (f->block && p->flags & GPAGE_DIRTY)
 		complain(c, "page %x: dirty and associated with block %u", g, f->block - 1);
-	if (hot && p->pins && f->block)
-		complain(c, "page %x: pinned and associated with block %u", g, f->block - 1);
 }
 
 static void check_page(struct check *c, u32 g)
@@ -80,7 +78,7 @@ static void check_page(struct check *c, u32 g)
 		complain(c, "page %x state %u frame %x: the table says %s %x", g, p->state, p->loc,
 			 l.present ? "present," : "absent,", l.pfn.n);
 	if (gpage_resident(p) || p->state == GPAGE_FILLING)
-		check_frame(c, g, hot);
+		check_frame(c, g);
 	else if (p->flags)
 		complain(c, "page %x state %u: flags %x", g, p->state, p->flags);
 	if (p->pins && !hot && !gpage_evicted(p))
