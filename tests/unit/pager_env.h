@@ -298,14 +298,14 @@ static void sector_set(u8 *p, u64 v)
 static int io_err;
 static u32 io_ended;
 
-static void io_done(struct guest_io *io, int err)
+static inline void io_done(struct guest_io *io, int err)
 {
 	(void)io;
 	io_err = err;
 	io_ended++;
 }
 
-static void io_make(struct guest_io *io, struct vm_mem *m, u8 op, u64 sector, u32 n, u64 gpa)
+static inline void io_make(struct guest_io *io, struct vm_mem *m, u8 op, u64 sector, u32 n, u64 gpa)
 {
 	memset(io, 0, sizeof(*io));
 	io->vm = m->vm;
@@ -318,7 +318,7 @@ static void io_make(struct guest_io *io, struct vm_mem *m, u8 op, u64 sector, u3
 }
 
 /* Submits and waits. */
-static int io_now(struct guest_io *io)
+static inline int io_now(struct guest_io *io)
 {
 	io_ended = 0;
 	guest_io_submit(io);
@@ -329,7 +329,7 @@ static int io_now(struct guest_io *io)
 	return io_err;
 }
 
-static int io_simple(struct vm_mem *m, u8 op, u64 sector, u32 n, u64 gpa)
+static inline int io_simple(struct vm_mem *m, u8 op, u64 sector, u32 n, u64 gpa)
 {
 	struct guest_io io;
 
