@@ -21,8 +21,11 @@ void pager_wake(struct vm_mem *m)
 	v->woken = true;
 	vm->retry_board = true;
 	if (v->state == VCPU_BLOCKED) {
+		u64 stalled = arch_tsc() - v->blocked_since;
+
 		v->state = VCPU_RUNNABLE;
-		m->n.stall_ticks += arch_tsc() - v->blocked_since;
+		m->n.stall_ticks += stalled;
+		curve_note_stall(&m->curve, arch_tsc_to_ns(stalled) / 1000);
 	}
 	vcpu_kick();
 }

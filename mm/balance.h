@@ -150,4 +150,8 @@ static inline u32 balance_surplus(const struct balance *b, u32 vm)
 }
 const char *balance_reason_str(enum balance_reason r);
 
+/* Private to mm/balance*.c: bounds and fair shares of all guests into work[], in
+ * the order of vm[]; returns how many. */
+u32 balance_fair_work(struct balance *b);
+
 #endif

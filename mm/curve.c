@@ -9,6 +9,10 @@
 #include "mm/curve.h"
 
 #define COST_ONE 256ull /* cost[] units a microsecond */
+#define QUIET_PART 8    /* quiet: less than this part of the touches expected, */
+#define QUIET_MIN 64    /* expecting at least so many in a pass, */
+#define QUIET_US 3000000
+#define QUIET_SHIFT 2   /* for so long: then the past fades so much a second */
 
 static const u32 default_cost_us[CURVE_CLASSES] = {
 	[CURVE_SOFT] = 2, [CURVE_CACHE] = 10, [CURVE_DISC] = 6000, [CURVE_SWAP] = 8000,
@@ -47,6 +51,7 @@ void curve_reset(struct curve *c, u64 now_ns)
 		c->hits[i] = c->cost[i] = 0;
 	c->cold_hits = c->cold_cost = c->time_us = 0;
 	c->last_ns = now_ns;
+	c->stall_us = c->quiet_us = c->seen = 0;
 	c->mix_us = (c->cost_us[CURVE_DISC] + c->cost_us[CURVE_SWAP]) / 2;
 	c->w1 = c->alloc = 0;
 	c->coarse = false;
@@ -105,13 +110,35 @@ static void decay_all(struct curve *c, u32 factor)
 	c->time_us = scaled(c->time_us, factor);
 }
 
-static void pass_time(struct curve *c, u64 now_ns)
+/* Far fewer touches than its past made one expect, for long: the past is over. */
+static void fade_if_quiet(struct curve *c, u64 dt_us)
 {
-	u64 dt_us = now_ns > c->last_ns ? (now_ns - c->last_ns) / 1000 : 0;
+	u64 hits = 0, expected;
 
+	for (u32 i = 0; i < c->points; i++)
+		hits += c->hits[i];
+	expected = hits / CURVE_ONE * (dt_us / 1000) / MAX(c->time_us / 1000, 100);
+	if (expected < QUIET_MIN || c->seen * QUIET_PART > expected) {
+		c->quiet_us = 0;
+		return;
+	}
+	c->quiet_us += dt_us;
+	if (c->quiet_us >= QUIET_US)
+		curve_fade(c, (u32)(1 + dt_us * QUIET_SHIFT / 1000000));
+}
+
+static void pass_time(struct curve *c, const struct ages *a, u64 now_ns)
+{
+	u64 wall_us = now_ns > c->last_ns ? (now_ns - c->last_ns) / 1000 : 0;
+	u64 dt_us = wall_us - MIN(c->stall_us, wall_us - wall_us / 64);
+
+	c->seen += a->touched;
+	fade_if_quiet(c, dt_us);
 	decay_all(c, decay_factor(dt_us, c->half_life_ms));
 	c->time_us += dt_us;
-	c->last_ns += dt_us * 1000;
+	c->last_ns += wall_us * 1000;
+	c->stall_us = 0;
+	c->seen = 0;
 }
 
 void curve_fade(struct curve *c, u32 shift)
@@ -151,7 +178,7 @@ static void spread(struct curve *c, u32 lo, u32 hi, u32 count, u32 cost_us)
 
 void curve_pass(struct curve *c, const struct ages *a, u64 now_ns)
 {
-	pass_time(c, now_ns);
+	pass_time(c, a, now_ns);
 	c->w1 = a->w1_avg;
 	c->alloc = a->resident;
 	c->coarse = ages_coarse(a);
@@ -163,6 +190,7 @@ void curve_pass(struct curve *c, const struct ages *a, u64 now_ns)
 static void count_miss(struct curve *c, enum curve_class cls)
 {
 	c->total[cls]++;
+	c->seen++;
 	c->total_cost_us += c->cost_us[cls];
 	if (cls >= CURVE_DISC)
 		c->mix_us = (u32)(((u64)c->mix_us * 63 + c->cost_us[cls] + 32) / 64);

@@ -10,6 +10,11 @@
  * Both measure the same stack over the same time, so the halves join without
  * a step. Each touch weighs what it costs, or would cost, to miss it.
  *
+ * Rates are per second that the guest could have run: the time it stood still
+ * waiting for a miss (curve_note_stall) does not count, or a guest that thrashes
+ * would seem to want little. A guest that goes quiet is noticed and its past fades
+ * faster than by its half-life.
+ *
  * Units: frames of 4 KiB; costs in microseconds a miss; rates in 1/1000 miss a
  * second and in microseconds of waiting a second. Storage is the caller's:
  * curve_bytes(points) bytes, 8-byte aligned. No locks: one CPU at a time.
@@ -40,8 +45,11 @@ struct curve {
 	u64 *cost;  /* the same events times cost, 256 a microsecond */
 	u64 *grid;  /* 2 * (CURVE_GRID + 1), scratch of curve_choose */
 	u64 cold_hits, cold_cost; /* beyond the histogram, or unavoidable */
-	u64 time_us;              /* decayed observation time of the above */
+	u64 time_us;              /* decayed observation time of the above, less stalls */
 	u64 last_ns;              /* end of that time */
+	u64 stall_us;             /* waited for misses since then */
+	u64 quiet_us;             /* has touched far less than it used to for so long */
+	u32 seen;                 /* events since the last pass */
 	u32 half_life_ms;
 	u32 cost_us[CURVE_CLASSES]; /* of missing a touch of this class */
 	u32 mix_us;                 /* recent mean of DISC and SWAP misses */
@@ -75,6 +83,11 @@ void curve_note_distance(struct curve *c, enum curve_class cls, u32 distance_fra
 void curve_note_range(struct curve *c, enum curve_class cls, const struct ages_range *r);
 /* A miss that no memory would have avoided (a first read of a block). */
 void curve_note_cold(struct curve *c, enum curve_class cls);
+/* The guest stood still for so long, waiting for a page or block to come back. */
+static inline void curve_note_stall(struct curve *c, u64 us)
+{
+	c->stall_us += us;
+}
 /* ages_return and curve_note_range in one: the usual refault. */
 void curve_return(struct curve *c, struct ages *a, enum curve_class cls, u32 stamp, u8 *age);
 /* A phase change was seen: let the past weigh 1/2^shift. */

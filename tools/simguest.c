@@ -48,6 +48,7 @@ void simguest_init(struct simguest *g, const struct trace *t, u32 frames, u32 in
 
 	memset(g, 0, sizeof(*g));
 	g->t = t;
+	g->pages = t->pages;
 	g->frames = frames;
 	g->interval = interval;
 	g->batch = MIN(frames, t->pages) / 1024 + 1;
@@ -81,7 +82,7 @@ void simguest_pass(struct simguest *g)
 		ages_scan_leaf(&g->ages, g->entry + (size_t)i * AGES_LEAF,
 			       g->age + (size_t)i * AGES_LEAF, SIM_A, SIM_PRESENT);
 	ages_end_pass(&g->ages);
-	curve_pass(&g->curve, &g->ages, g->at * 1000);
+	curve_pass(&g->curve, &g->ages, g->now_ns ? g->now_ns : g->at * 1000);
 	g->w1_sum += g->ages.w1;
 	g->passes++;
 	g->scanned += (u64)g->tables * AGES_LEAF;
@@ -98,7 +99,7 @@ static void pick_victims(struct simguest *g, u32 n)
 	else
 		ages_choose(&g->ages, n, &ch);
 	g->victims = g->victim_at = 0;
-	for (u32 p = g->t->pages; p-- > 0;)
+	for (u32 p = g->pages; p-- > 0;)
 		if (g->state[p] == 1 && ages_chosen(&ch, g->age[p]))
 			g->victim[g->victims++] = p;
 }

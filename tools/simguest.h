@@ -2,7 +2,8 @@
 /*
  * simguest.h - a guest made of a trace and a page table: references set A bits,
  * passes run mm/ages.c and mm/curve.c over the table as the hypervisor does,
- * misses evict by curve_choose(). One reference takes a microsecond.
+ * misses evict by curve_choose(). One reference takes a microsecond, unless
+ * the caller keeps now_ns and calls simguest_pass itself (interval ~0).
  */
 #ifndef TOOLS_SIMGUEST_H
 #define TOOLS_SIMGUEST_H
@@ -22,9 +23,11 @@ struct simguest {
 	u8 *age;
 	u32 *stamp; /* of evicted pages */
 	u8 *state;  /* 0 never touched, 1 resident, 2 evicted */
+	u32 pages;  /* of the first trace: later ones have no more */
 	u32 tables, frames, resident, batch;
 	enum simguest_policy policy;
 	u32 interval, since; /* references a pass */
+	u64 now_ns; /* 0: count references */
 	u64 at, misses, w1_sum, passes, scanned, evictions;
 	/* victims picked by the last choice, not yet evicted */
 	u32 *victim;

@@ -168,21 +168,26 @@ static void rates_and_decay(void **state)
 	(void)state;
 	make(&c, 256, 64);
 	curve_set_half_life(&c, 10000);
-	for (u32 i = 0; i < 1000; i++)
+	for (u32 i = 0; i < 10000; i++)
 		curve_note_distance(&c, CURVE_DISC, 10 * 256);
 	c.time_us = 1000000;
-	assert_int_equal(curve_misses_at(&c, 0), 1000000);
-	assert_int_equal(curve_misses_at(&c, 10 * 256), 1000000);
-	assert_int_equal(curve_misses_at(&c, 10 * 256 + 128), 500000);
+	assert_int_equal(curve_misses_at(&c, 0), 10000000);
+	assert_int_equal(curve_misses_at(&c, 10 * 256), 10000000);
+	assert_int_equal(curve_misses_at(&c, 10 * 256 + 128), 5000000);
 	assert_int_equal(curve_misses_at(&c, 11 * 256), 0);
 	cost = curve_cost_at(&c, 0);
-	assert_int_equal(cost, 1000 * 6000);
+	assert_int_equal(cost, 10000ull * 6000);
 	curve_fade(&c, 3); /* rates stay, evidence shrinks */
-	assert_in_range(curve_misses_at(&c, 0), 999000, 1001000);
-	pass_at(&c, 10000 * MS); /* a half-life without an event */
-	assert_in_range(c.hits[10], 62 * CURVE_ONE, 63 * CURVE_ONE);
-	for (u32 i = 0; i < 200; i++)
-		pass_at(&c, (10000 + i * 1000) * MS);
+	assert_in_range(curve_misses_at(&c, 0), 9990000, 10010000);
+	curve_note_stall(&c, 1000000); /* time waited does not count */
+	pass_at(&c, 3000 * MS); /* 2^-0.2 */
+	assert_in_range(c.hits[10], 1086 * CURVE_ONE, 1090 * CURVE_ONE);
+	assert_in_range(c.time_us, 2100000, 2120000);
+	for (u32 i = 1; i < 5; i++)
+		pass_at(&c, (3000 + i * 1000) * MS);
+	assert_true(curve_misses_at(&c, 0) < 30000); /* went quiet: forgotten at once */
+	for (u32 i = 5; i < 200; i++)
+		pass_at(&c, (3000 + i * 1000) * MS);
 	assert_true(curve_misses_at(&c, 0) < 10);
 	assert_in_range(c.time_us, 14000000, 16000000); /* half-life / ln 2, by second steps */
 	free(c.hits);
