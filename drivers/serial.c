@@ -228,6 +228,14 @@ int serial_read(int port)
 	return s->rx_head == s->rx_tail ? -1 : s->rx[s->rx_tail++ % RX_RING];
 }
 
+void serial_poll(int port)
+{
+	struct serial *s = get(port);
+
+	if (s)
+		(void)rx_take(s);
+}
+
 size_t serial_tx_room(int port)
 {
 	struct serial *s = get(port);

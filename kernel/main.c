@@ -42,6 +42,12 @@ void console_port_flush(void)
 		serial_flush(console_serial);
 }
 
+static void breathe(void)
+{
+	if (console_serial >= 0)
+		serial_poll(console_serial);
+}
+
 static void serial_typed(void *ctx)
 {
 	(void)ctx;
@@ -136,6 +142,7 @@ static void start_console(void)
 	console_serial = config.console_com ? serial_init(spec) : E_NOENT;
 	if (console_serial >= 0 && serial_start(console_serial, serial_typed, NULL))
 		log_warn("%s: no interrupts: input is polled", spec);
+	pager_breathe = breathe;
 	console_init();
 }
 

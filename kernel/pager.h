@@ -64,6 +64,8 @@ int pager_reset(struct vm_mem *m) MUST_CHECK;
 
 /* One scan pass over a guest (A bits -> ages): kernel/scan.c. */
 void pager_scan(struct vm_mem *m);
+/* Called every few thousand entries of a pass, if set: for a serial port whose FIFO would overflow. Must not touch guests. */
+extern void (*pager_breathe)(void);
 
 /* The conservation law; 0 or the number of violations, each said as one line. */
 typedef void pager_say_fn(void *ctx, const char *line);

@@ -8,6 +8,10 @@
 #include "arch/x86_64/arch.h"
 #include "kernel/pager.h"
 
+#define BREATHE_TABLES 8 /* leaf tables between two looks at what can't wait for the end of a pass */
+
+void (*pager_breathe)(void);
+
 struct scan {
 	struct vm_mem *m;
 	u64 entries;
@@ -21,11 +25,14 @@ static void scan_table(void *ctx, u64 *entries, gpfn_t first, bool touched)
 
 	if (first.n >= m->npages)
 		return; /* device pages: not memory */
-	if (touched)
+	if (touched) {
 		ages_scan_leaf(&m->ages, entries, m->age + first.n, f->accessed, f->present);
-	else
+		s->entries += AGES_LEAF;
+	} else {
 		ages_skip_leaf(&m->ages, entries, m->age + first.n, f->present);
-	s->entries += AGES_LEAF;
+	}
+	if (pager_breathe && first.n / AGES_LEAF % BREATHE_TABLES == 0)
+		pager_breathe();
 }
 
 void pager_scan(struct vm_mem *m)

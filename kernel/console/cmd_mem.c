@@ -73,7 +73,7 @@ static void mrc(struct cmd *c)
 	held = vmmem_held(&vm->mem);
 	most = curve_misses_at(&vm->mem.curve, 0);
 	cold = curve_cold_misses(&vm->mem.curve);
-	cmd_line(c, "%s: misses a second by memory (%s; W1 %u pages; cold %llu.%03llu/s besides)", vm->name,
+	cmd_line(c, "%s misses a second by memory (%s; W1 %u pages; cold %llu.%03llu/s besides)", vm->name,
 		 vm->mem.curve.coarse ? "coarse: W1 above 10 % of the allocation" : "fine", vm->mem.ages.w1_avg,
 		 (unsigned long long)(cold / 1000), (unsigned long long)(cold % 1000));
 	for (u32 i = 0; i <= 16; i++) {

@@ -103,7 +103,7 @@ static void set(struct cmd *c, struct vm *vm)
 	}
 	log_info("qos %s: min %s max %s weight %u", vm->name, frames_str(a, sizeof(a), vm->mem.min),
 		 frames_str(b, sizeof(b), vm->mem.max), vm->weight);
-	cmd_line(c, "%s: min %s -> %s, max %s -> %s, weight %u -> %u, miss %s -> %s", vm->name,
+	cmd_line(c, "%-15s min %s -> %s, max %s -> %s, weight %u -> %u, miss %s -> %s", vm->name,
 		 frames_str(a, sizeof(a), old_min), frames_str(b, sizeof(b), vm->mem.min), frames_str(d, sizeof(d), old_max),
 		 frames_str(e, sizeof(e), vm->mem.max), old_weight, vm->weight, goal_str(g, sizeof(g), old_goal),
 		 goal_str(h, sizeof(h), vm->miss_goal));

@@ -71,7 +71,7 @@ static void stats_vm(struct cmd *c, const struct vm *vm)
 
 	for (u32 k = 0; k < VMEXIT_KINDS; k++)
 		total += vm->vcpu.exits[k];
-	cmd_line(c, "%s: %llu exits, %llu ms in the guest", vm->name, (unsigned long long)total,
+	cmd_line(c, "%-15s %llu exits, %llu ms in the guest", vm->name, (unsigned long long)total,
 		 (unsigned long long)(arch_tsc_to_ns(vm->vcpu.run_ticks) / 1000000));
 	cmd_json_begin(c);
 	cmd_json_str(c, "name", vm->name);
@@ -100,7 +100,7 @@ static void stats(struct cmd *c)
 		const struct block_dev *d = container_of(it, struct block_dev, link);
 		const struct block_stats *s = &d->stats;
 
-		cmd_line(c, "%s: %llu reads (%llu sectors), %llu writes (%llu sectors), %llu flushes, %llu errors", d->name,
+		cmd_line(c, "%-15s %llu reads (%llu sectors), %llu writes (%llu sectors), %llu flushes, %llu errors", d->name,
 			 (unsigned long long)s->reads, (unsigned long long)s->sectors_read, (unsigned long long)s->writes,
 			 (unsigned long long)s->sectors_written, (unsigned long long)s->flushes,
 			 (unsigned long long)s->errors);

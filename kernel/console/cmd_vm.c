@@ -74,7 +74,7 @@ static void vm_show(struct cmd *c)
 	if (!vm)
 		return;
 	m = &vm->mem;
-	cmd_line(c, "%s: %s%s%s, ram %s, held %s, target %s, %u resets", vm->name, vm_state_name(vm->state),
+	cmd_line(c, "%s is %s%s%s, ram %s, held %s, target %s, %u resets", vm->name, vm_state_name(vm->state),
 		 vm->reason[0] ? ": " : "", vm->reason, frames_str(a, sizeof(a), m->npages),
 		 frames_str(b, sizeof(b), vmmem_held(m)), frames_str(d, sizeof(d), m->target), vm->resets);
 	cmd_line(c, "mapped %u, soft %u, cached %u, in I/O %u, tables %u (frames of 4 KiB), clock %u",
@@ -84,7 +84,7 @@ static void vm_show(struct cmd *c)
 		 frame_count_vm(m->id, FRAME_TABLE), m->clock);
 	for (u32 i = 0; i < VMMEM_MAX_DISKS; i++)
 		if (m->disk[i].used && m->disk[i].ext.dev)
-			cmd_line(c, "disk %u: %s, first sector %llu, %s%s", i, m->disk[i].ext.dev->name,
+			cmd_line(c, "disk %u is %s, first sector %llu, %s%s", i, m->disk[i].ext.dev->name,
 				 (unsigned long long)m->disk[i].ext.first,
 				 fmt_size(e, sizeof(e), m->disk[i].ext.sectors * SECTOR_SIZE),
 				 m->disk[i].read_only ? ", read-only" : "");
@@ -112,7 +112,7 @@ static void verb(struct cmd *c, int (*fn)(struct vm *, char *, size_t), const ch
 		cmd_error(c, "%s: can't %s: %s; nothing changed; try: vm show %s", vm->name, what, why, vm->name);
 		return;
 	}
-	cmd_line(c, "%s: %s", vm->name, done);
+	cmd_line(c, "%s is %s", vm->name, done);
 	cmd_json_begin(c);
 	cmd_json_str(c, "name", vm->name);
 	cmd_json_str(c, "done", done);
