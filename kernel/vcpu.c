@@ -18,6 +18,7 @@
 
 #define VRUNTIME_WEIGHT 100 /* of a guest whose virtual time runs as fast as real time */
 #define HOUSEKEEPING_MS 20
+#define VCPU_SLICES_ALONE 5 /* whoever has the CPU for itself is disturbed less; a wake-up ends the slice */
 #define PROGRESS_NS 50000 /* a slice is never shorter, whatever is due: guests must move */
 
 struct vcpu_sched vcpu_sched;
@@ -142,11 +143,13 @@ static void wake_halted(struct vm *vm, u64 now)
 	v->vruntime = MAX(v->vruntime, vcpu_sched.vruntime);
 }
 
-static struct vcpu *pick(u64 now)
+/* more: there is background work, which is done between slices. */
+static struct vcpu *pick(u64 now, bool more)
 {
 	struct vcpu_sched *s = &vcpu_sched;
 	struct vcpu *best = NULL, *last = s->last;
 	u64 slice = arch_ns_to_tsc(VCPU_SLICE_MS * 1000000ull);
+	u32 runnable = 0;
 
 	for (u32 i = 0; i < vm_count; i++) {
 		struct vm *vm = vm_all[i];
@@ -154,7 +157,10 @@ static struct vcpu *pick(u64 now)
 		if (vm->state != VM_RUNNING)
 			continue;
 		wake_halted(vm, now);
-		if (vm->vcpu.state == VCPU_RUNNABLE && (!best || vm->vcpu.vruntime < best->vruntime))
+		if (vm->vcpu.state != VCPU_RUNNABLE)
+			continue;
+		runnable++;
+		if (!best || vm->vcpu.vruntime < best->vruntime)
 			best = &vm->vcpu;
 	}
 	if (!best)
@@ -164,7 +170,7 @@ static struct vcpu *pick(u64 now)
 	    now < s->slice_end && last->vruntime < best->vruntime + slice / 4)
 		best = last;
 	if (best != last || now >= s->slice_end)
-		s->slice_end = now + slice;
+		s->slice_end = now + (runnable == 1 && !more ? slice * VCPU_SLICES_ALONE : slice);
 	s->vruntime = MAX(s->vruntime, best->vruntime);
 	return best;
 }
@@ -233,7 +239,7 @@ void vcpu_loop_once(void)
 	if (vcpu_housekeeping)
 		vcpu_housekeeping(arch_ns());
 	now = arch_tsc();
-	v = pick(now);
+	v = pick(now, more);
 	if (!v) {
 		if (!more)
 			wait(now);
