@@ -46,63 +46,94 @@ void ages_begin_pass(struct ages *a)
 	for (u32 k = 0; k < AGES_N; k++) {
 		a->next[k] = (u8)(k <= at ? k + 1 : k);
 		a->touch[k] = 0;
-		a->scan[k] = 0;
+		a->seen[k] = 0;
 	}
+	a->last_up8 = BYTES_OF(at);
 }
 
 static inline void age_one(struct ages *a, u8 *age)
 {
-	u8 n = a->next[*age];
+	a->seen[*age]++;
+	*age = a->next[*age];
+}
 
-	*age = n;
-	a->scan[n]++;
+/* next[] of eight ages at once: each byte that is not above last_up goes up by one. */
+static inline u64 next_eight(const struct ages *a, u64 x)
+{
+	const u64 top = BYTES_OF(0x80);
+	u64 up = a->last_up8, low = (up | top) - (x & ~top);
+
+	return x + (((~x & up) | (~(x ^ up) & low)) >> 7 & BYTES_OF(1));
+}
+
+static inline u64 load_ages(const u8 *age)
+{
+	u64 x;
+
+	__builtin_memcpy(&x, age, 8);
+	return x;
+}
+
+static inline void store_ages(u8 *age, u64 x)
+{
+	__builtin_memcpy(age, &x, 8);
+}
+
+static __attribute__((noinline)) void age_eight_various(struct ages *a, u8 *age, u64 x)
+{
+#pragma GCC unroll 8
+	for (u32 i = 0; i < 8; i++)
+		a->seen[age[i]]++;
+	store_ages(age, next_eight(a, x));
 }
 
 static inline void age_eight(struct ages *a, u8 *age)
 {
-	u64 ages8;
+	u64 x = load_ages(age);
 
-	__builtin_memcpy(&ages8, age, 8);
-	if (ages8 == (ages8 << 8 | ages8 >> 56)) {
-		u8 n = a->next[ages8 & 0xff];
-
-		ages8 = BYTES_OF(n);
-		__builtin_memcpy(age, &ages8, 8);
-		a->scan[n] += 8;
+	if (unlikely(x != (x << 8 | x >> 56))) {
+		age_eight_various(a, age, x);
 		return;
 	}
-#pragma GCC unroll 8
-	for (u32 i = 0; i < 8; i++)
-		age_one(a, age + i);
+	a->seen[x & 0xff] += 8;
+	store_ages(age, BYTES_OF(a->next[x & 0xff]));
 }
 
 /* Hardware may set D or A meanwhile, so A goes by an atomic and, never a store. */
-static inline void touch_one(struct ages *a, u64 *entry, u8 *age, u64 a_bit)
+static inline void clear_a(u64 *entry, u64 a_bit)
 {
 	__atomic_fetch_and(entry, ~a_bit, __ATOMIC_RELAXED);
-	a->touch[*age]++;
-	*age = AGE_TOUCHED;
+}
+
+static inline bool is_touched(const u64 *entry, u64 a_bit)
+{
+	return __atomic_load_n(entry, __ATOMIC_RELAXED) & a_bit;
 }
 
 /* Eight entries, all present, some touched: age all, then put the touched right. */
-static u32 scan_mixed(struct ages *a, u64 *e, u8 *age, u64 a_bit)
+static __attribute__((noinline)) u32 scan_mixed(struct ages *a, u64 *e, u8 *age, u64 a_bit)
 {
+	u64 x = load_ages(age), young = 0;
 	u32 touched = 0;
 
 #pragma GCC unroll 8
 	for (u32 i = 0; i < 8; i++) {
-		if (__atomic_load_n(&e[i], __ATOMIC_RELAXED) & a_bit) {
-			touch_one(a, &e[i], &age[i], a_bit);
-			touched++;
-		} else {
-			age_one(a, age + i);
+		if (likely(!is_touched(&e[i], a_bit))) {
+			a->seen[age[i]]++;
+			continue;
 		}
+		clear_a(&e[i], a_bit);
+		a->touch[age[i]]++;
+		young |= 0xffull << 8 * i;
+		touched++;
 	}
+	store_ages(age, (next_eight(a, x) & ~young) | (BYTES_OF(AGE_TOUCHED) & young));
 	return touched;
 }
 
 /* Eight entries, some not present. */
-static u32 scan_holes(struct ages *a, u64 *e, u8 *age, u64 a_bit, u64 present_mask)
+static __attribute__((noinline)) u32 scan_holes(struct ages *a, u64 *e, u8 *age, u64 a_bit,
+						u64 present_mask)
 {
 	u32 touched = 0;
 
@@ -112,7 +143,9 @@ static u32 scan_holes(struct ages *a, u64 *e, u8 *age, u64 a_bit, u64 present_ma
 		if (!(entry & present_mask))
 			continue;
 		if (entry & a_bit) {
-			touch_one(a, &e[i], &age[i], a_bit);
+			clear_a(&e[i], a_bit);
+			a->touch[age[i]]++;
+			age[i] = AGE_TOUCHED;
 			touched++;
 		} else {
 			age_one(a, age + i);
@@ -121,55 +154,50 @@ static u32 scan_holes(struct ages *a, u64 *e, u8 *age, u64 a_bit, u64 present_ma
 	return touched;
 }
 
-static u32 touch_eight(struct ages *a, u64 *e, u8 *age, u64 a_bit)
+static __attribute__((noinline)) u32 touch_eight(struct ages *a, u64 *e, u8 *age, u64 a_bit)
 {
-	u64 ages8;
+	u64 x = load_ages(age);
 
-	__builtin_memcpy(&ages8, age, 8);
-	if (ages8 != (ages8 << 8 | ages8 >> 56))
-		return scan_mixed(a, e, age, a_bit);
 #pragma GCC unroll 8
-	for (u32 i = 0; i < 8; i++)
-		__atomic_fetch_and(&e[i], ~a_bit, __ATOMIC_RELAXED);
-	a->touch[ages8 & 0xff] += 8;
-	ages8 = BYTES_OF(AGE_TOUCHED);
-	__builtin_memcpy(age, &ages8, 8);
+	for (u32 i = 0; i < 8; i++) {
+		clear_a(&e[i], a_bit);
+		a->touch[x >> 8 * i & 0xff]++;
+	}
+	store_ages(age, BYTES_OF(AGE_TOUCHED));
 	return 8;
 }
 
-static inline void look_at_eight(const u64 *e, u64 *any, u64 *all)
+/* The bits that any, that all of eight entries have. Read twice, which is fine:
+ * a bit set between is met by the next pass; and the fence saves registers. */
+static inline u64 any_of(const u64 *e)
 {
-	u64 o = __atomic_load_n(&e[0], __ATOMIC_RELAXED), n = o;
+	return e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7];
+}
 
-#pragma GCC unroll 7
-	for (u32 i = 1; i < 8; i++) {
-		u64 entry = __atomic_load_n(&e[i], __ATOMIC_RELAXED);
-
-		o |= entry;
-		n &= entry;
-	}
-	*any = o;
-	*all = n;
+static inline u64 all_of(const u64 *e)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	return e[0] & e[1] & e[2] & e[3] & e[4] & e[5] & e[6] & e[7];
 }
 
 u32 ages_scan_leaf(struct ages *a, u64 *entries, u8 *age, u64 a_bit, u64 present_mask)
 {
+	const u64 *end = entries + AGES_LEAF;
 	u32 touched = 0;
 
-	for (u32 i = 0; i < AGES_LEAF; i += 8) {
-		u64 any, all;
+	for (u64 *e = entries; e < end; e += 8, age += 8) {
+		u64 any = any_of(e), all = all_of(e);
 
-		look_at_eight(entries + i, &any, &all);
-		if (!(any & present_mask))
-			continue;
-		if (!(all & present_mask))
-			touched += scan_holes(a, entries + i, age + i, a_bit, present_mask);
-		else if (!(any & a_bit))
-			age_eight(a, age + i);
-		else if (all & a_bit)
-			touched += touch_eight(a, entries + i, age + i, a_bit);
-		else
-			touched += scan_mixed(a, entries + i, age + i, a_bit);
+		if (likely(all & present_mask)) {
+			if (likely(!(any & a_bit)))
+				age_eight(a, age);
+			else if (all & a_bit)
+				touched += touch_eight(a, e, age, a_bit);
+			else
+				touched += scan_mixed(a, e, age, a_bit);
+		} else if (any & present_mask) {
+			touched += scan_holes(a, e, age, a_bit, present_mask);
+		}
 	}
 	return touched;
 }
@@ -177,12 +205,7 @@ u32 ages_scan_leaf(struct ages *a, u64 *entries, u8 *age, u64 a_bit, u64 present
 void ages_skip_leaf(struct ages *a, const u64 *entries, u8 *age, u64 present_mask)
 {
 	for (u32 i = 0; i < AGES_LEAF; i += 8) {
-		u64 any, all;
-
-		look_at_eight(entries + i, &any, &all);
-		if (!(any & present_mask))
-			continue;
-		if (all & present_mask) {
+		if (all_of(entries + i) & present_mask) {
 			age_eight(a, age + i);
 			continue;
 		}
@@ -231,6 +254,22 @@ static void shift_gone(struct ages *a)
 	a->stamp[AGE_NEW] = a->epoch + 1;
 }
 
+static void count_pages(struct ages *a)
+{
+	a->resident = 0;
+	for (u32 k = 0; k < AGES_N; k++)
+		a->pop[k] = a->back[k] = 0;
+	a->pop[AGE_TOUCHED] = a->w1;
+	for (u32 k = 0; k < AGES_N; k++)
+		a->pop[a->next[k]] += a->seen[k];
+	a->base[AGE_NEW] = a->base[AGE_TOUCHED] = 0;
+	for (u32 k = 0; k < AGES_N; k++) {
+		a->resident += a->pop[k];
+		if (k >= AGE_TOUCHED)
+			a->base[k + 1] = a->base[k] + a->pop[k] + a->gone[k];
+	}
+}
+
 void ages_end_pass(struct ages *a)
 {
 	set_ranges(a);
@@ -238,18 +277,9 @@ void ages_end_pass(struct ages *a)
 	for (u32 k = 0; k < AGES_N; k++)
 		a->w1 += a->touch[k];
 	a->touched = a->w1 - a->touch[AGE_NEW];
-	a->scan[AGE_TOUCHED] += a->w1;
 	a->w1_avg = a->epoch == AGES_N ? a->w1 : (u32)(((u64)a->w1_avg * 3 + a->w1 + 2) / 4);
 	shift_gone(a);
-	a->resident = 0;
-	a->base[AGE_NEW] = a->base[AGE_TOUCHED] = 0;
-	for (u32 k = 0; k < AGES_N; k++) {
-		a->pop[k] = a->scan[k];
-		a->resident += a->pop[k];
-		a->back[k] = 0;
-		if (k >= AGE_TOUCHED)
-			a->base[k + 1] = a->base[k] + a->pop[k] + a->gone[k];
-	}
+	count_pages(a);
 	a->cold = a->returned = 0;
 }
 

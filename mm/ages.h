@@ -40,7 +40,7 @@
 
 struct ages {
 	u32 pop[AGES_N];   /* resident pages by age; a pass counts them anew */
-	u32 scan[AGES_N];  /* ... in here */
+	u32 seen[AGES_N];  /* ... in here, untouched pages by the age before the pass */
 	u32 gone[AGES_N];  /* evicted pages by the age they would have */
 	u32 touch[AGES_N]; /* the last pass's re-touches by the age before it */
 	u32 back[AGES_N];  /* since the last pass: returned or hand-touched, by age then */
@@ -49,6 +49,7 @@ struct ages {
 	u32 range_lo[AGES_N]; /* what the last pass's touch[k] means: distances in */
 	u32 range_hi[AGES_N]; /* [lo, hi], frames */
 	u8 next[AGES_N];      /* the age that an untouched page gets in this pass */
+	u64 last_up8;         /* the last age that goes up in this pass, eight times */
 	u32 epoch;            /* passes so far + AGES_N */
 	u32 cold, returned;   /* since the last pass: first touches; sum of back[] */
 	u32 touched;          /* pages the last pass found touched that were not new */
