@@ -263,6 +263,8 @@ static void dynamic(struct vcpu *v, u32 leaf, u32 sub, u64 *gpr)
 		if (vboard_read_msr(v->vm->board, MSR_IA32_APIC_BASE, &base) || !(base & APIC_BASE_ENABLE))
 			gpr[REG_RDX] &= ~(u64)F1_EDX_APIC;
 	} else if (leaf == 0xd && sub == 0 && cpuid.xcr0) {
+		if (backend->read_xcr0)
+			v->xcr0 = backend->read_xcr0(v->hw);
 		gpr[REG_RBX] = exit_cpuid_xsave_bytes(v->xcr0);
 	}
 }

@@ -118,6 +118,11 @@ static int vcpu_write_xcr0(struct vcpu_hw *v, u64 value)
 	return vcontext_write_xcr0(&v->context, value, svm_cpu.owner == v);
 }
 
+static u64 vcpu_read_xcr0(struct vcpu_hw *v)
+{
+	return vcontext_read_xcr0(&v->context, svm_cpu.owner == v);
+}
+
 const struct virt_ops svm_ops = {
 	.name = "SVM",
 	.slat = &svm_slat,
@@ -141,6 +146,7 @@ const struct virt_ops svm_ops = {
 	.write_cr = svm_reg_write_cr,
 	.read_cr = svm_reg_read_cr,
 	.write_xcr0 = vcpu_write_xcr0,
+	.read_xcr0 = vcpu_read_xcr0,
 	.read_msr = svm_reg_read_msr,
 	.write_msr = svm_reg_write_msr,
 	.flush = svm_npt_flush,

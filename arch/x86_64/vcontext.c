@@ -60,6 +60,7 @@ static void extended_save(struct vcontext *c)
 		cpu_fxsave(c->area);
 		return;
 	}
+	c->xcr0 = vcontext_read_xcr0(c, true);
 	if (c->xcr0 != vcontext_caps.switched)
 		cpu_xsetbv(0, vcontext_caps.switched);
 	if (vcontext_caps.xsaveopt)
@@ -96,6 +97,12 @@ void vcontext_load(const struct vcontext *c)
 	cpu_write_dr1(c->dr[1]);
 	cpu_write_dr2(c->dr[2]);
 	cpu_write_dr3(c->dr[3]);
+}
+
+/* Asked of the CPU itself: QEMU's TCG lets XSETBV through without an exit. */
+u64 vcontext_read_xcr0(const struct vcontext *c, bool loaded)
+{
+	return loaded && vcontext_caps.xcr0 ? cpu_xgetbv(0) : c->xcr0;
 }
 
 int vcontext_write_xcr0(struct vcontext *c, u64 value, bool loaded)

@@ -31,7 +31,9 @@ void vcontext_probe(void);
 void vcontext_reset(struct vcontext *c);
 void vcontext_save(struct vcontext *c);
 void vcontext_load(const struct vcontext *c);
-/* XSETBV; loaded: c is in the CPU. E_INVAL: #GP(0). */
+/* loaded: c is in the CPU. */
+u64 vcontext_read_xcr0(const struct vcontext *c, bool loaded);
+/* XSETBV. E_INVAL: #GP(0). */
 int vcontext_write_xcr0(struct vcontext *c, u64 value, bool loaded) MUST_CHECK;
 
 #endif

@@ -144,6 +144,7 @@ struct virt_ops {
 	int (*write_cr)(struct vcpu_hw *v, u8 cr, u64 value);
 	u64 (*read_cr)(struct vcpu_hw *v, u8 cr);
 	int (*write_xcr0)(struct vcpu_hw *v, u64 value);
+	u64 (*read_xcr0)(struct vcpu_hw *v); /* NULL: what write_xcr0 took last */
 	/* MSRs that live in hardware state (EFER, FS/GS base, SYSENTER, STAR.., PAT): E_NOENT if it is not one of them. */
 	int (*read_msr)(struct vcpu_hw *v, u32 msr, u64 *value);
 	int (*write_msr)(struct vcpu_hw *v, u32 msr, u64 value);
