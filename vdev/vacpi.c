@@ -164,7 +164,6 @@ static void pci0(struct aml *a, u32 ndisks)
 
 	aml_name_eisaid(a, "_HID", "PNP0A03");
 	aml_name_integer(a, "_UID", 0);
-	aml_name_integer(a, "_ADR", 0);
 	aml_name_integer(a, "_BBN", 0);
 	aml_name(a, "_CRS");
 	crs = aml_begin_resources(a);
