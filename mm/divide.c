@@ -178,31 +178,33 @@ static u32 find_options(const struct search *s, u32 i)
 	return n;
 }
 
-/* Adds guest i to the table. Returns the additions made. */
+/* Adds guest i to the table, option by option. Returns the additions made. */
 static u32 add_guest(struct search *s, u32 i)
 {
-	u32 n = find_options(s, i), ops = 0;
+	u32 n = find_options(s, i), ops = s->steps + 1;
 	u16 *choice = s->choice + (size_t)i * (s->room + 1);
-
-	for (u32 t = 0; t <= s->steps; t++) {
-		const u64 *best = s->best + t;
-		u64 least = best[0] + s->cost[0]; /* option 0 is 0 steps */
-		u32 pick = 0, o;
-
-		for (o = 1; o < n && s->option[o] <= t; o++) {
-			u64 v = best[-(long)s->option[o]] + s->cost[o];
-
-			if (v < least) {
-				least = v;
-				pick = o;
-			}
-		}
-		ops += o;
-		s->next[t] = least;
-		choice[t] = s->option[pick];
-	}
 	u64 *swap = s->best;
 
+	for (u32 t = 0; t <= s->steps; t++) { /* option 0 is 0 steps */
+		s->next[t] = s->best[t] + s->cost[0];
+		choice[t] = 0;
+	}
+	for (u32 o = 1; o < n && s->option[o] <= s->steps; o++) {
+		u32 by = s->option[o], last = s->steps - by;
+		const u64 *best = s->best;
+		u64 *next = s->next + by, cost = s->cost[o];
+		u16 *chosen = choice + by;
+
+		for (u32 t = 0; t <= last; t++) {
+			u64 v = best[t] + cost;
+
+			if (v < next[t]) {
+				next[t] = v;
+				chosen[t] = (u16)by;
+			}
+		}
+		ops += last + 1;
+	}
 	s->best = s->next;
 	s->next = swap;
 	return ops;
