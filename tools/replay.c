@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: tools/oracle.c tools/simguest.c tools/divisions.c mm/ages.c mm/curve.c mm/divide.c */
+/* SRCS: tools/oracle.c tools/simguest.c tools/simhost.c tools/divisions.c mm/ages.c mm/curve.c mm/divide.c mm/balance.c mm/balance_qos.c */
 /*
  * replay.c - run the hypervisor's own ages, curve and division over page traces
  * and compare them with exact algorithms. One JSON object a line on stdout.
@@ -8,12 +8,14 @@
 #include "tools/divisions.h"
 #include "tools/oracle.h"
 #include "tools/simguest.h"
+#include "tools/simhost.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define LIVE_NS 120000000000ull /* a trace's time when guests run side by side */
 #define SIZES 65 /* sizes at which curves are compared */
 
 static const char usage[] =
@@ -26,7 +28,8 @@ static const char usage[] =
 "--frames: in frames of 4 KiB, or in per cent of the (summed) footprint\n"
 "curve:   error of the miss ratio against the exact LRU stack, 65 sizes from W1 on\n"
 "replace: misses of VMMB's replacement, of exact LRU and of Belady's MIN\n"
-"divide:  FILEs are guests that share the frames; misses of each division\n";
+"divide:  FILEs are guests that share the frames; misses of each division. vmmb: one\n"
+"         static division from VMMB's curves; vmmb-live: frames move while they run\n";
 
 struct args {
 	double w1, percent;
@@ -181,6 +184,29 @@ static bool divide_by_ages(const struct mix *x, double w1, u32 *share)
 	return !err;
 }
 
+/* Guests side by side under the balancer, from nothing known, frames moving. */
+static u64 live(const struct mix *x, u32 *share)
+{
+	struct simhost *h = oracle_alloc(1, sizeof(*h));
+	u64 misses = 0;
+
+	simhost_init(h, x->frames, x->frames / 512 + 1);
+	for (u32 i = 0; i < x->n; i++) {
+		struct qos q = { .max_frames = x->frames, .weight = 100 };
+
+		simhost_add(h, &x->t[i], &q, LIVE_NS / x->t[i].refs, 0);
+		h->guest[i].end = x->t[i].refs;
+	}
+	simhost_run(h, ~0ull);
+	for (u32 i = 0; i < x->n; i++) {
+		misses += h->guest[i].misses;
+		share[i] = h->b.vm[h->guest[i].vm].quota.target;
+	}
+	simhost_free(h);
+	free(h);
+	return misses;
+}
+
 static void run_divide(const struct args *a)
 {
 	struct mix x = { .n = a->n, .t = a->t };
@@ -199,6 +225,11 @@ static void run_divide(const struct args *a)
 	print_division(&x, "best", best, best, share);
 	if (divide_by_ages(&x, a->w1, share))
 		print_division(&x, "vmmb", mix_misses(&x, share), best, share);
+	if (x.n <= SIMHOST_MAX) {
+		u64 misses = live(&x, share);
+
+		print_division(&x, "vmmb-live", misses, best, share);
+	}
 	division_equal(&x, share);
 	print_division(&x, "equal", mix_misses(&x, share), best, share);
 	division_proportional(&x, share);
