@@ -82,6 +82,9 @@ static void watch(struct gio *x)
 	for (u32 i = 0; i < x->nparts; i++) {
 		struct gpage *p = &m->page[x->part[i].gpfn];
 
+		/* Somebody pinned it since and may write it at any time, without a mark. */
+		if (p->pins != 1)
+			x->part[i].flags &= (u8)~PART_ASSOC;
 		if (!(x->part[i].flags & PART_ASSOC))
 			continue;
 		if (slat_clear_dirty(&m->slat, (gpfn_t){ x->part[i].gpfn }))
