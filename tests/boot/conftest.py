@@ -47,7 +47,7 @@ def two_guest_modules(ram="256M", web="", db="", args="quiet"):
 @pytest.fixture(scope="module")
 def two_guests(artifacts, request):
     """web and db, 256M each, on a machine of 320M: booted, both at their shell's prompt."""
-    name = request.module.__name__
+    name = f"{request.module.__name__}-{vmmb.EMU}{os.environ.get('VMMB_RUN', '')}"
     m = vmmb.Machine(name, modules=two_guest_modules(), disks=[two_guest_disk(name)],
                      memory="320M")
     try:
