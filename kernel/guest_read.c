@@ -32,8 +32,11 @@ static void begin_fill(struct gio *x, struct gio_part *part, pfn_t n)
 		gpage_set_dirty(m, part->gpfn);
 		return;
 	}
-	if (page_cache_ghost_take(m, part->block, &part->stamp))
+	if (page_cache_ghost_take(m, part->block, &part->stamp)) {
 		part->flags |= PART_STAMP;
+		if (pager_miss_hook) /* more memory would have avoided it */
+			pager_miss_hook(m);
+	}
 	(void)gpage_associate(m, part->gpfn, part->block);
 }
 
@@ -211,10 +214,8 @@ int guest_read_prepare(struct gio *x)
 		r = look_at(x, &x->part[x->prepared]);
 		taken |= x->part[x->prepared].how == GIO_TAKEN;
 	}
-	if (taken) {
+	if (taken)
 		pager_flush(x->m);
-		x->m->n.flushes++;
-	}
 	for (u32 i = from; taken && i < x->prepared; i++)
 		if (x->part[i].how == GIO_TAKEN)
 			resolve(x, &x->part[i]);

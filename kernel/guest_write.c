@@ -92,10 +92,8 @@ static void watch(struct gio *x)
 		gpage_dissociate(m, x->part[i].gpfn);
 		p->flags &= (u8)~GPAGE_DIRTY;
 	}
-	if (m->slat.stale) {
+	if (m->slat.stale)
 		pager_flush(m);
-		m->n.flushes++;
-	}
 }
 
 int guest_write_prepare(struct gio *x)

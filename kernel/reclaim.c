@@ -104,7 +104,6 @@ static u32 soften(struct vm_mem *v, u32 n)
 	if (!b.n)
 		return 0;
 	pager_flush(v);
-	v->n.flushes++;
 	for (u32 i = 0; i < b.n; i++)
 		gpage_soft_enter(v, b.g[i], b.dirty[i]);
 	v->n.softened += b.n;
