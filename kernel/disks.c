@@ -95,12 +95,14 @@ static u32 split_name(const char *name, char *disk, size_t size)
 
 	while (p > name && p[-1] >= '0' && p[-1] <= '9')
 		p--;
-	if (p > name + 1 && p[-1] == 'p' && p[-2] >= '0' && p[-2] <= '9' && *p && !parse_u64(p, &number))
+	if (p > name + 1 && p[-1] == 'p' && p[-2] >= '0' && p[-2] <= '9' && *p && !parse_u64(p, &number)) {
 		n = (size_t)(p - 1 - name);
-	else
+		number = number && number < ~0u ? number : ~0u; /* "hd0p0" is not the whole disk */
+	} else {
 		number = 0;
+	}
 	str_copy(disk, MIN(size, n + 1), name);
-	return number > PARTITION_MAX * 4u ? ~0u : (u32)number;
+	return (u32)number;
 }
 
 int disks_find(const char *name, struct block_extent *out, char *why, size_t size)

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* SRCS: kernel/disks.c drivers/block.c drivers/ramdisk.c drivers/partition.c boot/config.c boot/config_keys.c mm/frame.c kernel/lib/err.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
+/*
+ * test_disks.c - partitions found at boot, disks given to guests, overlaps refused. The "host disks" are
+ * RAM disks with an MBR; one of them fails to read.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "drivers/partition.h"
+#include "kernel/disks.h"
+#include "kernel/lib/lib.h"
+#include "kernel/vcpu.h"
+#include "mm/frame.h"
+#include "tests/fake/fake_arch.h"
+
+void (*vcpu_housekeeping)(u64 now_ns);
+struct vcpu_sched vcpu_sched;
+
+#define DISK_AT 100u /* frames */
+#define DISK_FRAMES 256u
+
+static struct block_dev hd0, hd1;
+static struct boot_info bi;
+static struct config config;
+static struct guest_disk disks[CONFIG_MAX_VMS][CONFIG_MAX_DISKS];
+static char why[128];
+
+static void bad_start(struct block_dev *d, struct block_req *r)
+{
+	(void)d;
+	block_complete(r, E_IO);
+}
+
+static const struct block_ops bad_ops = { .start = bad_start };
+
+static void partition(u32 i, u8 type, u32 first, u32 sectors)
+{
+	u8 *e = arch_direct_map + DISK_AT * PAGE_SIZE + 446 + 16 * i;
+
+	e[4] = type;
+	memcpy(e + 8, &first, 4);
+	memcpy(e + 12, &sectors, 4);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	memset(&config, 0, sizeof(config));
+	memset(disks, 0, sizeof(disks));
+	config.nvms = 2;
+	str_copy(config.vm[0].name, sizeof(config.vm[0].name), "web");
+	str_copy(config.vm[1].name, sizeof(config.vm[1].name), "db");
+	return 0;
+}
+
+static int setup_all(void **state)
+{
+	const struct boot_range ram = { 0, 1024 * PAGE_SIZE, true };
+	const struct boot_range kept = { DISK_AT * PAGE_SIZE, (DISK_AT + DISK_FRAMES) * PAGE_SIZE, false };
+	u8 *mbr;
+
+	(void)state;
+	fake_arena(1024);
+	if (frame_init(&ram, 1, &kept, 1))
+		return -1;
+	mbr = arch_direct_map + DISK_AT * PAGE_SIZE;
+	mbr[510] = 0x55;
+	mbr[511] = 0xaa;
+	partition(0, 0x83, 8, 400);
+	partition(1, 0x83, 408, 400);
+	partition(2, PARTITION_MBR_VMMB_SWAP, 808, 400);
+	partition(3, PARTITION_MBR_VMMB_SWAP, 1208, 400);
+	ramdisk_create(&hd0, "hd0", (hpa_t){ DISK_AT * PAGE_SIZE }, DISK_FRAMES * PAGE_SIZE);
+	hd1 = (struct block_dev){ .name = "hd1", .sectors = 5000, .depth = 1, .max_sectors = 256, .ops = &bad_ops };
+	block_register(&hd1);
+	disks_scan();
+	return 0;
+}
+
+static void give(u32 vm, const char *name, bool read_only)
+{
+	struct config_disk *d = &config.vm[vm].disk[config.vm[vm].ndisks++];
+
+	str_copy(d->name, sizeof(d->name), name);
+	d->module = -1;
+	d->read_only = read_only;
+}
+
+static void test_find(void **state)
+{
+	struct block_extent e;
+
+	(void)state;
+	assert_int_equal(disks_find("hd0", &e, why, sizeof(why)), 0);
+	assert_int_equal(e.sectors, DISK_FRAMES * SECTORS_PER_PAGE);
+	assert_int_equal(disks_find("hd0p2", &e, why, sizeof(why)), 0);
+	assert_ptr_equal(e.dev, &hd0);
+	assert_int_equal(e.first, 408);
+	assert_int_equal(e.sectors, 400);
+	assert_int_equal(disks_find("hd0p9", &e, why, sizeof(why)), E_NOENT);
+	assert_string_equal(why, "disk=hd0p9: hd0 has no partition 9");
+	assert_int_equal(disks_find("hd0p99999999999999999999", &e, why, sizeof(why)), E_NOENT);
+	assert_int_equal(disks_find("hd0p0", &e, why, sizeof(why)), E_NOENT);
+	assert_int_equal(disks_find("hd1", &e, why, sizeof(why)), E_NOENT); /* unreadable */
+	assert_int_equal(disks_find("p1", &e, why, sizeof(why)), E_NOENT);
+	assert_int_equal(disks_find("", &e, why, sizeof(why)), E_NOENT);
+}
+
+static void test_swap(void **state)
+{
+	struct block_extent e;
+
+	(void)state;
+	disks_swap(&config, &e); /* the first of its type */
+	assert_int_equal(e.first, 808);
+	str_copy(config.swap, sizeof(config.swap), "none");
+	disks_swap(&config, &e);
+	assert_int_equal(e.sectors, 0);
+	str_copy(config.swap, sizeof(config.swap), "hd0p4");
+	disks_swap(&config, &e);
+	assert_int_equal(e.first, 1208);
+	str_copy(config.swap, sizeof(config.swap), "hd7");
+	disks_swap(&config, &e);
+	assert_int_equal(e.sectors, 0);
+}
+
+static void assign(void)
+{
+	struct block_extent swap;
+
+	disks_swap(&config, &swap);
+	disks_assign(&config, &bi, &swap, disks);
+}
+
+static void test_own_disks(void **state)
+{
+	(void)state;
+	give(0, "hd0p1", false);
+	give(1, "hd0p2", true);
+	assign();
+	assert_string_equal(config.vm[0].error, "");
+	assert_string_equal(config.vm[1].error, "");
+	assert_int_equal(disks[0][0].ext.first, 8);
+	assert_true(disks[0][0].used);
+	assert_false(disks[0][0].read_only);
+	assert_true(disks[1][0].read_only);
+}
+
+static void test_overlaps(void **state)
+{
+	(void)state;
+	give(0, "hd0p1", false);
+	give(1, "hd0", false); /* holds web's partition, and the swap area */
+	assign();
+	assert_string_equal(config.vm[0].error, "");
+	assert_non_null(strstr(config.vm[1].error, "disk=hd0 overlaps"));
+}
+
+static void test_swap_is_not_a_disk(void **state)
+{
+	(void)state;
+	give(0, "hd0p3", false);
+	assign();
+	assert_non_null(strstr(config.vm[0].error, "the swap area"));
+}
+
+static void test_shared_read_only(void **state)
+{
+	(void)state;
+	give(0, "hd0p1", true);
+	give(1, "hd0p1", true);
+	assign();
+	assert_string_equal(config.vm[0].error, "");
+	assert_string_equal(config.vm[1].error, "");
+}
+
+static void test_module(void **state)
+{
+	struct config_disk *d = &config.vm[0].disk[0];
+
+	(void)state;
+	bi.nmodules = 1;
+	bi.modules[0].start = (hpa_t){ 400 * PAGE_SIZE };
+	bi.modules[0].size = 1000; /* one whole sector */
+	str_copy(d->name, sizeof(d->name), "ram0");
+	d->module = 0;
+	config.vm[0].ndisks = 1;
+	assign();
+	assert_string_equal(config.vm[0].error, "");
+	assert_int_equal(disks[0][0].ext.sectors, 1);
+	bi.modules[0].size = 100;
+	assign();
+	assert_string_equal(config.vm[0].error, "disk module 0 is empty");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_find, setup), cmocka_unit_test_setup(test_swap, setup),
+		cmocka_unit_test_setup(test_own_disks, setup), cmocka_unit_test_setup(test_overlaps, setup),
+		cmocka_unit_test_setup(test_swap_is_not_a_disk, setup),
+		cmocka_unit_test_setup(test_shared_read_only, setup), cmocka_unit_test_setup(test_module, setup),
+	};
+
+	return cmocka_run_group_tests(tests, setup_all, NULL);
+}
