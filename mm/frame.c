@@ -206,7 +206,7 @@ static u64 find_gap(u64 from, u64 end, u64 bytes, const struct boot_range *reser
 		for (u32 i = 0; i < nreserved; i++) {
 			if (!overlaps(&reserved[i], at, at + bytes))
 				continue;
-			at = ALIGN_UP(reserved[i].end, (u64)PAGE_SIZE);
+			at = ALIGN_UP(MIN(reserved[i].end, end), (u64)PAGE_SIZE);
 			moved = true;
 		}
 	}
@@ -246,6 +246,9 @@ int frame_init(const struct boot_range *usable, u32 nusable, const struct boot_r
 {
 	u64 top = 0, bytes, at;
 
+	memset(count, 0, sizeof(count));
+	memset(count_vm, 0, sizeof(count_vm));
+	free_head[0] = free_head[1] = FRAME_NONE;
 	for (u32 i = 0; i < nusable; i++)
 		if (usable[i].usable)
 			top = MAX(top, usable[i].end);
@@ -258,9 +261,6 @@ int frame_init(const struct boot_range *usable, u32 nusable, const struct boot_r
 		return E_NOMEM;
 	}
 	table = hpa_ptr((hpa_t){ at });
-	memset(count, 0, sizeof(count));
-	memset(count_vm, 0, sizeof(count_vm));
-	free_head[0] = free_head[1] = FRAME_NONE;
 	for (u32 n = 0; n < limit; n++)
 		table[n] = (struct frame){ .state = FRAME_RESERVED, .owner = FRAME_NO_VM, .gpfn = NO_GPFN.n,
 					   .next = FRAME_NONE, .prev = FRAME_NONE };
@@ -270,7 +270,8 @@ int frame_init(const struct boot_range *usable, u32 nusable, const struct boot_r
 			mark(ALIGN_UP(usable[i].start, (u64)PAGE_SIZE), usable[i].end, FRAME_RESERVED, FRAME_FREE);
 	for (u32 i = 0; i < nreserved; i++)
 		if (reserved[i].start < reserved[i].end)
-			mark(reserved[i].start, ALIGN_UP(reserved[i].end, (u64)PAGE_SIZE), FRAME_FREE, FRAME_HYP);
+			mark(reserved[i].start, ALIGN_UP(MIN(reserved[i].end, top), (u64)PAGE_SIZE), FRAME_FREE,
+			     FRAME_HYP);
 	mark(at, at + bytes, FRAME_FREE, FRAME_HYP);
 	mark(0, PAGE_SIZE, FRAME_FREE, FRAME_HYP);
 	return E_OK;
