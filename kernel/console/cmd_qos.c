@@ -49,7 +49,7 @@ static void show_one(struct cmd *c, const struct vm *vm)
 static bool parse_word(struct cmd *c, struct qos_change *q, char *word)
 {
 	char *value = strchr(word, '=');
-	u64 n;
+	u64 n = 0;
 	int err = E_INVAL;
 	const char *expect = "nothing else";
 
