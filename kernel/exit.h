@@ -16,6 +16,8 @@ exit_fn exit_apic_access, exit_apic_write, exit_eoi;
 
 /* Once, when the backend is known: the CPUID leaves that every guest sees. */
 void exit_cpuid_init(u64 tsc_hz);
+/* Whether they hold the TSC's frequency: leaves 15h and 16h are Intel's alone. */
+bool exit_cpuid_tells_tsc(void);
 /* Bytes of XSAVE area for these components (standard format). */
 u32 exit_cpuid_xsave_bytes(u64 xcr0);
 

@@ -140,8 +140,7 @@ static void fix_xsave(u32 sub, struct arch_cpuid *c)
 /* PCID goes with INVPCID: together they spare TLB flushes, apart Linux complains. */
 static void fix_features(struct arch_cpuid *c)
 {
-	if (!cpuid.amd)
-		c->ecx |= F1_ECX_DEADLINE;
+	c->ecx |= F1_ECX_DEADLINE;
 	if (!cpuid.xcr0)
 		c->ecx &= ~(F1_ECX_XSAVE | F1_ECX_AVX | BIT(12) | BIT(29));
 	if (backend_has(VIRT_INVPCID))
@@ -199,6 +198,11 @@ static void fix(const struct cpuid_row *row, struct arch_cpuid *c)
 			c->edx &= ~FE1_EDX_RDTSCP;
 		break;
 	}
+}
+
+bool exit_cpuid_tells_tsc(void)
+{
+	return !cpuid.amd;
 }
 
 static struct cpuid_leaf *leaf_of(u32 leaf)

@@ -7,9 +7,12 @@
 #include "boot/linux.h"
 #include "boot/multiboot1.h"
 #include "kernel/backends.h"
+#include "kernel/exit.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager.h"
 #include "kernel/vcpu.h"
+
+#define LINUX_CMDLINE_ROOM 2000 /* of the 2047 that Linux takes */
 
 static int load_write(void *ctx, u64 gpa, const void *src, u64 len)
 {
@@ -52,6 +55,22 @@ static const u8 *module_bytes(const struct boot_module *m, u64 *size)
 	return m ? hpa_ptr(m->start) : NULL;
 }
 
+/*
+ * Where no CPUID leaf tells the TSC's frequency Linux measures it, polling a timer port ten thousand times; that
+ * fails where exits are slow or another guest gets the CPU in between, and then nothing ticks. A boot loader may
+ * tell it. An operator's own word comes later in the line and wins.
+ */
+static const char *linux_cmdline(const struct vm *vm)
+{
+	static char line[GUEST_CMDLINE_MAX]; /* used until the loader returns */
+	const char *own = vm->config->cmdline ? vm->config->cmdline : "";
+
+	if (exit_cpuid_tells_tsc() || strlen(own) > LINUX_CMDLINE_ROOM)
+		return own;
+	fmt(line, sizeof(line), "tsc_early_khz=%llu %s", (unsigned long long)(arch_tsc_hz() / 1000), own);
+	return line;
+}
+
 int vm_load(struct vm *vm, char *why, size_t size)
 {
 	struct guest_target t = {
@@ -69,6 +88,8 @@ int vm_load(struct vm *vm, char *why, size_t size)
 	guest_default_e820(&t);
 	if (!err)
 		err = vboard_acpi(vm->board, load_write, &vm->mem, &t.rsdp);
+	if (vm->config->kind != CONFIG_MULTIBOOT)
+		t.cmdline = linux_cmdline(vm);
 	if (!err && vm->config->kind == CONFIG_MULTIBOOT)
 		err = multiboot1_load(kernel, kernel_size, initrd, initrd_size, &t, &entry, line, sizeof(line));
 	else if (!err)

@@ -36,7 +36,6 @@ _Static_assert(sizeof(struct acpi_header) == 36, "description header");
 #define FADT_RESET_VALUE 128
 #define FADT_MINOR 131
 #define FADT_X_DSDT 140
-#define FADT_X_PM_TMR 208
 #define FADT_SLEEP_CONTROL 244
 #define FADT_SLEEP_STATUS 256
 
@@ -119,7 +118,6 @@ static void build_fadt(u8 *t)
 	t[FADT_RESET_VALUE] = VPM_RESET_VALUE;
 	t[FADT_MINOR] = 0;
 	put(t + FADT_X_DSDT, VACPI_DSDT, 8);
-	gas(t + FADT_X_PM_TMR, VPM_TIMER, 32);
 	gas(t + FADT_SLEEP_CONTROL, VPM_SLEEP_CONTROL, 8);
 	gas(t + FADT_SLEEP_STATUS, VPM_SLEEP_STATUS, 8);
 	header(t, "FACP", FADT_LENGTH, 6);

@@ -157,7 +157,8 @@ static void test_amd(void **state)
 	fake_cpuid = amd;
 	exit_cpuid_init(50000000);
 	assert_int_equal(ask(0, 0)[REG_RAX], 0xd);
-	assert_int_equal(ask(1, 0)[REG_RCX] & BIT(24), 0); /* no deadline timer */
+	assert_int_equal(ask(1, 0)[REG_RCX] & BIT(24), BIT(24)); /* a deadline timer all the same */
+	assert_false(exit_cpuid_tells_tsc());
 	assert_int_equal(ask(0x15, 0)[REG_RCX], 0);
 }
 
