@@ -38,16 +38,13 @@ static u32 soft_goal(const struct vm_mem *v)
 	return MAX(MIN(held / 4, 32), held / 32);
 }
 
-/* The live look: true if the page was touched since the last pass; then it counts as young from now on. */
-static bool still_warm(struct vm_mem *v, u32 g)
+/* The live look found that the page was touched since the last pass: it counts as young from now on. */
+static void warm(struct vm_mem *v, u32 g)
 {
 	struct ages_range r;
 
-	if (!slat_clear_accessed(&v->slat, (gpfn_t){ g }))
-		return false;
 	if (ages_touch(&v->ages, &v->age[g], &r))
 		curve_note_range(&v->curve, CURVE_SOFT, &r);
-	return true;
 }
 
 static void choose_ages(struct vm_mem *v, u32 n)
@@ -70,6 +67,7 @@ static void hand_round(struct vm_mem *v, u32 n, bool any, struct soft_batch *b)
 	u32 g = v->reclaim_hand;
 
 	for (u32 looked = 0; looked < v->npages && b->n < n; looked++, g++) {
+		enum slat_cold cold;
 		struct gpage *p;
 
 		if (g >= v->npages)
@@ -81,18 +79,23 @@ static void hand_round(struct vm_mem *v, u32 n, bool any, struct soft_batch *b)
 			continue;
 		if (!any && v->choice_left)
 			v->choice_left--;
-		if (still_warm(v, g))
+		cold = slat_unmap_cold(&v->slat, (gpfn_t){ g });
+		if (cold == SLAT_WARM) {
+			warm(v, g);
 			continue;
-		b->dirty[b->n] = gpage_unmap(v, g).dirty;
+		}
+		b->dirty[b->n] = cold == SLAT_DIRTY;
 		b->g[b->n++] = g;
 	}
 	v->reclaim_hand = g < v->npages ? g : 0;
 }
 
-static u32 soften(struct vm_mem *v, u32 n)
+static __attribute__((noinline)) u32 soften(struct vm_mem *v, u32 n)
 {
-	struct soft_batch b = { .n = 0 };
+	struct soft_batch b;
 
+	b.n = 0;
+	v->soft_goal = soft_goal(v);
 	if (!v->choice_left || v->choice_epoch != v->ages.epoch)
 		choose_ages(v, n);
 	hand_round(v, n, false, &b);
@@ -150,7 +153,6 @@ static u32 gather(struct vm_mem *v, u32 at, u32 *dirty, u32 n)
 static u32 evict(struct vm_mem *v, u32 want)
 {
 	u32 dirty[SWAPOUT_PAGES], ndirty = 0, gained = 0, looks = 0, at = v->soft_head;
-	bool can_write = !v->dead && swapout_ready();
 
 	while (gained < want && looks < want + EVICT_LOOKS) {
 		u32 g, next;
@@ -168,7 +170,7 @@ static u32 evict(struct vm_mem *v, u32 want)
 		if (gpage_droppable(v, g) || found_zero(v, g)) {
 			gpage_drop(v, g);
 			gained++;
-		} else if (can_write && ndirty < SWAPOUT_PAGES) {
+		} else if (ndirty < SWAPOUT_PAGES && (ndirty || (!v->dead && swapout_ready()))) {
 			dirty[ndirty++] = g;
 		}
 		at = next;
@@ -188,9 +190,11 @@ u32 reclaim_take(struct vm_mem *v, u32 want)
 {
 	u32 gained;
 
-	if (v->soft_count < MAX(soft_goal(v), MIN(want, SOFTEN_BATCH)))
+	if (v->soft_count <= v->soft_goal || v->soft_count < MIN(want, SOFTEN_BATCH))
 		soften(v, SOFTEN_BATCH);
-	gained = evict(v, want);
+	gained = v->cache_count ? 0 : gpage_drop_heads(v, want); /* the usual case */
+	if (gained < want)
+		gained += evict(v, want - gained);
 	/* The whole FIFO may have been dirty while clean pages are left: look further, a few times. */
 	for (u32 i = 0; i < 3 && !gained && v->writing < 2 * SWAPOUT_PAGES && soften(v, SOFTEN_BATCH); i++)
 		gained = evict(v, want);

@@ -108,7 +108,7 @@ u32 swapout_start(struct vm_mem *m, const u32 *g, u32 n)
 		if (gpage_frame(m, g[i])->block && !(p->flags & GPAGE_DIRTY))
 			m->n.silent_swap_writes++;
 		gpage_soft_leave(m, g[i]);
-		frame_set_state((pfn_t){ p->loc }, m->id, FRAME_WRITING);
+		frame_change(gpage_frame(m, g[i]), FRAME_WRITING);
 		p->flags |= GPAGE_WRITEBACK;
 		s->g[i] = g[i];
 		s->seg[i] = (struct block_seg){ pfn_hpa((pfn_t){ p->loc }), PAGE_SIZE };

@@ -10,31 +10,43 @@
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/lib.h"
 
-static struct frame *table;
-static u32 limit;                        /* entries in the table */
-static u32 count[FRAME_STATES];
-static u32 count_vm[FRAME_MAX_VMS][FRAME_STATES];
+struct frame *frame_table;
+u32 frame_table_size;
+/* By owner, the last row is for those of no guest; and of all owners, for the states up to TABLE only: the others
+ * change all the time and are summed up when asked for. */
+u32 frame_counts[FRAME_MAX_VMS + 1][FRAME_STATES];
+static u32 count[FRAME_TABLE + 1];
 static u32 free_head[2] = { FRAME_NONE, FRAME_NONE }; /* FREE, ZEROED */
 
-struct frame *frame_of(pfn_t p)
+void frame_bad(pfn_t p)
 {
-	BUG_ON(p.n >= limit);
-	return &table[p.n];
+	panic("no such frame: %x of %x", p.n, frame_table_size);
+}
+
+static u32 *row_of(u8 owner)
+{
+	return frame_counts[MIN(owner, FRAME_MAX_VMS)];
 }
 
 u32 frame_limit(void)
 {
-	return limit;
+	return frame_table_size;
 }
 
 u32 frame_count(enum frame_state s)
 {
-	return count[s];
+	u32 n = 0;
+
+	if (s <= FRAME_TABLE)
+		return count[s];
+	for (u32 v = 0; v <= FRAME_MAX_VMS; v++)
+		n += frame_counts[v][s];
+	return n;
 }
 
 u32 frame_count_vm(u8 vm, enum frame_state s)
 {
-	return vm < FRAME_MAX_VMS ? count_vm[vm][s] : 0;
+	return vm < FRAME_MAX_VMS ? frame_counts[vm][s] : 0;
 }
 
 u32 frame_total(void)
@@ -42,7 +54,7 @@ u32 frame_total(void)
 	u32 n = 0;
 
 	for (u32 s = FRAME_RESERVED + 1; s < FRAME_STATES; s++)
-		n += count[s];
+		n += frame_count(s);
 	return n;
 }
 
@@ -52,7 +64,7 @@ u32 frame_held(u8 vm)
 
 	if (vm >= FRAME_MAX_VMS)
 		return 0;
-	c = count_vm[vm];
+	c = frame_counts[vm];
 	return c[FRAME_MAPPED] + c[FRAME_SOFT] + c[FRAME_CACHED] + c[FRAME_FILLING] + c[FRAME_WRITING] +
 	       c[FRAME_BOUNCE];
 }
@@ -69,26 +81,26 @@ static bool is_free(u8 state)
 
 static void list_add_free(u32 n)
 {
-	struct frame *f = &table[n];
+	struct frame *f = &frame_table[n];
 	u32 *head = &free_head[f->state == FRAME_ZEROED];
 
 	f->prev = FRAME_NONE;
 	f->next = *head;
 	if (*head != FRAME_NONE)
-		table[*head].prev = n;
+		frame_table[*head].prev = n;
 	*head = n;
 }
 
 static void list_remove_free(u32 n)
 {
-	struct frame *f = &table[n];
+	struct frame *f = &frame_table[n];
 
 	if (f->prev != FRAME_NONE)
-		table[f->prev].next = f->next;
+		frame_table[f->prev].next = f->next;
 	else
 		free_head[f->state == FRAME_ZEROED] = f->next;
 	if (f->next != FRAME_NONE)
-		table[f->next].prev = f->prev;
+		frame_table[f->next].prev = f->prev;
 	f->next = f->prev = FRAME_NONE;
 }
 
@@ -98,21 +110,21 @@ void frame_set_state(pfn_t p, u8 owner, enum frame_state s)
 
 	if (is_free(f->state))
 		list_remove_free(p.n);
-	count[f->state]--;
-	if (f->owner < FRAME_MAX_VMS)
-		count_vm[f->owner][f->state]--;
+	row_of(f->owner)[f->state]--;
+	if (f->state <= FRAME_TABLE)
+		count[f->state]--;
 	f->state = (u8)s;
 	f->owner = owner;
-	count[s]++;
-	if (owner < FRAME_MAX_VMS)
-		count_vm[owner][s]++;
+	row_of(owner)[s]++;
+	if (s <= FRAME_TABLE)
+		count[s]++;
 	if (is_free((u8)s))
 		list_add_free(p.n);
 }
 
 static void take(u32 n, u8 owner, enum frame_state s)
 {
-	struct frame *f = &table[n];
+	struct frame *f = &frame_table[n];
 
 	frame_set_state((pfn_t){ n }, owner, s);
 	f->flags = 0;
@@ -144,10 +156,17 @@ void frame_put(pfn_t p)
 	struct frame *f = frame_of(p);
 
 	BUG_ON(is_free(f->state) || f->state == FRAME_RESERVED);
+	row_of(f->owner)[f->state]--;
+	if (f->state <= FRAME_TABLE)
+		count[f->state]--;
+	f->state = FRAME_FREE;
+	f->owner = FRAME_NO_VM;
 	f->block = 0;
 	f->flags = 0;
 	f->gpfn = NO_GPFN.n;
-	frame_set_state(p, FRAME_NO_VM, FRAME_FREE);
+	frame_counts[FRAME_MAX_VMS][FRAME_FREE]++;
+	count[FRAME_FREE]++;
+	list_add_free(p.n);
 }
 
 pfn_t frame_get_run(u32 n)
@@ -157,8 +176,8 @@ pfn_t frame_get_run(u32 n)
 	if (!n)
 		return NO_PFN;
 	/* From the top: low memory stays for whoever needs it. */
-	for (u32 i = limit; i-- > 0;) {
-		run = is_free(table[i].state) ? run + 1 : 0;
+	for (u32 i = frame_table_size; i-- > 0;) {
+		run = is_free(frame_table[i].state) ? run + 1 : 0;
 		if (run < n)
 			continue;
 		first = i;
@@ -235,10 +254,10 @@ static u64 place_table(const struct boot_range *usable, u32 nusable, const struc
 
 static void mark(u64 start, u64 end, enum frame_state from, enum frame_state to)
 {
-	u64 last = MIN(end, (u64)limit << PAGE_SHIFT);
+	u64 last = MIN(end, (u64)frame_table_size << PAGE_SHIFT);
 
 	for (u64 n = start >> PAGE_SHIFT; n < last >> PAGE_SHIFT; n++)
-		if (table[n].state == from)
+		if (frame_table[n].state == from)
 			frame_set_state((pfn_t){ (u32)n }, FRAME_NO_VM, to);
 }
 
@@ -247,24 +266,24 @@ int frame_init(const struct boot_range *usable, u32 nusable, const struct boot_r
 	u64 top = 0, bytes, at;
 
 	memset(count, 0, sizeof(count));
-	memset(count_vm, 0, sizeof(count_vm));
+	memset(frame_counts, 0, sizeof(frame_counts));
 	free_head[0] = free_head[1] = FRAME_NONE;
 	for (u32 i = 0; i < nusable; i++)
 		if (usable[i].usable)
 			top = MAX(top, usable[i].end);
 	top = MIN(top, (u64)FRAME_NONE << PAGE_SHIFT);
-	limit = (u32)(top >> PAGE_SHIFT);
-	bytes = ALIGN_UP((u64)limit * sizeof(struct frame), (u64)PAGE_SIZE);
+	frame_table_size = (u32)(top >> PAGE_SHIFT);
+	bytes = ALIGN_UP((u64)frame_table_size * sizeof(struct frame), (u64)PAGE_SIZE);
 	at = place_table(usable, nusable, reserved, nreserved, bytes);
-	if (!limit || !at) {
-		limit = 0;
+	if (!frame_table_size || !at) {
+		frame_table_size = 0;
 		return E_NOMEM;
 	}
-	table = hpa_ptr((hpa_t){ at });
-	for (u32 n = 0; n < limit; n++)
-		table[n] = (struct frame){ .state = FRAME_RESERVED, .owner = FRAME_NO_VM, .gpfn = NO_GPFN.n,
+	frame_table = hpa_ptr((hpa_t){ at });
+	for (u32 n = 0; n < frame_table_size; n++)
+		frame_table[n] = (struct frame){ .state = FRAME_RESERVED, .owner = FRAME_NO_VM, .gpfn = NO_GPFN.n,
 					   .next = FRAME_NONE, .prev = FRAME_NONE };
-	count[FRAME_RESERVED] = limit;
+	count[FRAME_RESERVED] = frame_counts[FRAME_MAX_VMS][FRAME_RESERVED] = frame_table_size;
 	for (u32 i = 0; i < nusable; i++)
 		if (usable[i].usable)
 			mark(ALIGN_UP(usable[i].start, (u64)PAGE_SIZE), usable[i].end, FRAME_RESERVED, FRAME_FREE);
@@ -294,23 +313,22 @@ static u32 compare(u32 is, u32 counted, const char *what, u32 vm, u32 state, voi
 
 u32 frame_recount(void (*say)(void *ctx, const char *line), void *ctx)
 {
-	static u32 seen[FRAME_STATES], seen_vm[FRAME_MAX_VMS][FRAME_STATES];
+	static u32 seen[FRAME_STATES], seen_vm[FRAME_MAX_VMS + 1][FRAME_STATES];
 	u32 wrong = 0, listed[2] = { 0, 0 };
 
 	memset(seen, 0, sizeof(seen));
 	memset(seen_vm, 0, sizeof(seen_vm));
-	for (u32 n = 0; n < limit; n++) {
-		seen[table[n].state]++;
-		if (table[n].owner < FRAME_MAX_VMS)
-			seen_vm[table[n].owner][table[n].state]++;
+	for (u32 n = 0; n < frame_table_size; n++) {
+		seen[frame_table[n].state]++;
+		seen_vm[MIN(frame_table[n].owner, FRAME_MAX_VMS)][frame_table[n].state]++;
 	}
 	for (u32 z = 0; z < 2; z++)
-		for (u32 n = free_head[z]; n != FRAME_NONE && listed[z] <= limit; n = table[n].next)
+		for (u32 n = free_head[z]; n != FRAME_NONE && listed[z] <= frame_table_size; n = frame_table[n].next)
 			listed[z]++;
 	for (u32 s = 0; s < FRAME_STATES; s++) {
-		wrong += compare(count[s], seen[s], "all", 0, s, say, ctx);
-		for (u32 v = 0; v < FRAME_MAX_VMS; v++)
-			wrong += compare(count_vm[v][s], seen_vm[v][s], "guest", v, s, say, ctx);
+		wrong += compare(frame_count(s), seen[s], "all", 0, s, say, ctx);
+		for (u32 v = 0; v <= FRAME_MAX_VMS; v++)
+			wrong += compare(frame_counts[v][s], seen_vm[v][s], "guest", v, s, say, ctx);
 	}
 	wrong += compare(count[FRAME_FREE], listed[0], "free list", 0, FRAME_FREE, say, ctx);
 	wrong += compare(count[FRAME_ZEROED], listed[1], "free list", 1, FRAME_ZEROED, say, ctx);

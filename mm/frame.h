@@ -51,7 +51,15 @@ _Static_assert(sizeof(struct frame) == 24, "struct frame");
  * modules into FRAME_MODULE by frame_set_state). Frame 0 is never given out. E_NOMEM: no gap for the table.
  */
 int frame_init(const struct boot_range *usable, u32 nusable, const struct boot_range *reserved, u32 nreserved) MUST_CHECK;
-struct frame *frame_of(pfn_t p);
+extern struct frame *frame_table;
+extern u32 frame_table_size;
+void frame_bad(pfn_t p) NORETURN;
+static inline struct frame *frame_of(pfn_t p)
+{
+	if (unlikely(p.n >= frame_table_size))
+		frame_bad(p);
+	return &frame_table[p.n];
+}
 u32 frame_total(void);                       /* frames of RAM (all states but RESERVED) */
 u32 frame_limit(void);                       /* highest pfn + 1 */
 u32 frame_count(enum frame_state s);         /* of all owners */
@@ -63,6 +71,16 @@ u32 frame_free(void);                        /* FREE + ZEROED */
 pfn_t frame_get(u8 owner, enum frame_state s, bool want_zero);
 void frame_put(pfn_t p);                     /* to FREE */
 void frame_set_state(pfn_t p, u8 owner, enum frame_state s);
+/* The same, quickly, for a frame that a guest holds and goes on holding (states above TABLE). */
+extern u32 frame_counts[FRAME_MAX_VMS + 1][FRAME_STATES];
+static inline void frame_change(struct frame *f, enum frame_state s)
+{
+	u32 *c = frame_counts[f->owner];
+
+	c[f->state]--;
+	c[s]++;
+	f->state = (u8)s;
+}
 /* n contiguous frames, zeroed, FRAME_HYP: for arrays at VM creation. */
 pfn_t frame_get_run(u32 n);
 void frame_put_run(pfn_t p, u32 n);

@@ -43,8 +43,7 @@ void gpage_map(struct vm_mem *m, u32 g, pfn_t p, bool accessed)
 {
 	struct frame *f = frame_of(p);
 
-	if (f->state != FRAME_MAPPED || f->owner != m->id)
-		frame_set_state(p, m->id, FRAME_MAPPED);
+	frame_change(f, FRAME_MAPPED);
 	f->gpfn = g;
 	f->flags = 0;
 	m->page[g].state = GPAGE_HOT;
@@ -56,8 +55,7 @@ void gpage_fill_begin(struct vm_mem *m, u32 g, pfn_t p)
 {
 	struct frame *f = frame_of(p);
 
-	if (f->state != FRAME_FILLING || f->owner != m->id)
-		frame_set_state(p, m->id, FRAME_FILLING);
+	frame_change(f, FRAME_FILLING);
 	f->gpfn = g;
 	f->flags = 0;
 	m->page[g].state = GPAGE_FILLING;
@@ -85,7 +83,7 @@ void gpage_soft_enter(struct vm_mem *m, u32 g, bool dirty)
 		m->clock++;
 	}
 	p->state = GPAGE_SOFT;
-	frame_set_state((pfn_t){ p->loc }, m->id, FRAME_SOFT);
+	frame_change(f, FRAME_SOFT);
 	f->next = FRAME_NONE;
 	f->prev = m->soft_tail;
 	if (m->soft_tail != FRAME_NONE)
@@ -130,7 +128,7 @@ void gpage_drop(struct vm_mem *m, u32 g)
 	pfn_t pfn = { p->loc };
 	u32 block = frame_of(pfn)->block;
 
-	BUG_ON(!gpage_droppable(m, g) || p->pins);
+	BUG_ON(p->pins);
 	gpage_soft_leave(m, g);
 	if (p->flags & GPAGE_KNOWN_ZERO) {
 		gpage_dissociate(m, g);
@@ -139,6 +137,7 @@ void gpage_drop(struct vm_mem *m, u32 g)
 		p->loc = 0;
 		m->n.zero_drops++;
 	} else {
+		BUG_ON(!block || p->flags & GPAGE_DIRTY);
 		/* The chain stays: the block is the page's own from now on. */
 		p->state = GPAGE_DISC;
 		p->loc = block - 1;
@@ -146,6 +145,35 @@ void gpage_drop(struct vm_mem *m, u32 g)
 	}
 	p->flags = 0;
 	frame_put(pfn);
+}
+
+u32 gpage_drop_heads(struct vm_mem *m, u32 want)
+{
+	u32 n = 0, at = m->soft_head;
+
+	while (n < want && at != FRAME_NONE) {
+		struct frame *f = frame_of((pfn_t){ at });
+		struct gpage *p = &m->page[f->gpfn];
+		u32 next = f->next;
+
+		if (p->flags || p->pins || !f->block)
+			break;
+		p->state = GPAGE_DISC;
+		p->loc = f->block - 1;
+		frame_put((pfn_t){ at });
+		at = next;
+		n++;
+	}
+	if (!n)
+		return 0;
+	m->soft_head = at;
+	if (at != FRAME_NONE)
+		frame_of((pfn_t){ at })->prev = FRAME_NONE;
+	else
+		m->soft_tail = FRAME_NONE;
+	m->soft_count -= n;
+	m->n.clean_drops += n;
+	return n;
 }
 
 void gpage_discard_evicted(struct vm_mem *m, u32 g, bool keep_ghost)

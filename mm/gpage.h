@@ -30,9 +30,9 @@ void gpage_set_dirty(struct vm_mem *m, u32 g);
 /* A page with a frame equals this block. False: bound of the blockmap, the page is dirty instead. */
 bool gpage_associate(struct vm_mem *m, u32 g, u32 block);
 
-/* No frame or FILLING -> HOT, in frame p: state, back pointer, mapping with D clear. ages: the caller. */
+/* No frame or FILLING -> HOT, in frame p, which m holds already: state, back pointer, mapping with D clear. ages: the caller. */
 void gpage_map(struct vm_mem *m, u32 g, pfn_t p, bool accessed);
-/* -> FILLING in frame p. The page has no frame (or p already) and no mapping. */
+/* -> FILLING in frame p, which m holds already. The page has no frame (or p already) and no mapping. */
 void gpage_fill_begin(struct vm_mem *m, u32 g, pfn_t p);
 /* HOT, unpinned -> no mapping; returns hardware's D. The caller flushes, then decides what becomes of it. */
 struct slat_leaf gpage_unmap(struct vm_mem *m, u32 g);
@@ -52,6 +52,8 @@ static inline bool gpage_droppable(const struct vm_mem *m, u32 g)
 }
 /* A droppable SOFT page -> ZERO or DISC; its frame is freed. */
 void gpage_drop(struct vm_mem *m, u32 g);
+/* The same, faster, for up to want pages with a block at the head of the FIFO; how many. */
+u32 gpage_drop_heads(struct vm_mem *m, u32 want);
 /* DISC or SWAP -> ZERO: slot, block and stamp are given up. keep_ghost: a DISC block's distance may be asked for. */
 void gpage_discard_evicted(struct vm_mem *m, u32 g, bool keep_ghost);
 

@@ -33,7 +33,7 @@ bool page_cache_put(struct vm_mem *m, pfn_t p, u32 block, u32 stamp)
 	for (u32 n = *bucket; n != FRAME_NONE; n = frame_of((pfn_t){ n })->gpfn)
 		if (++chain >= CHAIN_MAX || frame_of((pfn_t){ n })->block == block + 1)
 			return false;
-	frame_set_state(p, m->id, FRAME_CACHED);
+	frame_change(f, FRAME_CACHED);
 	f->flags = 0;
 	f->block = block + 1;
 	f->stamp = stamp;

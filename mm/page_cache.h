@@ -15,7 +15,7 @@
 
 /* The frame that holds block, or NO_PFN; it stays cached. */
 pfn_t page_cache_find(const struct vm_mem *m, u32 block);
-/* Puts frame p (owned by m, in no list). False: the chain is full or the block is there already; p is the caller's. */
+/* Puts frame p (held by m, in no list). False: the chain is full or the block is there already; p is the caller's. */
 bool page_cache_put(struct vm_mem *m, pfn_t p, u32 block, u32 stamp) MUST_CHECK;
 /* Takes p out; the caller gets the frame (state still CACHED) and must change its state. */
 void page_cache_take(struct vm_mem *m, pfn_t p);

@@ -33,19 +33,31 @@ static u64 *table_of(const struct slat_format *f, u64 e)
 	return pfn_ptr(entry_pfn(f, e));
 }
 
-/* The entry of `level` that translates g, or NULL where a table is missing. */
-static u64 *walk(const struct slat *s, gpfn_t g, u32 level)
+/* Finds the leaf table of g; false where there is none. */
+static bool go_near(struct slat *s, gpfn_t g)
 {
-	u64 *t = pfn_ptr(s->root);
+	u64 *t, *e = NULL;
 
-	for (u32 l = LEVELS; l > level; l--) {
-		u64 e = load(&t[index_of(g, l)]);
-
-		if (!(e & s->fmt->present))
-			return NULL;
-		t = table_of(s->fmt, e);
+	if (likely(g.n >> 9 == s->near))
+		return true;
+	t = pfn_ptr(s->root);
+	for (u32 l = LEVELS; l > 1; l--) {
+		e = &t[index_of(g, l)];
+		if (!(load(e) & s->fmt->present))
+			return false;
+		t = table_of(s->fmt, load(e));
 	}
-	return &t[index_of(g, level)];
+	s->near = g.n >> 9;
+	s->near_up = e;
+	s->near_leaf = t;
+	return true;
+}
+
+/* The leaf entry that translates g, or NULL where a table is missing. */
+static u64 *leaf_entry(const struct slat *s, gpfn_t g)
+{
+	/* Moving the hint changes nothing that anybody sees. */
+	return go_near((struct slat *)s, g) ? &s->near_leaf[index_of(g, 1)] : NULL;
 }
 
 void slat_owe_flush(struct slat *s)
@@ -59,7 +71,7 @@ int slat_init(struct slat *s, const struct slat_format *format, u8 vm)
 {
 	pfn_t root = frame_get(vm, FRAME_TABLE, true);
 
-	*s = (struct slat){ .fmt = format, .root = root };
+	*s = (struct slat){ .fmt = format, .root = root, .near = ~0u };
 	if (pfn_none(root))
 		return E_NOMEM;
 	s->ntables = 1;
@@ -82,6 +94,7 @@ void slat_destroy(struct slat *s)
 	if (s->ntables)
 		free_table(s, s->root, LEVELS);
 	s->root = NO_PFN;
+	s->near = ~0u;
 }
 
 int slat_prepare(struct slat *s, gpfn_t g)
@@ -114,12 +127,10 @@ static void set_bits(u64 *e, u64 bits)
 void slat_map(struct slat *s, gpfn_t g, pfn_t pfn, bool writable, bool accessed, bool dirty)
 {
 	const struct slat_format *f = s->fmt;
-	u64 *up = walk(s, g, 2), *e;
+	u64 *e = leaf_entry(s, g);
 	u64 v = pfn_hpa(pfn).a | f->leaf;
 
-	BUG_ON(!up || !(load(up) & f->present));
-	e = &table_of(f, load(up))[index_of(g, 1)];
-	BUG_ON(load(e) & f->present);
+	BUG_ON(!e || load(e) & f->present);
 	if (writable)
 		v |= f->write;
 	if (accessed)
@@ -128,7 +139,7 @@ void slat_map(struct slat *s, gpfn_t g, pfn_t pfn, bool writable, bool accessed,
 		v |= f->dirty;
 	__atomic_store_n(e, v, __ATOMIC_RELEASE);
 	if (accessed)
-		set_bits(up, f->accessed);
+		set_bits(s->near_up, f->accessed);
 }
 
 static struct slat_leaf leaf_of(const struct slat_format *f, u64 e)
@@ -146,7 +157,7 @@ static struct slat_leaf leaf_of(const struct slat_format *f, u64 e)
 
 struct slat_leaf slat_unmap(struct slat *s, gpfn_t g)
 {
-	u64 *e = walk(s, g, 1);
+	u64 *e = leaf_entry(s, g);
 	struct slat_leaf was;
 
 	if (!e)
@@ -157,16 +168,31 @@ struct slat_leaf slat_unmap(struct slat *s, gpfn_t g)
 	return was;
 }
 
+enum slat_cold slat_unmap_cold(struct slat *s, gpfn_t g)
+{
+	const struct slat_format *f = s->fmt;
+	u64 *e = leaf_entry(s, g), was;
+
+	BUG_ON(!e || !(load(e) & f->present));
+	if (load(e) & f->accessed) {
+		__atomic_fetch_and(e, ~f->accessed, __ATOMIC_RELAXED);
+		return SLAT_WARM;
+	}
+	was = __atomic_exchange_n(e, 0, __ATOMIC_ACQ_REL);
+	slat_owe_flush(s);
+	return was & f->dirty ? SLAT_DIRTY : SLAT_CLEAN;
+}
+
 struct slat_leaf slat_get(const struct slat *s, gpfn_t g)
 {
-	u64 *e = walk(s, g, 1);
+	u64 *e = leaf_entry(s, g);
 
 	return leaf_of(s->fmt, e ? load(e) : 0);
 }
 
 bool slat_clear_dirty(struct slat *s, gpfn_t g)
 {
-	u64 *e = walk(s, g, 1);
+	u64 *e = leaf_entry(s, g);
 	u64 was;
 
 	if (!e || !(load(e) & s->fmt->present))
@@ -180,7 +206,7 @@ bool slat_clear_dirty(struct slat *s, gpfn_t g)
 
 bool slat_clear_accessed(struct slat *s, gpfn_t g)
 {
-	u64 *e = walk(s, g, 1);
+	u64 *e = leaf_entry(s, g);
 
 	if (!e || !(load(e) & s->fmt->present) || !(load(e) & s->fmt->accessed))
 		return false;
@@ -191,16 +217,13 @@ bool slat_clear_accessed(struct slat *s, gpfn_t g)
 void slat_mark(struct slat *s, gpfn_t g, bool accessed, bool dirty)
 {
 	const struct slat_format *f = s->fmt;
-	u64 *up = walk(s, g, 2), *e;
+	u64 *e = leaf_entry(s, g);
 
-	if (!up || !(load(up) & f->present))
-		return;
-	e = &table_of(f, load(up))[index_of(g, 1)];
-	if (!(load(e) & f->present))
+	if (!e || !(load(e) & f->present))
 		return;
 	set_bits(e, (accessed ? f->accessed : 0) | (dirty ? f->dirty : 0));
 	if (accessed)
-		set_bits(up, f->accessed);
+		set_bits(s->near_up, f->accessed);
 }
 
 struct visit {

@@ -37,6 +37,8 @@ struct slat {
 	bool stale;      /* a flush is owed before the guest runs */
 	u64 generation;  /* counts flushes owed; for lazy per-CPU flushing */
 	u64 flushes;     /* statistics */
+	u64 *near_up, *near_leaf; /* the leaf table used last and the entry above it; */
+	u32 near;        /* its g >> 9, ~0: none. Leaf tables live until slat_destroy() */
 };
 
 enum slat_prot { SLAT_READ = 1, SLAT_WRITE = 2 }; /* always executable */
@@ -52,6 +54,9 @@ int slat_prepare(struct slat *s, gpfn_t g) MUST_CHECK;
 void slat_map(struct slat *s, gpfn_t g, pfn_t pfn, bool writable, bool accessed, bool dirty);
 /* Removes the mapping; returns what it was. Sets stale. */
 struct slat_leaf slat_unmap(struct slat *s, gpfn_t g);
+/* The same for a mapped page that is not to be taken while it is warm: A is cleared then and the mapping stays. */
+enum slat_cold { SLAT_WARM, SLAT_CLEAN, SLAT_DIRTY };
+enum slat_cold slat_unmap_cold(struct slat *s, gpfn_t g);
 struct slat_leaf slat_get(const struct slat *s, gpfn_t g);
 /* Clears D (sets stale if it was set), returns whether it was set. */
 bool slat_clear_dirty(struct slat *s, gpfn_t g);

@@ -89,6 +89,7 @@ struct vm_mem {
 	void *io_preparing;  /* guest_io.c: the one request that may collect frames */
 	u32 io_active_count;
 	u64 starving_since_ns;
+	u32 soft_goal;       /* the FIFO is refilled when it is this short */
 	u32 reclaim_hand;    /* next gpfn the reclaimer looks at */
 	struct ages_choice choice; /* ages it takes from, until choice_left is used up or a pass ends */
 	u32 choice_epoch, choice_left;
