@@ -34,15 +34,16 @@
 /* 7.ECX: UMIP GFNI VAES VPCLMULQDQ; 7.EDX: FSRM. */
 #define F7_ECX 0x00000704u
 #define F7_EDX BIT(4)
-/* 80000001.ECX: LAHF ABM SSE4A MISALIGNSSE PREFETCHW; EDX: SYSCALL NX FXSR_OPT 1GB RDTSCP LM, and AMD's copies. */
+/* 80000001.ECX: LAHF ABM SSE4A MISALIGNSSE PREFETCHW; EDX: SYSCALL NX 1GB RDTSCP LM, and AMD's copies.
+ * Not FXSR_OPT: EFER.FFXSR is none of the bits that a guest can set. */
 #define FE1_ECX 0x000001e1u
-#define FE1_EDX 0x2f93bb7fu
+#define FE1_EDX 0x2d93bb7fu
 #define FE1_EDX_RDTSCP BIT(27)
 #define XCR0_AVX512 0xe0ull
 #define ARAT BIT(2)
 #define INVARIANT_TSC BIT(8)
 
-enum fix { NONE, MAX_BASIC, FEATURES, CACHES, FEATURES7, XSAVE, TSC_RATIO, TSC_MHZ, MAX_EXTENDED, EXTENDED };
+enum fix { NONE, MAX_BASIC, FEATURES, CACHES, FEATURES7, XSAVE, TSC_RATIO, TSC_MHZ, MAX_EXTENDED, EXTENDED, ADDRESSES };
 
 static const struct cpuid_row {
 	u32 leaf, sub;
@@ -79,7 +80,7 @@ static const struct cpuid_row {
 	{ 0x80000005, 0, { ALL, ALL, ALL, ALL }, { 0 }, NONE },
 	{ 0x80000006, 0, { ALL, ALL, ALL, ALL }, { 0 }, NONE },
 	{ 0x80000007, 0, { 0 }, { 0, 0, 0, INVARIANT_TSC }, NONE },
-	{ 0x80000008, 0, { 0xffff, 0, 0, 0 }, { 0 }, NONE },
+	{ 0x80000008, 0, { 0xffff, 0, 0, 0 }, { 0 }, ADDRESSES },
 };
 
 #define BASIC_MAX 0x16u
@@ -193,6 +194,9 @@ static void fix(const struct cpuid_row *row, struct arch_cpuid *c)
 	case TSC_RATIO: fix_tsc(true, c); break;
 	case TSC_MHZ: fix_tsc(false, c); break;
 	case MAX_EXTENDED: c->eax = MIN(c->eax, 0x80000000u + EXTENDED_MAX); break;
+	case ADDRESSES: /* 57 linear bits go with LA57, which guests do not have */
+		c->eax = (c->eax & 0xff) | MIN(c->eax >> 8, 48u) << 8;
+		break;
 	case EXTENDED:
 		if (!backend_has(VIRT_RDTSCP))
 			c->edx &= ~FE1_EDX_RDTSCP;
