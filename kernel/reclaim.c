@@ -13,6 +13,7 @@
 #include "kernel/pager_priv.h"
 #include "mm/gpage.h"
 #include "mm/page_cache.h"
+#include "mm/swap.h"
 
 #define SOFTEN_BATCH 64
 #define EVICT_LOOKS 64 /* FIFO entries looked at beyond what is wanted */
@@ -236,6 +237,22 @@ static u32 floor_of(enum reclaim_level level)
 	}
 }
 
+/* The swap area is full, so only what is clean can go, whoever has it: first from those above their min. */
+static bool last_resort(const struct vm_mem *m)
+{
+	if (swap_used() < swap_slots())
+		return false;
+	for (u32 pass = 0; pass < 2; pass++) {
+		for (u32 i = 0; i < FRAME_MAX_VMS; i++) {
+			struct vm_mem *v = vmmem_all[i];
+
+			if (v && v != m && (pass ? v->cache_count > 0 : vmmem_held(v) > v->min) && reclaim_take(v, 1))
+				return true;
+		}
+	}
+	return false;
+}
+
 /* One frame for m from whoever has to pay. */
 static bool pay(struct vm_mem *m)
 {
@@ -247,7 +264,7 @@ static bool pay(struct vm_mem *m)
 		return true;
 	if (v && v != m && v->writing)
 		return false; /* its frames are on their way */
-	return v != m && reclaim_take(m, 1);
+	return (v != m && reclaim_take(m, 1)) || last_resort(m);
 }
 
 pfn_t reclaim_get_frame(struct vm_mem *m, enum frame_state s, bool zero, enum reclaim_level level)
