@@ -93,9 +93,6 @@ static const struct { u16 msr, true_msr; } ctl_msrs[CTL_COUNT] = {
 	(CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCE |   \
 	 CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_UMIP | CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE | \
 	 CR4_SMEP | CR4_SMAP)
-/* x87, SSE, AVX, AVX-512: components that the lazy switch saves and CR4 makes usable. */
-#define XCR0_KNOWN 0xe7ull
-#define XSAVE_LEAF 0xd
 
 static void say(char *why, size_t size, const char *lead, const char *name)
 {
@@ -148,22 +145,6 @@ static int probe_controls(char *why, size_t size)
 	return err;
 }
 
-/* The components that fit our area: the standard format puts each at a fixed offset. */
-static u64 probe_xcr0(void)
-{
-	u64 mask = arch_xcr0_supported() & XCR0_KNOWN;
-
-	for (u32 i = 2; i < 8; i++) {
-		struct arch_cpuid c = arch_cpuid(XSAVE_LEAF, i);
-
-		if ((mask & BIT64(i)) && (u64)c.ebx + c.eax > VMX_XSAVE_BYTES)
-			mask &= BIT64(i) - 1;
-	}
-	if ((mask & 0xe0) != 0xe0)
-		mask &= ~0xe0ull; /* AVX-512: all three or none */
-	return mask;
-}
-
 int vmx_caps_probe(char *why, size_t size)
 {
 	u64 basic, misc;
@@ -197,7 +178,6 @@ int vmx_caps_probe(char *why, size_t size)
 	vmx_caps.cr4_guest = CR4_GUEST & cpu_rdmsr(MSR_IA32_VMX_CR4_FIXED1);
 	vmx_caps.cr4_host = cpu_rdmsr(MSR_IA32_VMX_CR4_FIXED0) |
 			    (CR4_MCE & cpu_rdmsr(MSR_IA32_VMX_CR4_FIXED1));
-	vmx_caps.xcr0 = probe_xcr0();
-	vmx_caps.xsaveopt = vmx_caps.xcr0 && (arch_cpuid(XSAVE_LEAF, 1).eax & 1);
+	vcontext_probe();
 	return err;
 }

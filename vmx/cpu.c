@@ -26,7 +26,7 @@ static void fix_control_registers(void)
 	cr0 |= cpu_rdmsr(MSR_IA32_VMX_CR0_FIXED0);
 	cr0 &= cpu_rdmsr(MSR_IA32_VMX_CR0_FIXED1) & ~(CR0_TS | CR0_EM);
 	cr4 |= cpu_rdmsr(MSR_IA32_VMX_CR4_FIXED0) | CR4_VMXE | CR4_OSFXSR;
-	if (vmx_caps.xcr0)
+	if (vcontext_caps.xcr0)
 		cr4 |= CR4_OSXSAVE;
 	cr4 &= cpu_rdmsr(MSR_IA32_VMX_CR4_FIXED1);
 	cpu_write_cr0(cr0);

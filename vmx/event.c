@@ -78,38 +78,18 @@ void vmx_event_inject_irq(struct vcpu_hw *v, u8 vector)
 	set_event(v, INTR_INFO_VALID | INTR_TYPE_EXTERNAL | vector, 0, 0);
 }
 
-static bool is_contributory(u32 vector)
-{
-	return vector == VECTOR_DE || (vector >= VECTOR_TS && vector <= VECTOR_GP);
-}
-
-enum combined { SERIAL, DOUBLE, TRIPLE };
-
-/* What a second exception during the delivery of a first amounts to. */
-static enum combined combine(u32 first, u8 second)
-{
-	u32 vector = first & INTR_INFO_VECTOR;
-	bool heavy = is_contributory(second) || second == VECTOR_PF;
-
-	if (!first || (first & INTR_INFO_TYPE) != INTR_TYPE_HW_EXCEPTION || !heavy)
-		return SERIAL;
-	if (vector == VECTOR_DF)
-		return TRIPLE;
-	if (vector == VECTOR_PF || (is_contributory(vector) && is_contributory(second)))
-		return DOUBLE;
-	return SERIAL;
-}
-
 void vmx_event_inject_exception(struct vcpu_hw *v, u8 vector, bool has_code, u32 code)
 {
-	enum combined c = combine(v->event, vector);
+	enum vrules_combined c = VRULES_SERIAL;
 
 	vmx_use(v);
-	if (c == TRIPLE) {
+	if (v->event && (v->event & INTR_INFO_TYPE) == INTR_TYPE_HW_EXCEPTION)
+		c = vrules_combine((u8)(v->event & INTR_INFO_VECTOR), vector);
+	if (c == VRULES_TRIPLE) {
 		v->todo |= TODO_TRIPLE;
 		return;
 	}
-	if (c == DOUBLE) {
+	if (c == VRULES_DOUBLE) {
 		vector = VECTOR_DF;
 		has_code = true;
 		code = 0;

@@ -2,8 +2,7 @@
 /*
  * vmcs.c - fills a VMCS from tables: controls and host state once, guest state at each reset.
  * The vCPU's VMCS is current (vmx_use).
- * Source: Intel SDM vol. 3, "Initializing a VMCS", "Checks on VMX Controls and Host-State Area";
- * the starting states: "Processor State After Reset" and the boot protocols' flat segments.
+ * Source: Intel SDM vol. 3, "Initializing a VMCS", "Checks on VMX Controls and Host-State Area".
  */
 #include "arch/x86_64/arch.h"
 #include "vmx/vmx.h"
@@ -106,18 +105,13 @@ void vmx_vmcs_setup(struct vcpu_hw *v)
 
 /* ---- the guest: how it starts ---- */
 
-#define PAT_RESET 0x0007040600070406ull
-#define DR7_RESET 0x400
-
 static const struct { u32 field; u64 value; } reset_state[] = {
 	{ VMCS_LINK_POINTER, ~0ull },
 	{ VMCS_GUEST_DEBUGCTL, 0 },
 	{ VMCS_GUEST_PAT, PAT_RESET },
 	{ VMCS_GUEST_DR7, DR7_RESET },
-	{ VMCS_GUEST_CR3, 0 },
-	{ VMCS_GUEST_EFER, 0 },
 	{ VMCS_GUEST_IDTR_BASE, 0 },
-	{ VMCS_GUEST_IDTR_LIMIT, 0x3ff },
+	{ VMCS_GUEST_IDTR_LIMIT, IDT_LIMIT_RESET },
 	{ VMCS_GUEST_INTERRUPTIBILITY, 0 },
 	{ VMCS_GUEST_ACTIVITY, 0 },
 	{ VMCS_GUEST_SMBASE, 0 },
@@ -127,22 +121,6 @@ static const struct { u32 field; u64 value; } reset_state[] = {
 	{ VMCS_GUEST_SYSENTER_EIP, 0 },
 	{ VMCS_ENTRY_INTR_INFO, 0 },
 };
-
-/* Access rights: P=80h, S=10h, code (read, accessed) 0Bh, data (write, accessed) 03h, L=2000h,
- * D/B=4000h, G=8000h. */
-static const struct mode_start {
-	u64 cr0, cr4, efer;
-	struct guest_seg code, data;
-} mode_starts[] = {
-	[VIRT_ENTRY_REAL] = { CR0_CD | CR0_NW | CR0_ET, 0, 0,
-		{ 0, 0x9b, 0xffff, 0 }, { 0, 0x93, 0xffff, 0 } },
-	[VIRT_ENTRY_PROT32] = { CR0_PE | CR0_ET, 0, 0,
-		{ 0x10, 0xc09b, 0xffffffff, 0 }, { 0x18, 0xc093, 0xffffffff, 0 } },
-	[VIRT_ENTRY_LONG64] = { CR0_PE | CR0_ET | CR0_PG, CR4_PAE, EFER_LME | EFER_LMA,
-		{ 0x10, 0xa09b, 0xffffffff, 0 }, { 0x18, 0xc093, 0xffffffff, 0 } },
-};
-static const struct guest_seg start_tr = { 0, 0x8b, 0xffff, 0 }; /* TR must be a busy TSS */
-static const struct guest_seg start_ldtr = { 0, SEG_AR_UNUSABLE | 0x82, 0xffff, 0 };
 
 static void write_segment(enum seg seg, const struct guest_seg *s)
 {
@@ -154,27 +132,19 @@ static void write_segment(enum seg seg, const struct guest_seg *s)
 
 void vmx_vmcs_reset(struct vcpu_hw *v, const struct virt_entry *e)
 {
-	const struct mode_start *m = &mode_starts[e->mode];
-	struct guest_seg cs = m->code;
+	struct vrules_start s;
 
+	vrules_start(e, &s);
 	for (size_t i = 0; i < ARRAY_SIZE(reset_state); i++)
 		vmwrite(reset_state[i].field, reset_state[i].value);
-	v->regs.rip = e->rip;
-	if (e->mode == VIRT_ENTRY_REAL) { /* as at the reset vector: a base that no selector gives */
-		cs.base = e->rip & 0xffff0000;
-		cs.sel = (u16)(cs.base >> 4);
-		v->regs.rip = e->rip & 0xffff;
-	}
-	for (enum seg s = SEG_ES; s <= SEG_GS; s++)
-		write_segment(s, s == SEG_CS ? &cs : &m->data);
-	write_segment(SEG_LDTR, &start_ldtr);
-	write_segment(SEG_TR, &start_tr);
+	for (enum seg i = SEG_ES; i < SEG_COUNT; i++)
+		write_segment(i, &s.seg[i]);
+	v->regs.rip = s.rip;
 	vmwrite(VMCS_GUEST_GDTR_BASE, e->gdtr_base);
 	vmwrite(VMCS_GUEST_GDTR_LIMIT, e->gdtr_limit);
-	if (e->mode == VIRT_ENTRY_LONG64)
-		vmwrite(VMCS_GUEST_CR3, e->cr3);
-	vmwrite(VMCS_GUEST_EFER, m->efer);
+	vmwrite(VMCS_GUEST_CR3, s.cr3);
+	vmwrite(VMCS_GUEST_EFER, s.efer);
 	vmwrite(VMCS_ENTRY_CONTROLS, vmx_caps.ctl[CTL_ENTRY] |
-		(m->efer & EFER_LMA ? ENTRY_IA32E_GUEST : 0));
-	vmx_cr_reset(m->cr0, m->cr4);
+		(s.efer & EFER_LMA ? ENTRY_IA32E_GUEST : 0));
+	vmx_cr_reset(s.cr0, s.cr4);
 }

@@ -218,11 +218,6 @@
 #define INTERRUPTIBILITY_NMI BIT(3)
 #define PENDING_DEBUG_BS BIT64(14)
 
-/* Access rights of a segment register */
-#define SEG_AR_DPL(ar) ((u8)((ar) >> 5) & 3)
-#define SEG_AR_LONG BIT(13)
-#define SEG_AR_UNUSABLE BIT(16)
-
 /* Exit qualifications, by exit */
 #define QUAL_CR_NUMBER(q) ((u8)(q) & 15)
 #define QUAL_CR_ACCESS(q) ((u8)((q) >> 4) & 3)
@@ -302,17 +297,5 @@ enum exit_reason {
 	EXIT_REASON_APIC_WRITE = 56,
 	EXIT_REASON_VMFUNC = 59,
 };
-
-/* Exception vectors that the backend tells apart. */
-#define VECTOR_DE 0
-#define VECTOR_DB 1
-#define VECTOR_DF 8
-#define VECTOR_TS 10
-#define VECTOR_NP 11
-#define VECTOR_SS 12
-#define VECTOR_GP 13
-#define VECTOR_PF 14
-#define VECTOR_AC 17
-#define VECTOR_MC 18
 
 #endif

@@ -9,7 +9,9 @@
 #ifndef VMX_VMX_H
 #define VMX_VMX_H
 
+#include "arch/x86_64/vcontext.h"
 #include "arch/x86_64/virt.h"
+#include "arch/x86_64/vrules.h"
 #include "kernel/lib/types.h"
 #include "vmx/vmcs.h"
 #include "vmx/vmx_insn.h"
@@ -23,10 +25,8 @@ struct vmx_caps {
 	u32 revision;        /* of the VMCS */
 	u8 timer_shift;      /* the preemption timer counts TSC >> this */
 	bool rdtscp;         /* TSC_AUX belongs to the guest */
-	bool xsaveopt;
 	u64 cr4_guest;       /* CR4 bits that the guest changes without an exit */
 	u64 cr4_host;        /* CR4 bits that stay 1 while it runs */
-	u64 xcr0;            /* what the guest may set; 0: no XSAVE */
 };
 extern struct vmx_caps vmx_caps;
 
@@ -61,7 +61,6 @@ void vmx_cpu_load(struct vcpu_hw *v);
 #define TODO_SWITCH BIT(4)     /* the CPU has another vCPU's VMCS or context, or may have */
 
 #define VMX_MSR_COUNT 6
-#define VMX_XSAVE_BYTES 3072 /* AVX-512 takes 2,688 */
 
 struct vcpu_hw {
 	struct guest_regs regs;     /* offset 0: enter.S */
@@ -76,10 +75,9 @@ struct vcpu_hw {
 	u64 eptp;
 	u16 vpid;
 	pfn_t vmcs, frame, apic_page;
-	u64 xcr0;
-	u64 dr[4], dr6;             /* while another vCPU owns the CPU */
+	u64 dr6;                    /* while another vCPU owns the CPU */
 	u64 msr[VMX_MSR_COUNT];     /* likewise, in vmx_context_msrs's order */
-	u8 xsave[VMX_XSAVE_BYTES] __attribute__((aligned(64)));
+	struct vcontext context;    /* likewise */
 };
 
 static inline void vmx_use(struct vcpu_hw *v)

@@ -10,15 +10,11 @@
 
 #define VMCS_MAX 8
 #define FIELD_MAX 0x6c20
-#define MSR_MAX 64
-#define EXTENDED_OFFSET 160 /* XMM0 in the XSAVE area */
 
 struct fake_vmx fake_vmx;
 
 static struct fake_vmcs { u64 at; u64 field[FIELD_MAX]; } vmcs[VMCS_MAX];
 static struct fake_vmcs *current;
-static struct { u32 msr; u64 value; } msrs[MSR_MAX];
-static u8 gdt[64];
 
 static const struct { u32 msr; u64 value; } power_on[] = {
 	{ MSR_IA32_FEATURE_CONTROL, 0 },
@@ -40,12 +36,10 @@ void fake_vmx_reset(void)
 {
 	memset(&fake_vmx, 0, sizeof(fake_vmx));
 	memset(vmcs, 0, sizeof(vmcs));
-	memset(msrs, 0, sizeof(msrs));
+	fake_cpu_reset();
 	current = NULL;
-	fake_vmx.cr0 = 0x80000033;
-	fake_vmx.cr4 = CR4_PAE | CR4_OSFXSR;
 	for (size_t i = 0; i < ARRAY_SIZE(power_on); i++)
-		fake_vmx_wrmsr(power_on[i].msr, power_on[i].value);
+		fake_cpu_wrmsr(power_on[i].msr, power_on[i].value);
 }
 
 u64 fake_vmx_read(u64 field)
@@ -74,7 +68,7 @@ static struct fake_vmcs *vmcs_at(hpa_t region)
 
 bool fake_vmx_vmxon(hpa_t region)
 {
-	assert(region.a && (fake_vmx.cr4 & CR4_VMXE) && (fake_vmx.cr0 & CR0_NE));
+	assert(region.a && (fake_cpu.cr4 & CR4_VMXE) && (fake_cpu.cr0 & CR0_NE));
 	fake_vmx.on = !fake_vmx.vmxon_fails;
 	return fake_vmx.on;
 }
@@ -120,65 +114,6 @@ void fake_vmx_invvpid(u64 type, u16 vpid)
 
 void fake_vmx_unblock_nmi(void) { fake_vmx.nmi_unblocks++; }
 u64 fake_vmx_selector(void) { return 0x10; }
-u64 fake_vmx_rdtsc(void) { return fake_vmx.tsc; }
-u16 fake_vmx_str(void) { return 0x18; }
-
-void fake_vmx_sgdt(struct cpu_dtr *d)
-{
-	static const u8 tss[16] = { 0x67, 0, 0x11, 0x22, 0x33, 0x8b, 0, 0x44, 0x55, 0x66, 0x77, 0x88 };
-
-	memcpy(gdt + 0x18, tss, sizeof(tss));
-	d->limit = sizeof(gdt) - 1;
-	d->base = (u64)(uintptr_t)gdt;
-}
-
-u64 fake_vmx_rdmsr(u32 msr)
-{
-	for (int i = 0; i < MSR_MAX; i++)
-		if (msrs[i].msr == msr)
-			return msrs[i].value;
-	return 0;
-}
-
-void fake_vmx_wrmsr(u32 msr, u64 v)
-{
-	int i = 0;
-
-	while (msrs[i].msr && msrs[i].msr != msr)
-		assert(++i < MSR_MAX);
-	msrs[i].msr = msr;
-	msrs[i].value = v;
-}
-
-void fake_vmx_xsetbv(u32 n, u64 v)
-{
-	assert(n == 0 && (v & 1));
-	fake_vmx.xcr0 = v;
-	fake_vmx.xsetbvs++;
-}
-
-/* All of the mask must be enabled, or a component would be left behind. */
-void fake_vmx_xsave(void *area, u64 mask)
-{
-	assert((fake_vmx.xcr0 & mask) == mask && ((uintptr_t)area & 63) == 0);
-	fake_vmx_fxsave(area);
-}
-
-void fake_vmx_xrstor(const void *area, u64 mask)
-{
-	assert((fake_vmx.xcr0 & mask) == mask && ((uintptr_t)area & 63) == 0);
-	fake_vmx_fxrstor(area);
-}
-
-void fake_vmx_fxsave(void *area)
-{
-	memcpy((u8 *)area + EXTENDED_OFFSET, fake_vmx.extended, sizeof(fake_vmx.extended));
-}
-
-void fake_vmx_fxrstor(const void *area)
-{
-	memcpy(fake_vmx.extended, (const u8 *)area + EXTENDED_OFFSET, sizeof(fake_vmx.extended));
-}
 
 int vmx_run(struct vcpu_hw *v)
 {

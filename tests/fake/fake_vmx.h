@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * fake_vmx.h - a CPU with VMX for unit tests: VMCS fields and MSRs are memory, "running the
+ * fake_vmx.h - a CPU with VMX for unit tests: VMCS fields are memory, "running the
  * guest" calls the test. It keeps the rules a test can trip over: fields belong to the current
  * VMCS, an entry needs one, the injection field's valid bit goes away at an exit.
  */
 #ifndef FAKE_VMX_H
 #define FAKE_VMX_H
 
-#include "arch/x86_64/cpu.h"
-#include "kernel/lib/types.h"
+#include "tests/fake/fake_cpu.h"
 
 struct vcpu_hw;
 
 struct fake_vmx {
-	u64 cr0, cr2, cr3, cr4, dr0, dr1, dr2, dr3, dr6, xcr0, tsc;
-	u64 extended[4];       /* stands for the FPU registers */
 	bool on, vmxon_fails;
-	unsigned int entries, writes, nmi_unblocks, invepts, invvpids, xsetbvs;
+	unsigned int entries, writes, nmi_unblocks, invepts, invvpids;
 	u64 invept_eptp;
 	u16 invvpid_vpid;
 	u32 entered_event;     /* VM-entry interruption information of the last entry */
@@ -37,16 +34,6 @@ void fake_vmx_invept(u64 type, u64 eptp);
 void fake_vmx_invvpid(u64 type, u16 vpid);
 void fake_vmx_unblock_nmi(void);
 u64 fake_vmx_selector(void);
-u64 fake_vmx_rdmsr(u32 msr);
-void fake_vmx_wrmsr(u32 msr, u64 v);
-u64 fake_vmx_rdtsc(void);
-void fake_vmx_sgdt(struct cpu_dtr *d);
-u16 fake_vmx_str(void);
-void fake_vmx_xsetbv(u32 n, u64 v);
-void fake_vmx_xsave(void *area, u64 mask);
-void fake_vmx_xrstor(const void *area, u64 mask);
-void fake_vmx_fxsave(void *area);
-void fake_vmx_fxrstor(const void *area);
 int vmx_run(struct vcpu_hw *v);
 void vmx_run_exit(void);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: vmx/caps.c vmx/cpu.c vmx/bitmap.c vmx/ept.c vmx/vmcs.c vmx/context.c vmx/event.c vmx/entry.c vmx/exit.c vmx/cr.c vmx/msr.c vmx/vcpu.c tests/fake/fake_vmx.c kernel/lib/fmt.c kernel/lib/parse.c */
+/* SRCS: vmx/caps.c vmx/cpu.c vmx/bitmap.c vmx/ept.c vmx/vmcs.c vmx/context.c vmx/event.c vmx/entry.c vmx/exit.c vmx/cr.c vmx/msr.c vmx/vcpu.c arch/x86_64/vcontext.c arch/x86_64/vrules.c tests/fake/fake_vmx.c tests/fake/fake_cpu.c kernel/lib/fmt.c kernel/lib/parse.c */
 /*
  * test_vmx_caps.c - which CPUs are refused, in which words, and what VMXON and the VMCS get.
  */
@@ -26,7 +26,7 @@ static int setup(void **state)
 
 static void clear_allowed(u32 msr, u32 bits)
 {
-	fake_vmx_wrmsr(msr, fake_vmx_rdmsr(msr) & ~((u64)bits << 32));
+	fake_cpu_wrmsr(msr, fake_cpu_rdmsr(msr) & ~((u64)bits << 32));
 }
 
 static void test_good_cpu(void **state)
@@ -41,7 +41,7 @@ static void test_good_cpu(void **state)
 	assert_false(vmx_caps.ctl[CTL_PROC] & (PROC_CR3_LOAD_EXITING | PROC_PAUSE_EXITING));
 	assert_false(vmx_caps.ctl[CTL_EXIT] & EXIT_ACK_INTERRUPT);
 	assert_true(vmx_caps.rdtscp);
-	assert_int_equal(vmx_caps.xcr0, 7);
+	assert_int_equal(vcontext_caps.xcr0, 7);
 }
 
 static void test_no_vmx(void **state)
@@ -54,7 +54,7 @@ static void test_no_vmx(void **state)
 static void test_locked_off(void **state)
 {
 	(void)state;
-	fake_vmx_wrmsr(MSR_IA32_FEATURE_CONTROL, FEATURE_CONTROL_LOCKED);
+	fake_cpu_wrmsr(MSR_IA32_FEATURE_CONTROL, FEATURE_CONTROL_LOCKED);
 	expect_refusal("VMX is locked off by the firmware (IA32_FEATURE_CONTROL)");
 }
 
@@ -62,7 +62,7 @@ static void test_missing_named(void **state)
 {
 	(void)state;
 	clear_allowed(MSR_IA32_VMX_PROCBASED_CTLS2, PROC2_UNRESTRICTED_GUEST);
-	fake_vmx_wrmsr(MSR_IA32_VMX_EPT_VPID_CAP, ~EPT_CAP_AD);
+	fake_cpu_wrmsr(MSR_IA32_VMX_EPT_VPID_CAP, ~EPT_CAP_AD);
 	expect_refusal("VMX lacks: unrestricted guest, EPT accessed and dirty flags");
 }
 
@@ -80,8 +80,8 @@ static void test_no_secondary(void **state)
 static void test_must_be_off(void **state)
 {
 	(void)state;
-	fake_vmx_wrmsr(MSR_IA32_VMX_TRUE_PROCBASED_CTLS,
-		       fake_vmx_rdmsr(MSR_IA32_VMX_TRUE_PROCBASED_CTLS) | PROC_CR3_LOAD_EXITING);
+	fake_cpu_wrmsr(MSR_IA32_VMX_TRUE_PROCBASED_CTLS,
+		       fake_cpu_rdmsr(MSR_IA32_VMX_TRUE_PROCBASED_CTLS) | PROC_CR3_LOAD_EXITING);
 	expect_refusal("VMX cannot do without: CR3-load exiting");
 }
 
@@ -99,10 +99,10 @@ static void test_xcr0_fits(void **state)
 	(void)state;
 	env_xcr0 = 0xe7; /* our fake AVX-512 ends past the area */
 	assert_int_equal(vmx_ops.probe(why, sizeof(why)), 0);
-	assert_int_equal(vmx_caps.xcr0, 7);
+	assert_int_equal(vcontext_caps.xcr0, 7);
 	env_xcr0 = 0x600e7 & ~0xe0u; /* AMX is never offered */
 	assert_int_equal(vmx_ops.probe(why, sizeof(why)), 0);
-	assert_int_equal(vmx_caps.xcr0, 7);
+	assert_int_equal(vcontext_caps.xcr0, 7);
 }
 
 static void test_cpu_on(void **state)
@@ -112,8 +112,8 @@ static void test_cpu_on(void **state)
 	(void)state;
 	env_cpu_on();
 	assert_true(fake_vmx.on);
-	assert_int_equal(fake_vmx_rdmsr(MSR_IA32_FEATURE_CONTROL), 5);
-	assert_true(fake_vmx.cr4 & CR4_OSXSAVE);
+	assert_int_equal(fake_cpu_rdmsr(MSR_IA32_FEATURE_CONTROL), 5);
+	assert_true(fake_cpu.cr4 & CR4_OSXSAVE);
 	map = pfn_ptr(vmx_bitmaps.io_a);
 	assert_int_equal(map[0x80 / 8], 0xfe);
 	assert_int_equal(map[0x3f8 / 8], 0xff);
@@ -124,7 +124,7 @@ static void test_cpu_on(void **state)
 	assert_int_equal(map[1024 + 0x80 / 8], 0xe1);         /* STAR.., but not EFER */
 	assert_int_equal(map[3072 + 0x100 / 8], 0xf0);        /* bases, TSC_AUX */
 	vmx_ops.cpu_off();
-	assert_false(fake_vmx.on || (fake_vmx.cr4 & CR4_VMXE));
+	assert_false(fake_vmx.on || (fake_cpu.cr4 & CR4_VMXE));
 }
 
 static void test_vmxon_refused(void **state)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: vmx/caps.c vmx/cpu.c vmx/bitmap.c vmx/ept.c vmx/vmcs.c vmx/context.c vmx/event.c vmx/entry.c vmx/exit.c vmx/cr.c vmx/msr.c vmx/vcpu.c tests/fake/fake_vmx.c kernel/lib/fmt.c kernel/lib/parse.c */
+/* SRCS: vmx/caps.c vmx/cpu.c vmx/bitmap.c vmx/ept.c vmx/vmcs.c vmx/context.c vmx/event.c vmx/entry.c vmx/exit.c vmx/cr.c vmx/msr.c vmx/vcpu.c arch/x86_64/vcontext.c arch/x86_64/vrules.c tests/fake/fake_vmx.c tests/fake/fake_cpu.c kernel/lib/fmt.c kernel/lib/parse.c */
 /*
  * test_vmx_exit.c - exits decoded from a fake VMCS, events delivered and delivered again,
  * CR and MSR rules, lazily switched state.
@@ -92,11 +92,11 @@ static void test_exceptions(void **state)
 	enter_exit({ VMCS_EXIT_REASON, 0 }, { VMCS_EXIT_INTR_INFO, 0x80000b11 }, { VMCS_EXIT_INTR_CODE, 0 });
 	assert_true(x.kind == VMEXIT_EXCEPTION && x.exc.vector == 17 && x.exc.has_code);
 	/* #DB: DR6 as the exception would have left it, DR7.GD cleared */
-	fake_vmx.dr6 = 0xffff0ff3;
+	fake_cpu.dr6 = 0xffff0ff3;
 	enter_exit({ VMCS_EXIT_REASON, 0 }, { VMCS_EXIT_INTR_INFO, 0x80000301 },
 		   { VMCS_EXIT_QUALIFICATION, 0x4001 }, { VMCS_GUEST_DR7, 0x2400 });
 	assert_int_equal(x.exc.vector, 1);
-	assert_int_equal(fake_vmx.dr6, 0xffff4ff1);
+	assert_int_equal(fake_cpu.dr6, 0xffff4ff1);
 	assert_int_equal(fake_vmx_read(VMCS_GUEST_DR7), 0x400);
 	/* INT1 is a trap */
 	enter_exit({ VMCS_EXIT_REASON, 0 }, { VMCS_EXIT_INTR_INFO, 0x80000501 }, { VMCS_GUEST_RIP, 0x500 },
@@ -154,7 +154,7 @@ static void test_registers_written_when_dirty(void **state)
 static void test_timer(void **state)
 {
 	(void)state;
-	fake_vmx.tsc = 1000;
+	fake_cpu.tsc = 1000;
 	/* A step ends where the TSC is a multiple of 32: never before the deadline, at most two late. */
 	for (u64 deadline = 1001; deadline < 1100; deadline++) {
 		u64 fires;
@@ -402,31 +402,31 @@ static void test_lazy_switch(void **state)
 	(void)state;
 	vmx_ops.enter(v, 0, &x);
 	vmx_ops.write_xcr0(v, 7);
-	fake_vmx.extended[0] = 0x1111;
-	fake_vmx.cr2 = 0x2222;
-	fake_vmx.dr0 = 0x3333;
-	fake_vmx_wrmsr(MSR_IA32_KERNEL_GS_BASE, 0x4444);
-	fake_vmx.xsetbvs = 0;
+	fake_cpu.extended[0] = 0x1111;
+	fake_cpu.cr2 = 0x2222;
+	fake_cpu.dr0 = 0x3333;
+	fake_cpu_wrmsr(MSR_IA32_KERNEL_GS_BASE, 0x4444);
+	fake_cpu.xsetbvs = 0;
 	vmx_ops.enter(v, 0, &x);
-	assert_int_equal(fake_vmx.xsetbvs, 0);
+	assert_int_equal(fake_cpu.xsetbvs, 0);
 	vmx_ops.enter(w, 0, &x);
-	assert_int_equal(fake_vmx.extended[0] | fake_vmx.cr2 | fake_vmx.dr0, 0);
-	assert_int_equal(fake_vmx_rdmsr(MSR_IA32_KERNEL_GS_BASE), 0);
-	assert_int_equal(fake_vmx.xcr0, 1);
+	assert_int_equal(fake_cpu.extended[0] | fake_cpu.cr2 | fake_cpu.dr0, 0);
+	assert_int_equal(fake_cpu_rdmsr(MSR_IA32_KERNEL_GS_BASE), 0);
+	assert_int_equal(fake_cpu.xcr0, 1);
 	assert_int_equal(vmx_ops.read_msr(v, MSR_IA32_KERNEL_GS_BASE, &got), 0);
 	assert_int_equal(got, 0x4444);
-	fake_vmx.extended[0] = 0x5555;
+	fake_cpu.extended[0] = 0x5555;
 	vmx_ops.vcpu_put(w);
 	vmx_ops.enter(v, 0, &x);
-	assert_int_equal(fake_vmx.extended[0], 0x1111);
-	assert_int_equal(fake_vmx.cr2, 0x2222);
-	assert_int_equal(fake_vmx.dr0, 0x3333);
-	assert_int_equal(fake_vmx.xcr0, 7);
+	assert_int_equal(fake_cpu.extended[0], 0x1111);
+	assert_int_equal(fake_cpu.cr2, 0x2222);
+	assert_int_equal(fake_cpu.dr0, 0x3333);
+	assert_int_equal(fake_cpu.xcr0, 7);
 	vmx_ops.enter(w, 0, &x);
-	assert_int_equal(fake_vmx.extended[0], 0x5555);
+	assert_int_equal(fake_cpu.extended[0], 0x5555);
 	vmx_ops.vcpu_destroy(w);
 	vmx_ops.enter(v, 0, &x);
-	assert_int_equal(fake_vmx.extended[0], 0x1111);
+	assert_int_equal(fake_cpu.extended[0], 0x1111);
 }
 
 static void test_flush_owed(void **state)
