@@ -76,7 +76,8 @@ static void ended(struct guest_io *io, int err)
 		default:
 			break;
 		}
-		assert_int_equal(*disk, disk_actual(v, io->sector + i));
+		if (!err) /* one refused may overlap a write that is still in flight */
+			assert_int_equal(*disk, disk_actual(v, io->sector + i));
 	}
 	if (err)
 		assert_true(io->vm->mem.dead || io->vm->mem.draining);
