@@ -24,7 +24,7 @@ EMU = os.environ.get("VMMB_EMU") or "bochs"
 SLOW = float(os.environ.get("VMMB_SLOW") or 1)
 PROMPT = "vmmb> "
 # Lines that appear by themselves above the prompt: the log's and the guests'.
-UNASKED = re.compile(r"[-*!] |[a-z0-9-]+[|:] ")
+UNASKED = re.compile(r"[-*!] |(?!error: )[a-z0-9-]+[|:] ")
 MAX_LINE = 400  # a guest's console input queue holds little more
 
 
