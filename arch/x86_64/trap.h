@@ -16,6 +16,7 @@ struct trap_frame {
 _Static_assert(offsetof(struct trap_frame, vector) == 15 * 8, "trap.S pushes 15 registers");
 _Static_assert(sizeof(struct trap_frame) == 22 * 8, "no padding");
 
+#define TRAP_DB 1
 #define TRAP_NMI 2
 #define TRAP_DF 8
 #define TRAP_PF 14
