@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * block.c - the queue in front of each disk: checks, FIFO order, completion. Requests of a
- * device start in the order of submission, so overlapping ones never pass each other at
- * depth 1. done() runs from interrupt windows or block_poll(), never inside block_submit().
+ * block.c - the queue in front of each disk: checks, order, completion. Requests of a device
+ * start in the order of submission, and none while another that it overlaps is on the
+ * hardware. done() runs from interrupt windows or block_poll(), never inside block_submit().
  */
 #include "drivers/block.h"
 #include "arch/x86_64/arch.h"
@@ -16,6 +16,7 @@ static struct list deferred = { &deferred, &deferred }; /* finished, done() not 
 void block_register(struct block_dev *d)
 {
 	list_init(&d->queue);
+	list_init(&d->active);
 	d->in_flight = 0;
 	if (d->depth == 0)
 		d->depth = 1;
@@ -60,11 +61,34 @@ static int check(const struct block_req *r)
 	return bytes == (u64)r->nsectors * SECTOR_SIZE ? 0 : E_INVAL;
 }
 
+static bool must_wait(const struct block_req *r, const struct block_req *active)
+{
+	if (r->op == BLOCK_FLUSH || active->op == BLOCK_FLUSH)
+		return true;
+	if (r->op == BLOCK_READ && active->op == BLOCK_READ)
+		return false;
+	return r->sector < active->sector + active->nsectors && active->sector < r->sector + r->nsectors;
+}
+
+static bool may_start(const struct block_dev *d, const struct block_req *r)
+{
+	if (d->in_flight >= d->depth)
+		return false;
+	list_for_each(it, &d->active)
+		if (must_wait(r, container_of(it, struct block_req, link)))
+			return false;
+	return true;
+}
+
 static void start_next(struct block_dev *d)
 {
-	while (d->in_flight < d->depth && !list_empty(&d->queue)) {
-		struct block_req *r = container_of(list_pop_front(&d->queue), struct block_req, link);
+	while (!list_empty(&d->queue)) {
+		struct block_req *r = container_of(d->queue.next, struct block_req, link);
 
+		if (!may_start(d, r))
+			return;
+		list_remove(&r->link);
+		list_push_back(&d->active, &r->link);
 		if (d->in_flight++ == 0)
 			d->busy_since_ns = arch_ns();
 		d->ops->start(d, r);
@@ -105,6 +129,7 @@ static void retire(struct block_req *r, int err)
 	struct block_dev *d = r->dev;
 
 	BUG_ON(d->in_flight == 0);
+	list_remove(&r->link);
 	r->err = err;
 	count(d, r);
 	if (--d->in_flight == 0)

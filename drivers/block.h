@@ -8,6 +8,10 @@
  * length (drivers split what their hardware can't take). Sectors are 512 bytes.
  * Errors: E_IO after the driver's own retries; E_RANGE for sectors outside the device; E_NOTSUP for a write to a
  * read-only one; E_INVAL for segments that do not add up.
+ *
+ * Order: requests start in the order of submission. One that overlaps another on the hardware, where either
+ * writes, waits for it (and all behind it wait too); a FLUSH has the device to itself. So a later request sees what an
+ * earlier one wrote, at any depth. Requests that do not overlap may complete in any order.
  */
 #ifndef DRIVERS_BLOCK_H
 #define DRIVERS_BLOCK_H
@@ -20,7 +24,7 @@ enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH };
 struct block_seg { hpa_t addr; u32 len; };
 
 struct block_req {
-	struct list link;
+	struct list link;  /* block.c's, until done() */
 	struct block_dev *dev;
 	u8 op;             /* enum block_op */
 	u64 sector;
@@ -50,6 +54,7 @@ struct block_dev {
 	const struct block_ops *ops;
 	void *priv;
 	struct list queue; /* waiting */
+	struct list active; /* on the hardware: in_flight of them */
 	u32 in_flight;
 	u64 busy_since_ns; /* while in_flight > 0 */
 	struct block_stats stats;

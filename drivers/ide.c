@@ -340,20 +340,16 @@ static u32 init_channel(struct ide_channel *ch, u32 n, const struct pci_dev *pci
 	return found;
 }
 
-int ide_init(void)
+u32 ide_probe(const struct pci_dev *pci)
 {
-	const struct pci_dev *pci;
-	u32 n = 0, found = 0;
+	u32 found = 0;
 
-	do
-		pci = pci_find_class(IDE_CLASS, IDE_SUBCLASS, n++);
-	while (pci && !(pci->prog_if & IDE_PROGIF_MASTER && pci->bar[4].io && pci->bar[4].size));
-	if (!pci) {
-		log_info("IDE: no bus-master controller");
+	if (channels[0].dma || !(pci->prog_if & IDE_PROGIF_MASTER) || !pci->bar[4].io || !pci->bar[4].size) {
+		log_info("IDE: %s: not used", channels[0].dma ? "a second controller" : "a controller without bus mastering");
 		return 0;
 	}
 	pci_enable(pci, PCI_COMMAND_IO | PCI_COMMAND_MASTER);
 	for (u32 i = 0; i < IDE_CHANNELS; i++)
 		found += init_channel(&channels[i], i, pci);
-	return (int)found;
+	return found;
 }

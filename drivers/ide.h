@@ -9,9 +9,10 @@
 
 #include "drivers/block.h"
 
-/* Finds the first controller with bus mastering, identifies its drives, registers them as block
- * devices and takes their interrupts. Needs pci_init(). Returns the number of drives. Waits (polled) while it looks. */
-int ide_init(void);
+/* Identifies the drives of the first controller it is offered, registers them as block devices and takes their
+ * interrupts; leaves others alone. Returns the number of drives. Waits (polled) while it looks. */
+struct pci_dev;
+u32 ide_probe(const struct pci_dev *pci);
 
 /*
  * To be called now and then (10..1000 ms), from anywhere that an interrupt window may be: completes what

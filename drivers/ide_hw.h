@@ -14,8 +14,6 @@
 #define IDE_MAX_SECTORS 8192u
 #define IDE_LBA28_END (1ull << 28)
 
-#define IDE_CLASS 0x01
-#define IDE_SUBCLASS 0x01
 #define IDE_PROGIF_NATIVE0 BIT(0)
 #define IDE_PROGIF_NATIVE1 BIT(2)
 #define IDE_PROGIF_MASTER BIT(7)

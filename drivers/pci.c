@@ -6,6 +6,7 @@
  */
 #include "drivers/pci.h"
 #include "arch/x86_64/cpu.h"
+#include "arch/x86_64/paging.h"
 #include "kernel/lib/lib.h"
 
 #define CONFIG_ADDRESS 0xcf8
@@ -16,6 +17,10 @@
 #define PCI_HEADER 0x0e
 #define PCI_BAR0 0x10
 #define PCI_SECONDARY_BUS 0x19
+#define PCI_STATUS 0x06
+#define PCI_STATUS_CAPABILITIES BIT(4)
+#define PCI_CAPABILITIES 0x34
+#define CAPABILITIES_MAX 48 /* that fit in the configuration space: a list that is longer is a loop */
 #define PCI_INTERRUPT 0x3c
 
 #define HEADER_MULTI 0x80
@@ -64,6 +69,29 @@ void pci_write16(const struct pci_dev *d, u8 offset, u16 v)
 void pci_enable(const struct pci_dev *d, u16 command)
 {
 	pci_write16(d, PCI_COMMAND, (u16)(pci_read16(d, PCI_COMMAND) | command));
+}
+
+u8 pci_capability(const struct pci_dev *d, u8 id, u8 after)
+{
+	u8 at = pci_read8(d, after ? (u8)(after + 1) : PCI_CAPABILITIES) & 0xfc;
+
+	if (!(pci_read16(d, PCI_STATUS) & PCI_STATUS_CAPABILITIES))
+		return 0;
+	for (u32 i = 0; at && i < CAPABILITIES_MAX; i++) {
+		if (pci_read8(d, at) == id)
+			return at;
+		at = pci_read8(d, (u8)(at + 1)) & 0xfc;
+	}
+	return 0;
+}
+
+void *pci_map(const struct pci_dev *d, u32 bar, u64 offset, u64 bytes)
+{
+	const struct pci_bar *b = bar < PCI_BARS ? &d->bar[bar] : NULL;
+
+	if (!b || b->io || !b->base || offset > b->size || bytes > b->size - offset)
+		return NULL;
+	return arch_mmio_map(b->base + offset, bytes);
 }
 
 /* The writable address bits of BAR n, upper half all ones unless it is a 64-bit one. */

@@ -42,5 +42,19 @@ void pci_write16(const struct pci_dev *d, u8 offset, u16 v);
 void pci_write32(const struct pci_dev *d, u8 offset, u32 v);
 /* Sets bits in the command register. */
 void pci_enable(const struct pci_dev *d, u16 command);
+/* The offset of the next capability of that id behind `after` (0: the first); 0 if there is none. */
+#define PCI_CAP_MSI 0x05
+#define PCI_CAP_VENDOR 0x09
+#define PCI_CAP_MSIX 0x11
+u8 pci_capability(const struct pci_dev *d, u8 id, u8 after);
+/* Maps [offset, offset + bytes) of a memory BAR; NULL if it has no such part. */
+void *pci_map(const struct pci_dev *d, u32 bar, u64 offset, u64 bytes) MUST_CHECK;
+
+/*
+ * pci_irq.c: the device's interrupts call fn: by MSI-X (table entry 0), else by MSI, else on its INTx line.
+ * Returns which, or a negative error. One handler a device.
+ */
+enum pci_irq { PCI_IRQ_INTX, PCI_IRQ_MSI, PCI_IRQ_MSIX };
+int pci_irq(const struct pci_dev *d, bool (*fn)(void *ctx), void *ctx) MUST_CHECK;
 
 #endif

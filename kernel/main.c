@@ -7,7 +7,7 @@
 #include "arch/x86_64/early.h"
 #include "arch/x86_64/start.h"
 #include "boot/config.h"
-#include "drivers/ide.h"
+#include "drivers/disk_drivers.h"
 #include "drivers/pci.h"
 #include "drivers/serial.h"
 #include "kernel/backends.h"
@@ -113,9 +113,9 @@ static void init_disks(struct block_extent *swap, const struct boot_info *bi)
 	char size[24];
 
 	pci_init();
-	if (!ide_init())
+	if (!disk_drivers_init())
 		log_warn("no disk was found");
-	vcpu_housekeeping = ide_tick;
+	vcpu_housekeeping = disk_drivers_tick;
 	disks_scan();
 	disks_swap(&config, swap);
 	log_info("swap: %s", swap->sectors ? fmt_size(size, sizeof(size), swap->sectors * SECTOR_SIZE) : "none");

@@ -7,6 +7,7 @@
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/apic.h"
 #include "arch/x86_64/cpu.h"
+#include "arch/x86_64/desc.h"
 #include "boot/boot_info.h"
 #include "kernel/lib/lib.h"
 
@@ -14,6 +15,9 @@
 #define PIC2 0xa0
 #define PIC_VECTORS 0x20 /* where a spurious 8259 interrupt would arrive */
 #define STORM_LIMIT 10000
+#define GSI_NONE 0xffffffffu /* a line of messages */
+#define MSI_ADDRESS 0xfee00000u
+#define MSI_DESTINATION_SHIFT 12
 
 struct line {
 	u32 gsi;
@@ -101,6 +105,23 @@ int arch_irq_register(u32 gsi, bool level, arch_irq_fn *fn, void *ctx)
 	if (!ioapic_route(gsi, (u8)(IRQ_VECTOR_GSI + (l - lines)), l->level, o ? o->active_low : level))
 		return E_NOENT;
 	nlines++;
+	return 0;
+}
+
+/* Source: Intel SDM vol. 3, "Message Signalled Interrupts": fixed delivery, physical destination, edge. */
+int arch_irq_msi(arch_irq_fn *fn, void *ctx, u64 *addr, u32 *data)
+{
+	struct line *l = &lines[nlines];
+
+	if (percpu_this()->apic_id > 0xff)
+		return E_NOTSUP;
+	if (nlines == IRQ_LINES)
+		return E_NOMEM;
+	*l = (struct line){ .gsi = GSI_NONE, .nhandlers = 1 };
+	l->handler[0].fn = fn;
+	l->handler[0].ctx = ctx;
+	*addr = MSI_ADDRESS | percpu_this()->apic_id << MSI_DESTINATION_SHIFT;
+	*data = IRQ_VECTOR_GSI + nlines++;
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #ifndef ARCH_X86_64_IRQ_H
 #define ARCH_X86_64_IRQ_H
 
+#include "arch/x86_64/arch.h"
 #include "kernel/lib/types.h"
 
 struct boot_acpi;
@@ -22,6 +23,12 @@ void irq_dispatch(u8 vector); /* from trap_handle() only */
 
 /* The GSI of an ISA interrupt, and whether it is level-triggered (MADT overrides). */
 u32 arch_isa_gsi(u8 isa_irq, bool *level);
+
+/*
+ * A vector of its own for a message-signalled interrupt: the device is to write *data to *addr. E_NOMEM: no
+ * vector is left; E_NOTSUP: this CPU's APIC id does not fit a message.
+ */
+int arch_irq_msi(arch_irq_fn *fn, void *ctx, u64 *addr, u32 *data) MUST_CHECK;
 
 /*
  * A host interrupt comes at or soon after this TSC value (0: none): it ends a guest's run on

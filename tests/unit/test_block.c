@@ -193,6 +193,85 @@ static void test_complete_later(void **state)
 	assert_int_equal(b.err, 0);
 }
 
+/* At depth 4: what overlaps waits, and what is behind it too; a FLUSH is alone. */
+static void test_order(void **state)
+{
+	struct block_req w = make(&held, BLOCK_WRITE, 0), far = make(&held, BLOCK_WRITE, 8), read = make(&held, BLOCK_READ, 4),
+			 behind = make(&held, BLOCK_READ, 100), same = make(&held, BLOCK_READ, 100),
+			 flush = make(&held, BLOCK_FLUSH, 0), last = make(&held, BLOCK_WRITE, 200);
+
+	(void)state;
+	held.depth = 4;
+	submit(&w);
+	submit(&far);
+	submit(&read); /* its first half is w's second, its second half far's first */
+	submit(&behind);
+	submit(&same);
+	assert_int_equal(nstarted, 2);
+	block_complete(&far, 0);
+	assert_int_equal(nstarted, 2);
+	block_complete(&w, 0);
+	assert_int_equal(nstarted, 5); /* reads overlap each other freely */
+	assert_ptr_equal(started[2], &read);
+	submit(&flush);
+	submit(&last);
+	block_complete(&same, 0);
+	block_complete(&read, 0);
+	assert_int_equal(nstarted, 5);
+	block_complete(&behind, 0);
+	assert_int_equal(nstarted, 6);
+	assert_ptr_equal(started[5], &flush);
+	block_complete(&flush, 0);
+	assert_ptr_equal(started[6], &last);
+	block_complete(&last, 0);
+	assert_int_equal(nfinished, 7);
+	assert_true(block_idle());
+	held.depth = 1;
+}
+
+/* Random requests at depth 8, completed in random order: each read sees what was submitted before it. */
+static void test_order_random(void **state)
+{
+	static struct block_req r[400];
+	static u32 content[64], expected[64], want[400][64];
+	u32 running[8], nrunning = 0, submitted = 0, seen = 0, seed = 7;
+
+	(void)state;
+	held.depth = 8;
+	while (seen < 400) {
+		seed = seed * 1103515245 + 12345;
+		if (submitted < 400 && (nrunning == 0 || seed >> 16 & 3)) {
+			struct block_req *q = &r[submitted];
+
+			*q = make(&held, seed >> 20 & 1 ? BLOCK_READ : BLOCK_WRITE, seed >> 21 & 31);
+			memcpy(want[submitted], expected, sizeof(expected));
+			for (u64 k = q->sector; q->op == BLOCK_WRITE && k < q->sector + q->nsectors; k++)
+				expected[k] = submitted + 1;
+			submitted++;
+			nstarted = 0;
+			submit(q);
+		} else {
+			u32 i = (seed >> 18) % nrunning, n = running[i];
+			struct block_req *q = &r[n];
+
+			running[i] = running[--nrunning];
+			for (u64 k = q->sector; k < q->sector + q->nsectors; k++)
+				if (q->op == BLOCK_WRITE)
+					content[k] = n + 1;
+				else
+					assert_int_equal(content[k], want[n][k]);
+			seen++;
+			nstarted = nfinished = 0;
+			block_complete(q, 0);
+		}
+		for (u32 i = 0; i < nstarted; i++)
+			running[nrunning++] = (u32)(started[i] - r);
+		assert_true(nrunning <= 8);
+	}
+	assert_true(block_idle());
+	held.depth = 1;
+}
+
 static void test_ramdisk(void **state)
 {
 	static struct block_dev disk;
@@ -234,6 +313,8 @@ int main(void)
 		cmocka_unit_test_setup(test_cancel, setup),
 		cmocka_unit_test_setup(test_done_submits_again, setup),
 		cmocka_unit_test_setup(test_complete_later, setup),
+		cmocka_unit_test_setup(test_order, setup),
+		cmocka_unit_test_setup(test_order_random, setup),
 		cmocka_unit_test_setup(test_ramdisk, setup),
 	};
 
