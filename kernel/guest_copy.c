@@ -125,8 +125,12 @@ int guest_fetch(struct vcpu *v, const struct guest_mode *m, u8 *bytes, u32 *n, s
 	u8 bits = guest_mode_bits(m);
 	u64 la = guest_linear(m, SEG_CS, v->regs->rip, bits == 64 ? 8 : 4);
 	u32 first = MIN((u32)INSN_MAX, PAGE_SIZE - (u32)(la & PAGE_MASK));
-	int err = guest_copy_in(v, m, la, bytes, first, WALK_FETCH, f);
+	int err;
 
+	*n = backend->insn_bytes ? backend->insn_bytes(v->hw, bytes) : 0;
+	if (*n)
+		return 0;
+	err = guest_copy_in(v, m, la, bytes, first, WALK_FETCH, f);
 	if (err)
 		return err;
 	*n = first;

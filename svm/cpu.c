@@ -47,6 +47,7 @@ int svm_cpu_probe(char *why, size_t size)
 	svm_caps.asids = svm.ebx;
 	svm_caps.nrips = svm.edx & SVM_EDX_NRIPS;
 	svm_caps.flush_by_asid = svm.edx & SVM_EDX_FLUSH_BY_ASID;
+	svm_caps.decode_assists = svm.edx & SVM_EDX_DECODE_ASSISTS;
 	svm_caps.mca = arch_cpuid(1, 0).edx & CPUID_1_EDX_MCA;
 	svm_caps.rdtscp = ext.edx & CPUID_80000001_EDX_RDTSCP;
 	svm_caps.invpcid = arch_cpuid(0, 0).eax >= 7 && (arch_cpuid(7, 0).ebx & CPUID_7_EBX_INVPCID);

@@ -189,6 +189,18 @@ bool svm_exit_decode(struct vcpu_hw *v, struct vmexit *x)
 	return row->decode ? row->decode(v, x) : false;
 }
 
+/* Saved for intercepted page faults of either level; none if the processor could not fetch them. */
+u32 svm_exit_insn_bytes(struct vcpu_hw *v, u8 bytes[15])
+{
+	const struct vmcb *b = v->vmcb;
+	u32 n = MIN((u32)b->fetched, (u32)INSN_MAX);
+
+	if (!svm_caps.decode_assists || b->exit_code != EXIT_NPF)
+		return 0;
+	memcpy(bytes, b->insn, n);
+	return n;
+}
+
 int svm_exit_describe(struct vcpu_hw *v, char *buf, size_t size)
 {
 	const struct vmcb *b = v->vmcb;

@@ -22,6 +22,7 @@ struct svm_caps {
 	u32 asids;          /* 0 is the host's */
 	bool nrips;         /* exits tell where the next instruction is */
 	bool flush_by_asid;
+	bool decode_assists; /* nested page faults bring the instruction along */
 	bool mca;           /* MCG_STATUS exists */
 	bool rdtscp, invpcid;
 };
@@ -91,6 +92,7 @@ void svm_entry_put(struct vcpu_hw *v);     /* if v owns the CPU, its context goe
 bool svm_exit_intercepted(u32 code);
 /* True: dealt with here, enter again. */
 bool svm_exit_decode(struct vcpu_hw *v, struct vmexit *x);
+u32 svm_exit_insn_bytes(struct vcpu_hw *v, u8 bytes[15]);
 int svm_exit_describe(struct vcpu_hw *v, char *buf, size_t size);
 
 /* ---- reg.c: control registers and MSRs ---- */

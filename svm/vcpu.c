@@ -135,6 +135,7 @@ const struct virt_ops svm_ops = {
 	.vcpu_reset = vcpu_reset,
 	.regs = vcpu_regs,
 	.mode = vcpu_mode,
+	.insn_bytes = svm_exit_insn_bytes,
 	.enter = svm_entry_enter,
 	.vcpu_put = svm_entry_put,
 	.can_take_irq = svm_event_can_take_irq,

@@ -36,7 +36,8 @@ struct vmcb {
 	u64 lbr_ctl;
 	u32 clean, reserved3;
 	u64 nrip;
-	u8 reserved4[0x400 - 0xd0];
+	u8 fetched, insn[15];  /* decode assists */
+	u8 reserved4[0x400 - 0xe0];
 	/* state save area */
 	struct vmcb_seg es, cs, ss, ds, fs, gs, gdtr, ldtr, idtr, tr;
 	u8 reserved5[0x2b], cpl;
@@ -158,5 +159,6 @@ enum exit_code {
 #define SVM_EDX_LOCK BIT(2) /* VM_CR.SVMDIS can be locked with a key */
 #define SVM_EDX_NRIPS BIT(3)
 #define SVM_EDX_FLUSH_BY_ASID BIT(6)
+#define SVM_EDX_DECODE_ASSISTS BIT(7)
 
 #endif

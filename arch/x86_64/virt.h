@@ -126,6 +126,9 @@ struct virt_ops {
 	void (*vcpu_reset)(struct vcpu_hw *v, const struct virt_entry *e);
 	struct guest_regs *(*regs)(struct vcpu_hw *v);
 	void (*mode)(struct vcpu_hw *v, struct guest_mode *m);
+	/* The instruction that caused the last exit, where the processor saved it: how many bytes. 0, or NULL: it
+	 * must be fetched. */
+	u32 (*insn_bytes)(struct vcpu_hw *v, u8 bytes[15]);
 
 	/* Runs the guest until an exit; switches every vCPU's state that hardware does not.
 	 * deadline_tsc: come back with VMEXIT_TIMER at or soon after that time (0: none). */

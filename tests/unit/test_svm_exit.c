@@ -144,6 +144,25 @@ static void test_slat(void **state)
 	assert_true(x.slat.read);
 }
 
+static void test_decode_assists(void **state)
+{
+	u8 got[15];
+
+	(void)state;
+	svm_ops.enter(v, 0, &x);
+	v->vmcb->fetched = 6;
+	memcpy(v->vmcb->insn, "\x89\x87\xb0\x00\x00\x00", 6);
+	exit_with(EXIT_NPF, 0x100000006ull, 0xfee000b0, 0);
+	assert_int_equal(svm_ops.insn_bytes(v, got), 0); /* not offered: never looked at */
+	svm_caps.decode_assists = true;
+	assert_int_equal(svm_ops.insn_bytes(v, got), 6);
+	assert_memory_equal(got, "\x89\x87\xb0\x00\x00\x00", 6);
+	v->vmcb->fetched = 0xff; /* a field wider than the bytes */
+	assert_int_equal(svm_ops.insn_bytes(v, got), 15);
+	exit_with(EXIT_CPUID, 0, 0, 0);
+	assert_int_equal(svm_ops.insn_bytes(v, got), 0);
+}
+
 static void test_exceptions(void **state)
 {
 	(void)state;
@@ -481,6 +500,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_lengths, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_io, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_slat, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_decode_assists, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_exceptions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_smi, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_vmcb, setup, teardown),
