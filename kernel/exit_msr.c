@@ -10,6 +10,7 @@
 #include "kernel/exit.h"
 
 #define MSR_IA32_PLATFORM_ID 0x17
+#define MSR_AMD_INT_PENDING 0xc0010055
 #define MSR_AMD_DE_CFG 0xc0011029
 #define MSR_AMD_PATCH_LEVEL_CFG 0xc0010058 /* MMIO configuration base */
 
@@ -61,6 +62,7 @@ static const struct msr_row rows[] = {
 	{ MSR_AMD_SYSCFG, MSR_AMD_SYSCFG, VALUE, 0 },
 	{ MSR_AMD_HWCR, MSR_AMD_HWCR, VALUE, 0 },
 	{ MSR_AMD_PATCH_LEVEL_CFG, MSR_AMD_PATCH_LEVEL_CFG, VALUE, 0 },
+	{ MSR_AMD_INT_PENDING, MSR_AMD_INT_PENDING, VALUE, 0 }, /* no C1E to wake from */
 	{ MSR_AMD_DE_CFG, MSR_AMD_DE_CFG, VALUE, 2 }, /* LFENCE is serializing */
 };
 

@@ -2,6 +2,7 @@
 /*
  * cmd_vm.c - vm list, show, pause, resume, reset, stop; con; watch.
  */
+#include "kernel/backends.h"
 #include "kernel/balancer.h"
 #include "kernel/console/cmd.h"
 #include "kernel/lib/lib.h"
@@ -68,7 +69,7 @@ static const struct { const char *name; size_t offset; } counters[] = {
 static void vm_show(struct cmd *c)
 {
 	struct vm *vm = cmd_vm(c, 0);
-	char a[16], b[16], d[16], e[16];
+	char a[16], b[16], d[16], e[16], state[320];
 	const struct vm_mem *m;
 
 	if (!vm)
@@ -82,6 +83,8 @@ static void vm_show(struct cmd *c)
 		 frame_count_vm(m->id, FRAME_FILLING) + frame_count_vm(m->id, FRAME_WRITING) +
 			 frame_count_vm(m->id, FRAME_BOUNCE),
 		 frame_count_vm(m->id, FRAME_TABLE), m->clock);
+	if (vm->vcpu.hw && backend->describe(vm->vcpu.hw, state, sizeof(state)) > 0)
+		cmd_line(c, "%s", state);
 	for (u32 i = 0; i < VMMEM_MAX_DISKS; i++)
 		if (m->disk[i].used && m->disk[i].ext.dev)
 			cmd_line(c, "disk %u is %s, first sector %llu, %s%s", i, m->disk[i].ext.dev->name,
