@@ -222,20 +222,12 @@ int vacpi_build(u8 *image, u32 size, u32 ndisks)
 	return build_dsdt(image + VACPI_DSDT - VACPI_BASE, ndisks);
 }
 
-/*
- * What a jump to the reset vector finds. With hardware-reduced ACPI and no EFI, Linux restarts a PC by that jump alone
- * (FADT's reset register is not tried). MOV AL, FEh; OUT 64h, AL; HLT; JMP back to HLT.
- */
-static const u8 reset_vector[] = { 0xb0, 0xfe, 0xe6, 0x64, 0xf4, 0xeb, 0xfd };
-
 int vboard_acpi(struct vboard *b, vboard_write_fn *write, void *ctx, u64 *rsdp)
 {
 	int err = vacpi_build(b->acpi_image, sizeof(b->acpi_image), b->config.ndisks);
 
 	if (!err)
 		err = write(ctx, VACPI_BASE, b->acpi_image, VACPI_BYTES);
-	if (!err)
-		err = write(ctx, VACPI_RESET_VECTOR, reset_vector, sizeof(reset_vector));
 	*rsdp = VACPI_RSDP;
 	return err;
 }

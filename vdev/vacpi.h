@@ -11,7 +11,6 @@
 
 #define VACPI_BASE 0xe0000u
 #define VACPI_END 0xe1000u
-#define VACPI_RESET_VECTOR 0xffff0u
 #define VACPI_RSDP VACPI_BASE
 #define VACPI_XSDT (VACPI_BASE + 0x40)
 #define VACPI_MADT (VACPI_BASE + 0x80)
