@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * vmxprobe.S - a Multiboot 1 program that answers one question for tools/emu: does this virtual
- * machine offer VMX that VMMB can use? It executes VMXON and reads the EPT capabilities, then
- * writes the answer plus 16 to QEMU's isa-debug-exit port: 0 yes, 1 no VMX, 2 VMXON failed, 3 no
- * EPT with accessed/dirty bits or no unrestricted guest. Entered in flat 32-bit protected mode.
+ * virtprobe.S - a Multiboot 1 program that answers one question for tools/emu: does this virtual
+ * machine offer VMX or SVM that VMMB can use? It turns it on and reads the capabilities, then
+ * writes the answer plus 16 to QEMU's isa-debug-exit port: 0 VMX, 1 neither, 2 VMXON failed, 3 no
+ * EPT with accessed/dirty bits or no unrestricted guest, 4 SVM without nested paging or disabled,
+ * 5 SVM. Entered in flat 32-bit protected mode.
  */
 #define CR4_PSE (1 << 4)
 #define CR4_VMXE (1 << 13)
@@ -12,6 +13,10 @@
 #define IA32_VMX_PROCBASED_CTLS 0x482
 #define IA32_VMX_PROCBASED_CTLS2 0x48b
 #define IA32_VMX_EPT_VPID_CAP 0x48c
+#define EFER 0xc0000080
+#define EFER_SVME (1 << 12)
+#define VM_CR 0xc0010114
+#define VM_CR_SVMDIS (1 << 4)
 
 	.text
 	.align 4
@@ -24,7 +29,7 @@ _start:
 	cpuid
 	mov $1, %ebx
 	test $(1 << 5), %ecx
-	jz answer
+	jz svm
 	/* VMXON wants paging: identity-map the first 4 MiB with one large page. */
 	movl $0x83, directory
 	mov $directory, %eax
@@ -65,6 +70,31 @@ locked:	mov $2, %ebx
 	test $(1 << 21), %eax		/* accessed and dirty flags */
 	jz answer
 	xor %ebx, %ebx
+	jmp answer
+svm:	mov $0x80000000, %eax
+	cpuid
+	mov $1, %ebx
+	cmp $0x8000000a, %eax
+	jb answer
+	mov $0x80000001, %eax
+	cpuid
+	mov $1, %ebx
+	test $(1 << 2), %ecx
+	jz answer
+	mov $0x8000000a, %eax
+	cpuid
+	mov $4, %ebx
+	test $1, %edx			/* nested paging */
+	jz answer
+	mov $VM_CR, %ecx
+	rdmsr
+	test $VM_CR_SVMDIS, %eax
+	jnz answer
+	mov $EFER, %ecx
+	rdmsr
+	or $EFER_SVME, %eax
+	wrmsr
+	mov $5, %ebx
 answer:	lea 16(%ebx), %eax		/* QEMU's own failures exit with 1 */
 	mov $0xf4, %dx
 	out %eax, %dx
