@@ -123,8 +123,7 @@ static void take_hot(struct gio *x, struct gio_part *part)
 		part->flags |= PART_DIRTY;
 	if (was.accessed && ages_touch(&m->ages, &m->age[g], &r))
 		curve_note_range(&m->curve, CURVE_SOFT, &r);
-	part->stamp = ages_evict(&m->ages, m->age[g]);
-	m->age[g] = AGE_NEW;
+	part->stamp = ages_evict(&m->ages, &m->age[g]);
 	m->clock++;
 	gpage_fill_begin(m, g, was.pfn);
 	part->how = GIO_TAKEN;

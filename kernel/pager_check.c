@@ -19,6 +19,7 @@ struct check {
 	const struct vm_mem *m;
 	u32 bad;
 	u32 in_state[GPAGE_FILLING + 1], with_block, writeback, slots, pins;
+	u32 of_age[AGES_N];
 };
 
 static void complain(struct check *c, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -154,6 +155,19 @@ static void compare(struct check *c, const char *what, u32 a, u32 b)
 		complain(c, "%s: %u against %u", what, a, b);
 }
 
+/* A scan counts only touched pages and believes pop[] for the rest. */
+static void check_ages(struct check *c)
+{
+	const struct vm_mem *m = c->m;
+
+	memset(c->of_age, 0, sizeof(c->of_age));
+	for (u32 g = 0; g < m->npages; g++)
+		c->of_age[m->age[g]]++;
+	for (u32 k = 0; k < AGE_NONE; k++)
+		if (c->of_age[k] != m->ages.pop[k])
+			complain(c, "age %u: %u pages, counted as %u", k, c->of_age[k], m->ages.pop[k]);
+}
+
 static void check_guest(struct check *c)
 {
 	const struct vm_mem *m = c->m;
@@ -168,6 +182,7 @@ static void check_guest(struct check *c)
 	check_soft(c);
 	compare(c, "hot pages and mapped frames", c->in_state[GPAGE_HOT], frame_count_vm(id, FRAME_MAPPED));
 	compare(c, "hot pages and resident ages", c->in_state[GPAGE_HOT], m->ages.resident);
+	check_ages(c);
 	compare(c, "soft pages and frames", c->in_state[GPAGE_SOFT],
 		frame_count_vm(id, FRAME_SOFT) + frame_count_vm(id, FRAME_WRITING));
 	compare(c, "filling pages and frames", c->in_state[GPAGE_FILLING], frame_count_vm(id, FRAME_FILLING));

@@ -26,10 +26,10 @@ static void scan_table(void *ctx, u64 *entries, gpfn_t first, bool touched)
 	if (first.n >= m->npages)
 		return; /* device pages: not memory */
 	if (touched) {
-		ages_scan_leaf(&m->ages, entries, m->age + first.n, f->accessed, f->present);
+		ages_scan_leaf(&m->ages, entries, m->age + first.n, f->accessed);
 		s->entries += AGES_LEAF;
 	} else {
-		ages_skip_leaf(&m->ages, entries, m->age + first.n, f->present);
+		ages_skip_leaf(&m->ages, m->age + first.n);
 	}
 	if (pager_breathe && first.n / AGES_LEAF % BREATHE_TABLES == 0)
 		pager_breathe();

@@ -2,9 +2,11 @@
 /*
  * ages.c - ages of guest pages from accessed bits. Contract and locking: ages.h.
  *
- * The scan loop is the one that the tracking budget pays for, so it looks at
- * eight entries at a time: eight that are untouched and of one age, the usual
- * case in a guest's cold memory, cost about 30 instructions together.
+ * The scan loop is the one that the tracking budget pays for. It counts only
+ * what was touched: how many pages of an age were not is known, since pop[] is
+ * kept true between passes. So eight untouched entries cost one OR of their
+ * bits and one addition to their eight age bytes, whatever those are, and a
+ * touched one costs four instructions more.
  */
 #include "mm/ages.h"
 
@@ -41,178 +43,89 @@ static u32 merge_at(const struct ages *a)
 
 void ages_begin_pass(struct ages *a)
 {
-	u32 at = merge_at(a);
-
-	for (u32 k = 0; k < AGES_N; k++) {
-		a->next[k] = (u8)(k <= at ? k + 1 : k);
+	a->merge = merge_at(a);
+	for (u32 k = 0; k < AGES_N; k++)
 		a->touch[k] = 0;
-		a->seen[k] = 0;
-	}
-	a->last_up8 = BYTES_OF(at);
 }
 
-static inline void age_one(struct ages *a, u8 *age)
+/* The age that an untouched page of age k gets in this pass. */
+static inline u32 next_age(const struct ages *a, u32 k)
 {
-	a->seen[*age]++;
-	*age = a->next[*age];
+	return k <= a->merge ? k + 1 : k;
 }
 
-/* next[] of eight ages at once: each byte that is not above last_up goes up by one. */
-static inline u64 next_eight(const struct ages *a, u64 x)
+/*
+ * next_age() of eight ages at once. Adding 255 - merge to a byte carries out of
+ * it if and only if the byte is above merge; merge >= 128, so the carry is bit 7
+ * of both the byte and the sum of the low seven bits. Everything else goes up.
+ */
+static inline u64 next_eight(u64 x, u64 not_merge)
 {
-	const u64 top = BYTES_OF(0x80);
-	u64 up = a->last_up8, low = (up | top) - (x & ~top);
+	u64 sum = (x & BYTES_OF(0x7f)) + not_merge;
 
-	return x + (((~x & up) | (~(x ^ up) & low)) >> 7 & BYTES_OF(1));
+	return x + BYTES_OF(1) - ((sum & x) >> 7 & BYTES_OF(1));
 }
 
-static inline u64 load_ages(const u8 *age)
+static inline void age_eight(u8 *age, u64 not_merge)
 {
 	u64 x;
 
 	__builtin_memcpy(&x, age, 8);
-	return x;
-}
-
-static inline void store_ages(u8 *age, u64 x)
-{
+	x = next_eight(x, not_merge);
 	__builtin_memcpy(age, &x, 8);
 }
 
-static __attribute__((noinline)) void age_eight_various(struct ages *a, u8 *age, u64 x)
-{
-#pragma GCC unroll 8
-	for (u32 i = 0; i < 8; i++)
-		a->seen[age[i]]++;
-	store_ages(age, next_eight(a, x));
-}
-
-static inline void age_eight(struct ages *a, u8 *age)
-{
-	u64 x = load_ages(age);
-
-	if (unlikely(x != (x << 8 | x >> 56))) {
-		age_eight_various(a, age, x);
-		return;
-	}
-	a->seen[x & 0xff] += 8;
-	store_ages(age, BYTES_OF(a->next[x & 0xff]));
-}
-
-/* Hardware may set D or A meanwhile, so A goes by an atomic and, never a store. */
-static inline void clear_a(u64 *entry, u64 a_bit)
-{
-	__atomic_fetch_and(entry, ~a_bit, __ATOMIC_RELAXED);
-}
-
-static inline bool is_touched(const u64 *entry, u64 a_bit)
-{
-	return __atomic_load_n(entry, __ATOMIC_RELAXED) & a_bit;
-}
-
-/* Eight entries, all present, some touched: age all, then put the touched right. */
-static __attribute__((noinline)) u32 scan_mixed(struct ages *a, u64 *e, u8 *age, u64 a_bit)
-{
-	u64 x = load_ages(age), young = 0;
-	u32 touched = 0;
-
-#pragma GCC unroll 8
-	for (u32 i = 0; i < 8; i++) {
-		if (likely(!is_touched(&e[i], a_bit))) {
-			a->seen[age[i]]++;
-			continue;
-		}
-		clear_a(&e[i], a_bit);
-		a->touch[age[i]]++;
-		young |= 0xffull << 8 * i;
-		touched++;
-	}
-	store_ages(age, (next_eight(a, x) & ~young) | (BYTES_OF(AGE_TOUCHED) & young));
-	return touched;
-}
-
-/* Eight entries, some not present. */
-static __attribute__((noinline)) u32 scan_holes(struct ages *a, u64 *e, u8 *age, u64 a_bit,
-						u64 present_mask)
-{
-	u32 touched = 0;
-
-	for (u32 i = 0; i < 8; i++) {
-		u64 entry = __atomic_load_n(&e[i], __ATOMIC_RELAXED);
-
-		if (!(entry & present_mask))
-			continue;
-		if (entry & a_bit) {
-			clear_a(&e[i], a_bit);
-			a->touch[age[i]]++;
-			age[i] = AGE_TOUCHED;
-			touched++;
-		} else {
-			age_one(a, age + i);
-		}
-	}
-	return touched;
-}
-
-static __attribute__((noinline)) u32 touch_eight(struct ages *a, u64 *e, u8 *age, u64 a_bit)
-{
-	u64 x = load_ages(age);
-
-#pragma GCC unroll 8
-	for (u32 i = 0; i < 8; i++) {
-		clear_a(&e[i], a_bit);
-		a->touch[x >> 8 * i & 0xff]++;
-	}
-	store_ages(age, BYTES_OF(AGE_TOUCHED));
-	return 8;
-}
-
-/* The bits that any, that all of eight entries have. Read twice, which is fine:
- * a bit set between is met by the next pass; and the fence saves registers. */
+/* Eight entries. */
 static inline u64 any_of(const u64 *e)
 {
 	return e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7];
 }
 
-static inline u64 all_of(const u64 *e)
+/*
+ * Some of eight entries are touched: counts and clears those; ageing will make
+ * AGE_TOUCHED of AGE_NEW. Hardware may set A and D meanwhile: so A goes by an
+ * atomic and, never a store, and entries are read again (the fence; it also
+ * spares the registers), which finds what any_of() saw and perhaps more.
+ */
+static inline __attribute__((always_inline)) void take_touched(struct ages *a, u64 *e, u8 *age, u64 a_bit)
 {
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	return e[0] & e[1] & e[2] & e[3] & e[4] & e[5] & e[6] & e[7];
+#pragma GCC unroll 8
+	for (u32 i = 0; i < 8; i++) {
+		if (likely(e[i] & a_bit)) {
+			a->touch[age[i]]++;
+			age[i] = AGE_NEW;
+			__atomic_fetch_and(&e[i], ~a_bit, __ATOMIC_RELAXED);
+		}
+	}
 }
 
-u32 ages_scan_leaf(struct ages *a, u64 *entries, u8 *age, u64 a_bit, u64 present_mask)
+static inline __attribute__((always_inline)) void scan_leaf(struct ages *a, u64 *entries, u8 *age, u64 a_bit)
 {
 	const u64 *end = entries + AGES_LEAF;
-	u32 touched = 0;
+	const u64 not_merge = BYTES_OF(255 - a->merge);
 
 	for (u64 *e = entries; e < end; e += 8, age += 8) {
-		u64 any = any_of(e), all = all_of(e);
-
-		if (likely(all & present_mask)) {
-			if (likely(!(any & a_bit)))
-				age_eight(a, age);
-			else if (all & a_bit)
-				touched += touch_eight(a, e, age, a_bit);
-			else
-				touched += scan_mixed(a, e, age, a_bit);
-		} else if (any & present_mask) {
-			touched += scan_holes(a, e, age, a_bit, present_mask);
-		}
+		if (unlikely(any_of(e) & a_bit))
+			take_touched(a, e, age, a_bit);
+		age_eight(age, not_merge);
 	}
-	return touched;
 }
 
-void ages_skip_leaf(struct ages *a, const u64 *entries, u8 *age, u64 present_mask)
+void ages_scan_leaf(struct ages *a, u64 *entries, u8 *age, u64 a_bit)
 {
-	for (u32 i = 0; i < AGES_LEAF; i += 8) {
-		if (all_of(entries + i) & present_mask) {
-			age_eight(a, age + i);
-			continue;
-		}
-		for (u32 j = i; j < i + 8; j++)
-			if (entries[j] & present_mask)
-				age_one(a, age + j);
-	}
+	if (a_bit == BIT64(8)) /* EPT's: a constant saves an instruction an entry */
+		scan_leaf(a, entries, age, BIT64(8));
+	else
+		scan_leaf(a, entries, age, a_bit);
+}
+
+void ages_skip_leaf(struct ages *a, u8 *age)
+{
+	const u64 not_merge = BYTES_OF(255 - a->merge);
+
+	for (u32 i = 0; i < AGES_LEAF; i += 8)
+		age_eight(age + i, not_merge);
 }
 
 /*
@@ -237,12 +150,12 @@ static void set_ranges(struct ages *a)
 static void shift_gone(struct ages *a)
 {
 	for (u32 k = AGE_MAX; k-- > 0;) {
-		u32 n = a->next[k];
+		u32 n = next_age(a, k);
 
 		if (n == k)
 			continue;
 		/* From above: what is at n has moved on, or is what k merges with. */
-		if (a->next[n] == n)
+		if (next_age(a, n) == n)
 			a->gone[n] += a->gone[k];
 		else
 			a->gone[n] = a->gone[k];
@@ -254,19 +167,21 @@ static void shift_gone(struct ages *a)
 	a->stamp[AGE_NEW] = a->epoch + 1;
 }
 
-static void count_pages(struct ages *a)
+/* Pages move up by an age, but for those that were touched. */
+static void shift_pages(struct ages *a)
 {
+	u32 pop[AGES_N] = { [AGE_TOUCHED] = a->w1 };
+
+	for (u32 k = 0; k < AGES_N; k++)
+		pop[next_age(a, k)] += a->pop[k] - MIN(a->pop[k], a->touch[k]);
 	a->resident = 0;
-	for (u32 k = 0; k < AGES_N; k++)
-		a->pop[k] = a->back[k] = 0;
-	a->pop[AGE_TOUCHED] = a->w1;
-	for (u32 k = 0; k < AGES_N; k++)
-		a->pop[a->next[k]] += a->seen[k];
 	a->base[AGE_NEW] = a->base[AGE_TOUCHED] = 0;
 	for (u32 k = 0; k < AGES_N; k++) {
-		a->resident += a->pop[k];
+		a->pop[k] = pop[k];
+		a->back[k] = 0;
+		a->resident += pop[k];
 		if (k >= AGE_TOUCHED)
-			a->base[k + 1] = a->base[k] + a->pop[k] + a->gone[k];
+			a->base[k + 1] = a->base[k] + pop[k] + a->gone[k];
 	}
 }
 
@@ -279,7 +194,7 @@ void ages_end_pass(struct ages *a)
 	a->touched = a->w1 - a->touch[AGE_NEW];
 	a->w1_avg = a->epoch == AGES_N ? a->w1 : (u32)(((u64)a->w1_avg * 3 + a->w1 + 2) / 4);
 	shift_gone(a);
-	count_pages(a);
+	shift_pages(a);
 	a->cold = a->returned = 0;
 }
 
@@ -328,12 +243,13 @@ void ages_arrive(struct ages *a, u8 *age)
 	a->cold++;
 }
 
-u32 ages_evict(struct ages *a, u8 age)
+u32 ages_evict(struct ages *a, u8 *age)
 {
-	take(&a->pop[age]);
-	take(&a->resident);
-	a->gone[age]++;
-	return a->stamp[age];
+	u32 k = *age;
+
+	ages_drop(a, age);
+	a->gone[k]++;
+	return a->stamp[k];
 }
 
 void ages_distance(const struct ages *a, u32 stamp, struct ages_range *r)
@@ -371,10 +287,11 @@ bool ages_touch(struct ages *a, u8 *age, struct ages_range *r)
 	return true;
 }
 
-void ages_drop(struct ages *a, u8 age)
+void ages_drop(struct ages *a, u8 *age)
 {
-	take(&a->pop[age]);
+	take(&a->pop[*age]);
 	take(&a->resident);
+	*age = AGE_NONE;
 }
 
 void ages_forget(struct ages *a, u32 stamp)

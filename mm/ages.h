@@ -10,12 +10,13 @@
  * one guest are atomic against the calls that move its pages (ages_arrive,
  * ages_evict, ...), which come between passes only.
  *
- * An age byte means something only while its page is resident (mapped).
+ * Age bytes:
+ *   AGE_NONE     not resident: all bytes start so; passes leave it alone
  *   AGE_NEW      arrived, or touched by the hypervisor, since the last pass
  *   AGE_TOUCHED  touched in the interval that the last pass ended
  *   k            not seen touched in the last k - 1 passes, for k <= AGE_LINEAR
  * Above AGE_LINEAR ages still order pages by their last touch, but each pass
- * merges the two neighbouring ages that hold the fewest pages, so that 256
+ * merges the two neighbouring ages that hold the fewest pages, so that 255
  * ages reach back as far as pages do and no age grows fat. Higher = colder.
  *
  * Evicted (soft, swapped, dropped) pages go on ageing, at no cost a pass: they
@@ -34,13 +35,13 @@
 #define AGES_N 256
 #define AGE_NEW 0
 #define AGE_TOUCHED 1
-#define AGE_LINEAR 64
-#define AGE_MAX 255
+#define AGE_LINEAR 128 /* not less: the scan loop relies on it */
+#define AGE_MAX 254
+#define AGE_NONE 255
 #define AGES_LEAF 512 /* entries of a leaf table */
 
 struct ages {
-	u32 pop[AGES_N];   /* resident pages by age; a pass counts them anew */
-	u32 seen[AGES_N];  /* ... in here, untouched pages by the age before the pass */
+	u32 pop[AGES_N];   /* resident pages by age: always what the age bytes say */
 	u32 gone[AGES_N];  /* evicted pages by the age they would have */
 	u32 touch[AGES_N]; /* the last pass's re-touches by the age before it */
 	u32 back[AGES_N];  /* since the last pass: returned or hand-touched, by age then */
@@ -48,8 +49,7 @@ struct ages {
 	u32 stamp[AGES_N];    /* newest pass in which pages of this age were touched */
 	u32 range_lo[AGES_N]; /* what the last pass's touch[k] means: distances in */
 	u32 range_hi[AGES_N]; /* [lo, hi], frames */
-	u8 next[AGES_N];      /* the age that an untouched page gets in this pass */
-	u64 last_up8;         /* the last age that goes up in this pass, eight times */
+	u32 merge;            /* the last age that goes up in this pass, into the next's place */
 	u32 epoch;            /* passes so far + AGES_N */
 	u32 cold, returned;   /* since the last pass: first touches; sum of back[] */
 	u32 touched;          /* pages the last pass found touched that were not new */
@@ -76,20 +76,19 @@ void ages_reset(struct ages *a);
 
 void ages_begin_pass(struct ages *a);
 /*
- * One leaf table: 512 entries of consecutive gpfns and their age bytes (8-byte
- * aligned). present_mask: an entry with none of these bits is not present and
- * keeps its age byte untouched. Returns the pages found touched. May clear A
- * without a flush: that costs accuracy only.
+ * One leaf table: 512 entries of consecutive gpfns and their age bytes. An
+ * entry that is not present has A clear. May clear A without a flush: that
+ * costs accuracy only.
  */
-u32 ages_scan_leaf(struct ages *a, u64 *entries, u8 *age, u64 a_bit, u64 present_mask);
+void ages_scan_leaf(struct ages *a, u64 *entries, u8 *age, u64 a_bit);
 /* Nothing below this table was touched (A clear one level up): age its pages. */
-void ages_skip_leaf(struct ages *a, const u64 *entries, u8 *age, u64 present_mask);
+void ages_skip_leaf(struct ages *a, u8 *age);
 void ages_end_pass(struct ages *a);
 
 /* A page became resident for the first time; its age byte becomes AGE_NEW. */
 void ages_arrive(struct ages *a, u8 *age);
-/* A resident page leaves (soft, swap, drop); keep the stamp for its return. */
-u32 ages_evict(struct ages *a, u8 age);
+/* A resident page leaves (soft, swap, drop): AGE_NONE; keep the stamp for its return. */
+u32 ages_evict(struct ages *a, u8 *age);
 /* It returns: its age byte becomes AGE_NEW, *r is the LRU distance. */
 void ages_return(struct ages *a, u32 stamp, u8 *age, struct ages_range *r);
 /* The distance alone, of an evicted page or block still away. */
@@ -99,7 +98,7 @@ void ages_distance(const struct ages *a, u32 stamp, struct ages_range *r);
 bool ages_touch(struct ages *a, u8 *age, struct ages_range *r);
 /* A resident page, an evicted page's content ceased to exist (reset, discard,
  * whole overwrite). */
-void ages_drop(struct ages *a, u8 age);
+void ages_drop(struct ages *a, u8 *age);
 void ages_forget(struct ages *a, u32 stamp);
 
 /* Highest age t such that at least n pages have an age >= t; 0 if fewer are

@@ -78,8 +78,7 @@ void gpage_soft_enter(struct vm_mem *m, u32 g, bool dirty)
 	if (dirty)
 		gpage_set_dirty(m, g);
 	if (p->state == GPAGE_HOT) {
-		p->stamp = ages_evict(&m->ages, m->age[g]);
-		m->age[g] = AGE_NEW;
+		p->stamp = ages_evict(&m->ages, &m->age[g]);
 		m->clock++;
 	}
 	p->state = GPAGE_SOFT;

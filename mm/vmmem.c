@@ -74,7 +74,7 @@ static int take_arrays(struct vm_mem *m, u32 ram_pages)
 static void empty_maps(struct vm_mem *m)
 {
 	memset(m->page, 0, (u64)m->npages * sizeof(struct gpage));
-	memset(m->age, AGE_NEW, ALIGN_UP(m->npages, AGES_LEAF));
+	memset(m->age, AGE_NONE, ALIGN_UP(m->npages, AGES_LEAF));
 	memset(m->block_bucket, 0, 4ull * m->block_buckets);
 	memset(m->cache_bucket, 0xff, 4ull * m->cache_buckets);
 	memset(m->ghost, 0, 8ull * m->ghosts);

@@ -55,6 +55,7 @@ void simguest_init(struct simguest *g, const struct trace *t, u32 frames, u32 in
 	g->tables = t->pages / AGES_LEAF + 1;
 	g->entry = oracle_alloc((size_t)g->tables * AGES_LEAF, sizeof(u64));
 	g->age = oracle_alloc((size_t)g->tables * AGES_LEAF, 1);
+	memset(g->age, AGE_NONE, (size_t)g->tables * AGES_LEAF);
 	g->stamp = oracle_alloc(t->pages, sizeof(u32));
 	g->state = oracle_alloc(t->pages, 1);
 	g->victim = oracle_alloc(t->pages, sizeof(u32));
@@ -80,7 +81,7 @@ void simguest_pass(struct simguest *g)
 	ages_begin_pass(&g->ages);
 	for (u32 i = 0; i < g->tables; i++)
 		ages_scan_leaf(&g->ages, g->entry + (size_t)i * AGES_LEAF,
-			       g->age + (size_t)i * AGES_LEAF, SIM_A, SIM_PRESENT);
+			       g->age + (size_t)i * AGES_LEAF, SIM_A);
 	ages_end_pass(&g->ages);
 	curve_pass(&g->curve, &g->ages, g->now_ns ? g->now_ns : g->at * 1000);
 	g->w1_sum += g->ages.w1;
@@ -112,7 +113,7 @@ static bool evict_one(struct simguest *g, bool live_look)
 		if (g->state[p] != 1 || (live_look && g->entry[p] & SIM_A))
 			continue;
 		g->entry[p] = 0;
-		g->stamp[p] = ages_evict(&g->ages, g->age[p]);
+		g->stamp[p] = ages_evict(&g->ages, &g->age[p]);
 		g->state[p] = 2;
 		g->resident--;
 		g->evictions++;

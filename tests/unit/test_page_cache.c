@@ -40,7 +40,7 @@ static u32 stamp_now(void)
 	u8 age;
 
 	ages_arrive(&m.ages, &age);
-	return ages_evict(&m.ages, age);
+	return ages_evict(&m.ages, &age);
 }
 
 static bool put(u32 block)
