@@ -19,6 +19,7 @@
 #define VRUNTIME_WEIGHT 100 /* of a guest whose virtual time runs as fast as real time */
 #define HOUSEKEEPING_MS 20
 #define VCPU_SLICES_ALONE 5 /* whoever has the CPU for itself is disturbed less; a wake-up ends the slice */
+#define FAR_NS 1000000000ull /* nothing is looked at less often */
 #define PROGRESS_NS 50000 /* a slice is never shorter, whatever is due: guests must move */
 
 struct vcpu_sched vcpu_sched;
@@ -98,7 +99,9 @@ static void vcpu_run(struct vcpu *v)
 				ops->skip(v->hw, x.insn_len);
 		} else if (verdict == V_BLOCK) {
 			vcpu_block(v);
-		} else if (verdict == V_KILL) {
+		} else if (verdict == V_KILL || arch_tsc() >= vcpu_sched.slice_end) {
+			/* The delivery of an event can exit again and again before any instruction, and then the
+			 * backend's timer never gets its turn. */
 			vcpu_kick();
 		}
 		/* One that halts or parks looks when it is woken. */
@@ -180,13 +183,15 @@ static u64 next_event(const struct vcpu *v, u64 now, u64 until)
 {
 	u64 due = balancer_due(), now_ns = arch_ns(); /* the TSC did not start with our clock */
 
-	until = MIN(until, now + (due > now_ns ? arch_ns_to_tsc(due - now_ns) : 0));
+	until = MIN(until, now + (due > now_ns ? arch_ns_to_tsc(MIN(due - now_ns, FAR_NS)) : 0));
 	for (u32 i = 0; i < vm_count; i++) {
 		const struct vm *vm = vm_all[i];
 		u64 deadline;
 
 		if (vm->state != VM_RUNNING || &vm->vcpu == v || vm->vcpu.state != VCPU_HALTED)
 			continue;
+		if (!(vm->vcpu.regs->rflags & REGS_IF))
+			continue; /* halted for good: its timers would only cut others' slices short */
 		deadline = vboard_deadline(vm->board);
 		if (deadline)
 			until = MIN(until, deadline);

@@ -265,12 +265,44 @@ static void test_bad(void **state)
 	assert_int_equal(env.hw[1].entries, 1);
 }
 
+static void enter_no_progress(struct vcpu_hw *v, u64 deadline, struct vmexit *x)
+{
+	(void)v;
+	(void)deadline;
+	fake_tsc += 1000;
+	exit_kind(x, VMEXIT_SLAT, 0);
+}
+
+/* A guest that leaves again before its first instruction, and the timer never fires. */
+static void test_no_progress(void **state)
+{
+	(void)state;
+	start(0);
+	env.enter = enter_no_progress;
+	vcpu_loop_once();
+	assert_in_range(env.hw[0].entries, 10000, 50010);
+}
+
+static void test_halted_for_good(void **state)
+{
+	(void)state;
+	start(0);
+	start(1);
+	env.vm[1].vcpu.state = VCPU_HALTED;
+	env.hw[1].regs.rflags = 2; /* IF=0: no timer wakes it */
+	env.board[1].deadline = fake_tsc + 20000;
+	env.enter = enter_busy;
+	vcpu_loop_once();
+	assert_true(fake_tsc >= 10 * MS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		env_test(test_fair), env_test(test_hot_path), env_test(test_halt), env_test(test_halt_with_pending),
 		env_test(test_window), env_test(test_block), env_test(test_block_woken), env_test(test_flush),
 		env_test(test_wake_preempts), env_test(test_triple), env_test(test_bad),
+		env_test(test_no_progress), env_test(test_halted_for_good),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
