@@ -50,6 +50,12 @@ void vdev_wake(struct vm *vm)
 		vcpu_kick();
 }
 
+void vdev_again(struct vm *vm)
+{
+	vm->retry_board = true;
+	vcpu_kick();
+}
+
 void vdev_uart_tx(struct vm *vm, u8 byte)
 {
 	console_guest_tx(vm, byte);

@@ -46,6 +46,11 @@ void vcpu_reset(struct vcpu *v, const struct virt_entry *e)
 	v->vruntime = MAX(v->vruntime, vcpu_sched.vruntime);
 }
 
+void vcpu_charge(struct vcpu *v, u64 ticks)
+{
+	v->vruntime += ticks * VRUNTIME_WEIGHT / MAX(v->vm->weight, 1u);
+}
+
 /* ---- before an entry ---- */
 
 /* Fires timers that are due and offers the highest interrupt. Returns when to come back, TSC. */
@@ -124,7 +129,7 @@ static void vcpu_slice(struct vcpu *v)
 	ran = arch_tsc() - start;
 	v->run_ticks += ran;
 	v->vm->mem.n.run_ticks += ran;
-	v->vruntime += ran * VRUNTIME_WEIGHT / MAX(v->vm->weight, 1u);
+	vcpu_charge(v, ran);
 }
 
 /* ---- who runs ---- */
@@ -205,12 +210,16 @@ static void retry_boards(void)
 {
 	for (u32 i = 0; i < vm_count; i++) {
 		struct vm *vm = vm_all[i];
+		u64 start;
 
 		if (!vm->retry_board || !vm_has_memory(vm))
 			continue;
 		vm->retry_board = false;
-		if (vm->state == VM_RUNNING || vm->state == VM_PAUSED || vm->state == VM_RESTING)
-			vboard_retry(vm->board);
+		if (vm->state != VM_RUNNING && vm->state != VM_PAUSED && vm->state != VM_RESTING)
+			continue;
+		start = arch_tsc();
+		vboard_retry(vm->board);
+		vcpu_charge(&vm->vcpu, arch_tsc() - start);
 	}
 }
 

@@ -32,6 +32,8 @@ void vcpu_loop_once(void);
 
 /* Parks the vCPU until pager_wake(). */
 void vcpu_block(struct vcpu *v);
+/* CPU time spent on v's behalf outside of its slices: its share pays. */
+void vcpu_charge(struct vcpu *v, u64 ticks);
 void vcpu_reset(struct vcpu *v, const struct virt_entry *e);
 /* Something for the main loop: guests' states, work that waits. */
 static inline void vcpu_kick(void) { vcpu_sched.work = true; }

@@ -45,6 +45,8 @@ void guest_io_submit(struct guest_io *io);
 
 /* An interrupt or timer of this guest may now be deliverable: let its vCPU look. */
 void vdev_wake(struct vm *vm);
+/* A device has more to do than it may in one go: vboard_retry() soon, from the main loop. */
+void vdev_again(struct vm *vm);
 /* A byte the guest's UART transmitted. */
 void vdev_uart_tx(struct vm *vm, u8 byte);
 enum vdev_power { VDEV_POWER_OFF, VDEV_RESET };

@@ -81,6 +81,7 @@ static void finish_reset(struct vblk *d)
 	vqueue_reset(&d->queue, d->board->config.vm);
 	d->status = d->isr = d->resetting = 0;
 	d->waiting = false;
+	d->batch = VBLK_BATCH;
 	d->feature_select = d->driver_select = 0;
 	d->driver_features = 0;
 	d->queue_select = 0;
@@ -312,12 +313,12 @@ void vblk_out(struct vblk *d, u16 offset, u8 size, u32 value)
 		common_write(d, offset, value);
 	} else if (offset == VBLK_NOTIFY && (u16)value == 0) {
 		d->board->stats.disk_notifies++;
-		vblk_process(d);
+		vblk_notified(d);
 	}
 }
 
 void vblk_retry(struct vblk *d)
 {
 	if (d->waiting)
-		vblk_process(d);
+		vblk_notified(d);
 }

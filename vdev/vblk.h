@@ -50,7 +50,8 @@ struct vblk {
 	u8 status, isr;
 	u8 resetting;        /* waits for inflight == 0 */
 	bool processing;     /* vblk_process() is on the stack */
-	bool waiting;        /* for a page: vblk_retry() */
+	bool waiting;        /* for a page or its turn: vblk_retry() */
+	u8 batch;            /* requests it may still take before vblk_notified() */
 	bool complained;     /* one log line a guest is enough */
 	u32 feature_select, driver_select;
 	u64 driver_features;
@@ -71,6 +72,8 @@ void vblk_retry(struct vblk *d);
 
 /* vblk_req.c, for vblk.c: takes requests off the queue while there are slots for them. */
 void vblk_process(struct vblk *d);
+/* The guest, or the main loop, asked for it: the next batch. */
+void vblk_notified(struct vblk *d);
 /* vblk.c, for vblk_req.c */
 void vblk_interrupt(struct vblk *d, u8 isr_bit);
 void vblk_needs_reset(struct vblk *d, const char *why);
@@ -81,6 +84,9 @@ void vblk_drained(struct vblk *d);
 #define VBLK_S_DRIVER_OK 4
 #define VBLK_S_FEATURES_OK 8
 #define VBLK_S_NEEDS_RESET 0x40
+/* Requests taken off the queue before the main loop has a say: a ring that overlaps what requests write
+ * can refill itself for ever. */
+#define VBLK_BATCH 32
 #define VBLK_MAX_DISCARD_SECTORS 65536u /* 32 MiB: bounds the work of one request */
 
 #endif

@@ -286,6 +286,12 @@ static bool can_run(const struct vblk *d)
 	       !(d->status & VBLK_S_NEEDS_RESET) && d->queue.enabled;
 }
 
+void vblk_notified(struct vblk *d)
+{
+	d->batch = VBLK_BATCH;
+	vblk_process(d);
+}
+
 void vblk_process(struct vblk *d)
 {
 	struct vblk_req *r;
@@ -298,10 +304,15 @@ void vblk_process(struct vblk *d)
 		r = free_slot(d);
 		if (!r)
 			break; /* a completion comes back here */
+		if (!d->batch) {
+			vdev_again(d->board->config.vm);
+			break;
+		}
+		d->batch--;
 		err = process_one(d, r);
 	}
 	d->processing = false;
-	d->waiting = err == E_AGAIN || err == E_NOMEM;
+	d->waiting = err == E_AGAIN || err == E_NOMEM || !d->batch;
 	if (err == E_INVAL)
 		vblk_needs_reset(d, d->queue.broken);
 }

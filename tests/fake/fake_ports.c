@@ -132,6 +132,12 @@ WEAK void vdev_wake(struct vm *vm)
 	fake_ports.wakes++;
 }
 
+WEAK void vdev_again(struct vm *vm)
+{
+	(void)vm;
+	fake_ports.agains++;
+}
+
 WEAK void vdev_uart_tx(struct vm *vm, u8 byte)
 {
 	(void)vm;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* SRCS: vdev/vboard.c vdev/vlapic.c vdev/vlapic_timer.c vdev/vioapic.c vdev/vpic.c vdev/vpit.c vdev/vrtc.c vdev/vpm.c vdev/vuart.c vdev/vpci.c vdev/vblk.c vdev/vblk_req.c vdev/vqueue.c vdev/vdma.c vdev/vacpi.c vdev/aml.c tests/fake/fake_ports.c tests/fake/fake_arch.c kernel/lib/log.c kernel/lib/fmt.c */
-/* test_vblk - a tiny driver: negotiation, requests, waiting for pages, resets, and every way to break a queue. */
+/* test_vblk - a tiny driver: negotiation, requests, batches, waiting for pages, resets, and every way to break a queue. */
 #include "tests/unit/board_env.h"
 
 #define BAR VPCI_BAR_FIRST
@@ -519,6 +519,23 @@ static void test_read_only(void **state)
 	end();
 }
 
+/* However many requests the ring seems to hold, a few at a time: the main loop asks for the rest. */
+static void test_batches(void **state)
+{
+	(void)state;
+	begin(VERSION_1);
+	request(99, 0, 16); /* of no known type: done at once */
+	fake_ports.agains = 0;
+	for (u32 i = 0; i < N; i++)
+		offer(0);
+	bar_out(VBLK_NOTIFY, 2, 0);
+	assert_int_equal(used_idx(), VBLK_BATCH);
+	assert_int_equal(fake_ports.agains, 1);
+	vboard_retry(b);
+	assert_int_equal(used_idx(), N);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -527,7 +544,7 @@ int main(void)
 		cmocka_unit_test(test_waits_for_pages), cmocka_unit_test(test_bound_of_pins),
 		cmocka_unit_test(test_out_of_order_and_slots), cmocka_unit_test(test_reset_in_flight),
 		cmocka_unit_test(test_broken_queues), cmocka_unit_test(test_bad_areas),
-		cmocka_unit_test(test_read_only),
+		cmocka_unit_test(test_read_only), cmocka_unit_test(test_batches),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
