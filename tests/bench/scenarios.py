@@ -7,64 +7,91 @@ sys.path.insert(0, TOP + "/tests/boot")
 import vmmb
 
 BENCH = TOP + "/build/bench"
-HALF = 128          # MiB: half of the memory that the machine has for guests
+HALF = 192          # MiB: half of the memory that the machine has for guests
 PASSES = 16
-UNITS = 300         # of the donor's work
+UNITS = 600         # of the donor's work
+BOOT_RAM = 128      # MiB, of the boot that is timed
 AMPLE = "768M"      # a host on which nobody is reclaimed
-TIGHT = 448         # MiB: a host that is made to have 2 * HALF for guests by reserve=
-BOOT_ARGS = "console=ttyS0 quiet nodisk tsc vmname=boot"
+TIGHT = 480         # MiB: a host that is made to have 2 * HALF for guests by reserve=
+BOOT_ARGS = "console=ttyS0 quiet nodisk tsc vmname=boot script=/bin/cpuidloop"
+# What the guests run, by the words script=/mnt/NAME. They sleep until both have booted.
+SCRIPTS = {
+    "web": {"loop": f"sleep 20; exec loopfile /mnt/data {PASSES}",
+            "donate": "sleep 60; exec loopfile /mnt/data 100000"},
+    "db": {"donate": f"sleep 60; exec donor 4 {UNITS}"},
+}
 NEVER = ("swap_writes", "clean_drops", "zero_drops", "cache_puts", "soft_hits", "swap_reads")
 
 prepare_lock = threading.Lock()
 
 
 def prepare():
-    """Guests from Debian's packages, and a disk whose web partition holds the file to loop over."""
+    """Guests from Debian's packages; a disk with the file to loop over and the guests' scripts."""
     vmmb.tool("mkguest", "cloud")
-    folder, mib = BENCH + "/files", HALF * 3 // 2
-    data = folder + "/data"
-    os.makedirs(folder, exist_ok=True)
+    mib = HALF * 3 // 2
+    data = BENCH + "/web/data"
+    for vm, scripts in SCRIPTS.items():
+        os.makedirs(f"{BENCH}/{vm}", exist_ok=True)
+        for name, text in scripts.items():
+            with open(f"{BENCH}/{vm}/{name}", "w") as f:
+                f.write("#!/bin/sh\n" + text + "\n")
+            os.chmod(f.name, 0o755)
     if not os.path.exists(data) or os.path.getsize(data) != mib << 20:
         source = random.Random(1)
         with open(data, "wb") as f:
             for _ in range(mib):
                 f.write(source.randbytes(1 << 20))
     vmmb.tool("mkdisk", "-o", BENCH + "/disk.img",
-              "--guest", f"web:size={mib + 96}M,ext4={folder},swap=32M",
-              "--guest", "db:size=96M,ext4,swap=32M", "--vmmb-swap", "512M")
+              "--guest", f"web:size={mib + 96}M,ext4={BENCH}/web,swap=32M",
+              "--guest", f"db:size=96M,ext4={BENCH}/db,swap=32M", "--vmmb-swap", "640M")
+
+
+def expect_line(m, pattern, timeout):
+    """Waits for an unasked line and for the prompt that comes back below it; the match."""
+    m.expect(pattern + r"[^\n]*\n", timeout)
+    match = m.child.match
+    m.expect(vmmb.PROMPT)
+    return match
 
 
 class Bench(vmmb.Machine):
-    """Guests {name: MiB of RAM} in Bochs, with a copy of the disk; all at their prompt."""
+    """Guests {name: MiB of RAM} in Bochs, with a copy of the disk.
 
-    def __init__(self, name, guests, memory=AMPLE, reserve_frames=0, disk=True):
+    They work by themselves, by the script of that name on their disk: no input arrives at a moment
+    that depends on this machine. What they print appears with the guest's name before it.
+    """
+
+    def __init__(self, name, guests, script="", memory=AMPLE, reserve_frames=0):
         modules = []
         for vm, mib in guests.items():
-            words = f"ram={mib}M" + (f" disk=hd0p{1 if vm == 'web' else 2}" if disk else "")
-            modules += vmmb.linux_modules(vm, words=words, args="quiet")
-        disks = [vmmb.copy_disk(BENCH + "/disk.img", f"bench-{name}.img")] if disk else []
+            args = "quiet" + (f" script=/mnt/{script}" if script in SCRIPTS[vm] else "")
+            modules += vmmb.linux_modules(vm, words=f"ram={mib}M disk=hd0p{1 + (vm == 'db')}",
+                                          args=args)
+        self.image = vmmb.copy_disk(BENCH + "/disk.img", f"bench-{name}.img")
         cmdline = "console=com1,115200"
         if reserve_frames:
             cmdline += f" reserve={reserve_frames * 4}K"
-        super().__init__("bench-" + name, modules=modules, disks=disks, memory=memory,
+        super().__init__("bench-" + name, modules=modules, disks=[self.image], memory=memory,
                          cmdline=cmdline, emu="bochs")
         self.guests = guests
 
     def __enter__(self):
         try:
-            self.start(timeout=400)
-            self.cmd("watch off")
-            for vm in self.guests:
-                self.wait_ready(vm, timeout=900)
+            return self.start(timeout=400)
         except BaseException:
             self.close()
             raise
-        return self
 
     def __exit__(self, *_):
         self.close()
-        for path in [x for x in self.args if x.endswith(f"{self.name}.img")]:
-            os.unlink(path)
+        os.unlink(self.image)
+
+    def said(self, vm, pattern, timeout=3600):
+        """Waits until the guest prints such a line; all that was printed until then."""
+        expect_line(self, rf"{vm}\| {pattern}", timeout)
+        self.log.flush()
+        with open(self.log.name, encoding="utf-8", errors="replace") as f:
+            return "\n".join(vmmb.render(f.read()))
 
     def counters(self, vm):
         return self.cmd_json("vm show " + vm)[0]
@@ -77,13 +104,13 @@ class Bench(vmmb.Machine):
 
 # ---- the starved guest -----------------------------------------------------------------------
 
-def loop_passes(m):
-    """Ticks after each pass, from the start of the first."""
-    text = m.sh("web", f"loopfile /mnt/data {PASSES}", timeout=3600)
-    ticks = [int(x) for x in re.findall(r"PASS \d+ ticks=(\d+)", text)]
-    if len(ticks) != PASSES or "DONE" not in text:
-        raise RuntimeError("loopfile: " + text)
-    return ticks
+def loop(m):
+    """Ticks after each pass, from the start of the first; counters."""
+    text = m.said("web", rf"DONE passes={PASSES}")
+    ticks = [int(x) for x in re.findall(r"web\| PASS \d+ ticks=(\d+)", text)]
+    if len(ticks) != PASSES or "CORRUPT" in text:
+        raise RuntimeError(f"{m.log.name} has {len(ticks)} passes")
+    return {"passes": ticks, **m.everything()}
 
 
 def no_reclaim(result, guests):
@@ -98,7 +125,7 @@ def tight_reserve():
     with prepare_lock:
         if not tight_reserve.frames:
             ram = 2 * HALF
-            with Bench("probe", {"web": ram, "db": ram}, f"{TIGHT}M") as m:
+            with Bench("probe", {"web": ram, "db": ram}, memory=f"{TIGHT}M") as m:
                 mem = m.cmd_json("mem")[0]
             tables = 2 * (ram // 2 + 4)  # leaf tables and those above, when all is mapped
             have = mem["guest_frames"] + mem["tables"] - tables
@@ -109,9 +136,9 @@ def tight_reserve():
 tight_reserve.frames = 0
 
 
-def tight(name):
+def tight(name, script):
     """Both guests are promised all of what they share."""
-    return Bench(name, {"web": 2 * HALF, "db": 2 * HALF}, f"{TIGHT}M", tight_reserve())
+    return Bench(name, {"web": 2 * HALF, "db": 2 * HALF}, script, f"{TIGHT}M", tight_reserve())
 
 
 def check_tight(result):
@@ -121,26 +148,24 @@ def check_tight(result):
 
 
 def run_static():
-    with Bench("static", {"web": HALF, "db": HALF}) as m:
-        result = {"passes": loop_passes(m), **m.everything()}
+    with Bench("static", {"web": HALF, "db": HALF}, "loop") as m:
+        result = loop(m)
     no_reclaim(result, m.guests)
     return result
 
 
 def run_vmmb():
-    with tight("vmmb") as m:
-        before = m.everything()
-        passes = loop_passes(m)
-        result = {"passes": passes, "before": before, **m.everything(),
-                  "why": [m.cmd("why web"), m.cmd("why db")]}
+    with tight("vmmb", "loop") as m:
+        result = loop(m)
+        result["why"] = [m.cmd("why web"), m.cmd("why db")]
         conserved(m)
     check_tight(result)
     return result
 
 
 def run_alone():
-    with Bench("alone", {"web": 2 * HALF}) as m:
-        result = {"passes": loop_passes(m), **m.everything()}
+    with Bench("alone", {"web": 2 * HALF}, "loop") as m:
+        result = loop(m)
     no_reclaim(result, m.guests)
     return result
 
@@ -153,19 +178,18 @@ def conserved(m):
 # ---- the donor -------------------------------------------------------------------------------
 
 def donate(m):
-    """What UNITS of light work cost db while web loops over its file."""
+    """What UNITS of light work cost db while web loops over its file; both begin with a sleep."""
+    waiting = set(m.guests)
+    while waiting:
+        waiting.discard(expect_line(m, r"(\w+)\| GUEST \1 READY", 900)[1])
     before = m.counters("db")
-    m.sh_start("web", "loopfile /mnt/data 100000")
-    text = m.sh("db", f"donor 4 {UNITS}", timeout=3600)
-    after, all_after = m.counters("db"), m.everything()
-    if f"DONE units={UNITS}" not in text:
-        raise RuntimeError("donor: " + text)
-    looping = m.sh("web", "pidof loopfile; tail -n 1 /tmp/bg.out")
-    if not re.match(r"\d", looping) or "CORRUPT" in looping:
-        raise RuntimeError("the loop beside the donor ended: " + looping)
-    delta = {k: after[k] - before[k] for k in after
-             if isinstance(after[k], int) and k in before}
-    return {**delta, "loop": looping.splitlines()[-1], "donor": text, "after": all_after}
+    text = m.said("db", f"DONE units={UNITS}")
+    after, everything = m.counters("db"), m.everything()
+    passes = len(re.findall(r"web\| PASS \d+", text))
+    if passes < 2 or "CORRUPT" in text:
+        raise RuntimeError(f"the loop beside the donor made {passes} passes")
+    delta = {k: after[k] - before[k] for k in after if isinstance(after[k], int) and k in before}
+    return {**delta, "loop": passes, "after": everything}
 
 
 def unit_cost(result):
@@ -173,14 +197,14 @@ def unit_cost(result):
 
 
 def run_donor_static():
-    with Bench("donor-static", {"web": HALF, "db": HALF}) as m:
+    with Bench("donor-static", {"web": HALF, "db": HALF}, "donate") as m:
         result = donate(m)
     no_reclaim(result["after"], m.guests)
     return result
 
 
 def run_donor_vmmb():
-    with tight("donor-vmmb") as m:
+    with tight("donor-vmmb", "donate") as m:
         result = donate(m)
         conserved(m)
     check_tight(result["after"])
@@ -190,23 +214,20 @@ def run_donor_vmmb():
 # ---- exits and boots -------------------------------------------------------------------------
 
 def run_boot_guest():
-    """Kernel entry to the first program of user space, and the exits on the way; then CPUID."""
-    modules = [f"{vmmb.GUESTS}/cloud/vmlinuz kernel vm=boot ram={HALF}M -- {BOOT_ARGS}",
+    """Kernel entry to the first program of user space, and the exits until then; then CPUID."""
+    modules = [f"{vmmb.GUESTS}/cloud/vmlinuz kernel vm=boot ram={BOOT_RAM}M -- {BOOT_ARGS}",
                f"{vmmb.GUESTS}/cloud/initrd initrd vm=boot"]
     m = vmmb.Machine("bench-boot", modules=modules, memory="512M", emu="bochs")
     try:
         m.start(timeout=400)
-        with m.con("boot"):
-            m.expect(r"TSC (\d+)\r?\n", 600)
-            reached = int(m.child.match[1])
+        reached = int(expect_line(m, r"boot\| TSC (\d+)", 600)[1])
         stats = next(x for x in m.cmd_json("stats") if x.get("name") == "boot")
-        m.wait_ready("boot")
-        text = m.sh("boot", "cpuidloop 100000", timeout=600)
+        cpuid = r"boot\| DONE exits=\d+ mean=(\d+) least=(\d+)"
+        done = re.search(cpuid, "\n".join(m.unasked)) or expect_line(m, cpuid, 600)
     finally:
         m.close()
-    return {"boot": reached - stats["entered_at"], "stats": stats, "cpuidloop": text,
-            "cpuid": int(re.search(r"mean=(\d+)", text)[1]),
-            "cpuid_least": int(re.search(r"least=(\d+)", text)[1])}
+    return {"boot": reached - stats["entered_at"], "stats": stats, "cpuid": int(done[1]),
+            "cpuid_least": int(done[2])}
 
 
 def run_boot_bare():
@@ -217,7 +238,7 @@ def run_boot_bare():
     with open(rc, "w") as f:
         f.write("pb 0x1000000\nc\nptime\nd 1\nc\n")
     done = subprocess.run([TOP + "/tools/emu", "--emu", "bochs", "--iso", iso, "--memory",
-                           f"{HALF}M", "--bochs-rc", rc, "--until", r"TSC \d+\r?\n", "--log", log,
+                           f"{BOOT_RAM}M", "--bochs-rc", rc, "--until", r"TSC \d+\r?\n", "--log", log,
                            "--timeout", str(int(600 * vmmb.SLOW))], capture_output=True, text=True)
     # Bochs counts ticks from the reset on, and so does its time stamp counter.
     with open(log, errors="replace") as f:
