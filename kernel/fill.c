@@ -227,6 +227,7 @@ int fill_page(struct vm_mem *m, u32 g, enum fill_why why)
 	for (f->n = 1; f->n < want && begin_one(f, f->n, LEVEL_GUEST); f->n++)
 		;
 	*(swap ? &m->n.swap_reads : &m->n.disc_reads) += f->n;
+	m->n.double_paging += m->io_sourcing && why == FILL_TOUCH;
 	if (pager_miss_hook)
 		pager_miss_hook(m);
 	submit(f, fill_done);

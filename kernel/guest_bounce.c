@@ -2,7 +2,8 @@
 /*
  * guest_bounce.c - transfers whose segments are not whole sectors of guest memory: odd, but allowed. Contract: guest_io.h.
  *
- * Pages are made resident and pinned, data is copied through a few private frames, 16 KiB at a time. No association.
+ * Pages are pinned (resident ones) or copied aside (evicted sources of a write: they are not brought back), data goes
+ * through a few private frames, 16 KiB at a time. No association.
  */
 #include "arch/x86_64/arch.h"
 #include "kernel/guest_io.h"
@@ -16,8 +17,8 @@ static int hold(struct gio *x, struct gio_part *part)
 	struct vm_mem *m = x->m;
 	u32 g = part->gpfn;
 
-	if (x->writes && gpage_evicted(&m->page[g]) && !m->page[g].pins)
-		m->n.double_paging++;
+	if (x->writes && gpage_evicted(&m->page[g]))
+		return m->page[g].pins ? E_AGAIN : guest_write_evicted(x, part);
 	if (fault_resident(m, g))
 		return E_AGAIN;
 	if (!x->writes)
@@ -52,7 +53,7 @@ static void copy(struct gio *x, bool to_guest)
 
 int guest_bounce_prepare(struct gio *x)
 {
-	for (; x->prepared < x->nparts; x->prepared++)
+	for (; !x->err && x->prepared < x->nparts; x->prepared++)
 		if (hold(x, &x->part[x->prepared]))
 			return E_AGAIN;
 	while ((u64)x->nbounce * PAGE_SIZE < x->chunk) {
@@ -62,7 +63,9 @@ int guest_bounce_prepare(struct gio *x)
 			return E_AGAIN;
 		x->bounce[x->nbounce++] = p.n;
 	}
-	if (x->writes)
+	if (x->pending)
+		return E_AGAIN;
+	if (x->writes && !x->err)
 		copy(x, false);
 	return 0;
 }
@@ -74,6 +77,10 @@ void guest_bounce_finish(struct gio *x, int err)
 	if (!err && !x->writes)
 		copy(x, true);
 	for (u32 i = 0; i < x->prepared; i++) {
+		if (x->part[i].how == GIO_BOUNCED) {
+			frame_put((pfn_t){ x->part[i].pfn });
+			continue;
+		}
 		m->page[x->part[i].gpfn].pins--;
 		if (!x->writes)
 			gpage_set_dirty(m, x->part[i].gpfn);

@@ -358,6 +358,7 @@ static void abort_active(struct vm_mem *m)
 static bool drive_one(struct vm_mem *m)
 {
 	struct gio *x = m->io_preparing;
+	bool wait;
 
 	if (!x)
 		list_for_each(it, &m->io_active) {
@@ -374,7 +375,10 @@ static bool drive_one(struct vm_mem *m)
 		return false;
 	m->io_preparing = x;
 	x->phase = GIO_PREP;
-	if (prepare(x) == E_AGAIN)
+	m->io_sourcing = x->writes;
+	wait = prepare(x) == E_AGAIN;
+	m->io_sourcing = false;
+	if (wait)
 		return false;
 	m->io_preparing = NULL;
 	if (x->err || !run_next(x))
@@ -449,7 +453,7 @@ u32 guest_io_bounce_frames(const struct vm_mem *m)
 		if (!pool[i].io || pool[i].m != m)
 			continue;
 		n += pool[i].nbounce;
-		for (u32 k = 0; k < pool[i].nparts && !pool[i].bytewise; k++)
+		for (u32 k = 0; k < pool[i].nparts; k++)
 			n += pool[i].part[k].how == GIO_BOUNCED;
 	}
 	return n;

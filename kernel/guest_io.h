@@ -76,6 +76,9 @@ int guest_read_prepare(struct gio *x) MUST_CHECK;
 void guest_read_finish(struct gio *x, int err);
 int guest_write_prepare(struct gio *x) MUST_CHECK;
 void guest_write_finish(struct gio *x, int err);
+/* The part's page is evicted: a frame with a copy of its content, read in the background (x->pending). E_AGAIN: no
+ * frame or request now. */
+int guest_write_evicted(struct gio *x, struct gio_part *part) MUST_CHECK;
 int guest_bounce_prepare(struct gio *x) MUST_CHECK;
 void guest_bounce_finish(struct gio *x, int err);
 

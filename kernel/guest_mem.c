@@ -11,6 +11,7 @@
 #include "mm/gpage.h"
 #include "vdev/ports.h"
 
+#define BREATHE_PAGES 64 /* loaded, between two looks at what can't wait */
 #define PINS_MAX 512 /* a guest: rings of four disks and what is in hand */
 
 static bool in_ram(const struct vm_mem *m, gpa_t gpa, u64 len)
@@ -65,6 +66,13 @@ int pager_load(struct vm_mem *m, gpa_t gpa, const void *src, u64 len)
 		u32 n = (u32)MIN(len, (u64)PAGE_SIZE - off);
 		u8 *to;
 
+		if (pager_breathe && g % BREATHE_PAGES == 0)
+			pager_breathe();
+		if (!from && m->page[g].state == GPAGE_ZERO) { /* so a big .bss takes no frames */
+			gpa.a += n;
+			len -= n;
+			continue;
+		}
 		if (fault_resident(m, g))
 			return E_NOMEM;
 		to = (u8 *)pfn_ptr((pfn_t){ m->page[g].loc }) + off;

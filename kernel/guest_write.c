@@ -25,7 +25,7 @@ static void bounced(void *ctx, int err)
 		x->err = err;
 }
 
-static int source_evicted(struct gio *x, struct gio_part *part)
+int guest_write_evicted(struct gio *x, struct gio_part *part)
 {
 	struct vm_mem *m = x->m;
 	pfn_t n = reclaim_get_frame(m, FRAME_BOUNCE, false, LEVEL_URGENT);
@@ -64,7 +64,7 @@ static int look_at(struct gio *x, struct gio_part *part)
 	case GPAGE_FILLING:
 		return E_AGAIN;
 	default:
-		return p->pins ? E_AGAIN : source_evicted(x, part);
+		return p->pins ? E_AGAIN : guest_write_evicted(x, part);
 	}
 	if (part->block != BLOCK_NONE && !p->pins)
 		part->flags |= PART_ASSOC;

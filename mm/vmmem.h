@@ -86,6 +86,7 @@ struct vm_mem {
 	bool parked;         /* a vCPU or a device model was told to wait: pager_wake() is owed */
 	bool draining;       /* reset or stop: no new I/O */
 	bool io_driving, io_again; /* guest_io.c: no recursion */
+	bool io_sourcing;    /* pages are collected to be written out: a refill now would be double paging */
 	void *io_preparing;  /* guest_io.c: the one request that may collect frames */
 	u32 io_active_count;
 	u64 starving_since_ns;

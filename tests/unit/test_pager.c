@@ -65,6 +65,12 @@ static void zero_pages_need_no_io(void **s)
 	cpu_page(m, 5, true)[77] = 0; /* written with zeros: found */
 	evict_all(m);
 	assert_int_equal(env.submitted, 0);
+	/* Nor does what a loader clears take frames. */
+	u32 held = vmmem_held(m);
+
+	assert_int_equal(m->page[700].state, GPAGE_ZERO);
+	assert_int_equal(pager_load(m, (gpa_t){ 700 * PAGE_SIZE + 5 }, NULL, 64 * PAGE_SIZE), 0);
+	assert_int_equal(vmmem_held(m), held);
 	env_end();
 }
 
@@ -245,6 +251,21 @@ static void evicted_sources_are_not_brought_back(void **s)
 	assert_int_equal(m->n.double_paging, 0);
 	for (u32 g = 0; g < 25 * 8; g++)
 		assert_int_equal(sector_get(env.disk + (DISK0 + g) * SECTOR_SIZE), g < 160 ? 300 + g : 0);
+	/* Nor are those of a transfer of odd bytes. */
+	struct guest_io io;
+
+	evict_all(m);
+	io_make(&io, m, GUEST_IO_WRITE, 400, 9, 0);
+	io.nsegs = 3;
+	io.segs[0] = (struct guest_seg_io){ { 2 * PAGE_SIZE }, 100 };
+	io.segs[1] = (struct guest_seg_io){ { 2 * PAGE_SIZE + 100 }, PAGE_SIZE - 100 };
+	io.segs[2] = (struct guest_seg_io){ { 30 * PAGE_SIZE }, SECTOR_SIZE };
+	assert_int_equal(io_now(&io), 0);
+	assert_int_equal(m->page[2].state, GPAGE_SWAP);
+	assert_int_equal(m->n.double_paging, 0);
+	for (u32 i = 0; i < 9; i++)
+		assert_int_equal(sector_get(env.disk + (DISK0 + 400 + i) * SECTOR_SIZE), i < 8 ? 316 + i : 0);
+	env_check();
 	/* Targets that are evicted are not read. */
 	u32 reads = (u32)(m->n.swap_reads + m->n.disc_reads);
 	assert_int_equal(io_simple(m, GUEST_IO_READ, 80, 80, 0), 0);
