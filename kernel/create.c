@@ -105,7 +105,7 @@ static u32 wanted_frames(const struct vm *vm)
 {
 	u64 bytes = vm->kernel->size + (vm->initrd ? vm->initrd->size : 0);
 
-	return MIN(frames(bytes) + LOAD_EXTRA_FRAMES, vm->mem.npages);
+	return MIN(frames(bytes) + LOAD_EXTRA_FRAMES, frames(vm->config->ram));
 }
 
 struct vm *vm_create(const struct vm_config *c, const struct guest_disk *disks, u32 ndisks,
@@ -131,10 +131,12 @@ struct vm *vm_create(const struct vm_config *c, const struct guest_disk *disks, 
 		return refuse(vm, why);
 	vm->kernel = &bi->modules[c->kernel_module];
 	vm->initrd = c->initrd_module < 0 ? NULL : &bi->modules[c->initrd_module];
+	vm->load_frames = wanted_frames(vm);
+	if (!vm_load_fits(vm, frames(c->max), why, sizeof(why)))
+		return refuse(vm, why);
 	err = make_parts(vm, disks, ndisks);
 	if (err)
 		return refuse(vm, err == E_NOMEM ? "no memory for its tables" : err_str(err));
-	vm->load_frames = wanted_frames(vm);
 	vm->state = VM_STARTING;
 	balancer_started(vm);
 	vcpu_kick();

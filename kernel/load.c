@@ -14,15 +14,24 @@
 
 #define LINUX_CMDLINE_ROOM 2000 /* of the 2047 that Linux takes */
 
+struct load {
+	struct vm_mem *m;
+	bool ran_out; /* of frames: another try may go better */
+};
+
 static int load_write(void *ctx, u64 gpa, const void *src, u64 len)
 {
-	return pager_load(ctx, (gpa_t){ gpa }, src, len);
+	struct load *l = ctx;
+	int err = pager_load(l->m, (gpa_t){ gpa }, src, len);
+
+	l->ran_out |= err == E_NOMEM;
+	return err;
 }
 
 /* Fresh memory is zero, but a loader may have written there before. */
 static int load_zero(void *ctx, u64 gpa, u64 len)
 {
-	return pager_load(ctx, (gpa_t){ gpa }, NULL, len);
+	return load_write(ctx, gpa, NULL, len);
 }
 
 /* The page behind the local APIC's address only has to exist: hardware redirects what touches it. */
@@ -83,11 +92,25 @@ static const char *linux_cmdline(const struct vm *vm)
 	return line;
 }
 
+bool vm_load_fits(const struct vm *vm, u32 max, char *why, size_t size)
+{
+	u32 most = MIN(max, pager_guest_frames());
+	char a[24], b[24];
+
+	if (vm->load_frames <= most)
+		return true;
+	fmt(why, size, "its kernel and initrd take %s of memory, but %s %s",
+	    fmt_size(a, sizeof(a), (u64)vm->load_frames << PAGE_SHIFT), most == max ? "its max is" : "guests share",
+	    fmt_size(b, sizeof(b), (u64)most << PAGE_SHIFT));
+	return false;
+}
+
 int vm_load(struct vm *vm, char *why, size_t size)
 {
+	struct load l = { .m = &vm->mem };
 	struct guest_target t = {
 		.ram = vm->config->ram, .cmdline = vm->config->cmdline,
-		.write = load_write, .zero = load_zero, .ctx = &vm->mem,
+		.write = load_write, .zero = load_zero, .ctx = &l,
 	};
 	struct guest_entry entry = { .long64 = false };
 	struct virt_entry first;
@@ -99,7 +122,7 @@ int vm_load(struct vm *vm, char *why, size_t size)
 
 	guest_default_e820(&t);
 	if (!err)
-		err = vboard_acpi(vm->board, load_write, &vm->mem, &t.rsdp);
+		err = vboard_acpi(vm->board, load_write, &l, &t.rsdp);
 	if (vm->config->kind != CONFIG_MULTIBOOT)
 		t.cmdline = linux_cmdline(vm);
 	if (!err)
@@ -109,7 +132,7 @@ int vm_load(struct vm *vm, char *why, size_t size)
 	else if (!err)
 		err = linux_load(kernel, kernel_size, initrd, initrd_size, &t, &entry, line, sizeof(line));
 	if (err) {
-		str_copy(why, size, line);
+		str_copy(why, size, l.ran_out ? "" : line);
 		return err;
 	}
 	first = entry_of(&entry);

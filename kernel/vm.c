@@ -17,6 +17,9 @@
 #include "kernel/pager.h"
 #include "kernel/vcpu.h"
 
+#define WAIT_SAID_NS 10000000000ull
+#define LOAD_MORE_FRAMES 64
+
 struct vm *vm_all[VM_MAX];
 u32 vm_count;
 
@@ -63,6 +66,7 @@ static void begin_start(struct vm *vm)
 	vm->reason[0] = 0;
 	vm->reset_wanted = vm->off_wanted = false;
 	vm->clean = false;
+	vm->waits_since = 0;
 	set_state(vm, VM_STARTING);
 	balancer_started(vm);
 }
@@ -135,6 +139,30 @@ static bool emptied(struct vm *vm)
 	return pager_reset(&vm->mem) == 0;
 }
 
+/* Others hold the frames, and by right: their mins. */
+static void say_that_it_waits(struct vm *vm)
+{
+	char size[24];
+
+	if (!vm->waits_since)
+		vm->waits_since = MAX(arch_ns(), 2);
+	if (vm->waits_since == 1 || arch_ns() - vm->waits_since < WAIT_SAID_NS)
+		return;
+	vm->waits_since = 1;
+	log_warn("%s: waits for %s of free memory to load its kernel into", vm->name,
+		 fmt_size(size, sizeof(size), (u64)vm->load_frames << PAGE_SHIFT));
+}
+
+/* Its share pays for the load, or one that resets itself for ever would live at its neighbours' cost. */
+static int load(struct vm *vm, char *why, size_t size)
+{
+	u64 start = arch_tsc();
+	int err = vm_load(vm, why, size);
+
+	vcpu_charge(&vm->vcpu, arch_tsc() - start);
+	return err;
+}
+
 static void service_start(struct vm *vm)
 {
 	char why[sizeof(vm->reason)] = "";
@@ -145,12 +173,20 @@ static void service_start(struct vm *vm)
 			return;
 		vm->clean = true;
 	}
-	if (!pager_make_room(vm->load_frames))
+	if (!vm_load_fits(vm, vm->mem.max, why, sizeof(why))) {
+		vm_fail(vm, "%s", why);
 		return;
+	}
+	if (!pager_make_room(vm->load_frames)) {
+		say_that_it_waits(vm);
+		return;
+	}
 	vm->clean = false;
-	err = vm_load(vm, why, sizeof(why));
-	if (err == E_NOMEM && !why[0])
-		return; /* frames ran out half-way: empty it and wait for more */
+	err = load(vm, why, sizeof(why));
+	if (err == E_NOMEM && !why[0]) { /* frames ran out half-way: empty it and wait for more */
+		vm->load_frames += vm->load_frames / 4 + LOAD_MORE_FRAMES;
+		return;
+	}
 	if (err) {
 		vm_fail(vm, "its kernel can't be loaded: %s", why[0] ? why : err_str(err));
 		return;

@@ -60,6 +60,7 @@ struct vm {
 	u64 rested_at;          /* VM_RESTING: since when, ns */
 	const struct boot_module *kernel, *initrd; /* stay in memory for restarts; initrd may be NULL */
 	u32 load_frames;        /* free frames wanted before it is loaded */
+	u64 waits_since;        /* VM_STARTING: for them, ns; 0: not yet; 1: it has been said */
 	void *console;          /* kernel/console's ring for this guest */
 };
 
@@ -75,8 +76,10 @@ struct vm *vm_create(const struct vm_config *c, const struct guest_disk *disks, 
 		     const struct boot_info *bi);
 /* Wanted resets, power-offs and starts; from the main loop. */
 void vm_service(void);
+/* Do its kernel and initrd fit this max, and the machine? One line in why if not (kernel/load.c). */
+bool vm_load_fits(const struct vm *vm, u32 max, char *why, size_t size);
 /* Power-on: copies the kernel into the empty guest memory and sets up the vCPU (kernel/load.c).
- * E_NOMEM: frames ran out half-way; others: why. */
+ * E_NOMEM and nothing in why: frames ran out half-way. */
 int vm_load(struct vm *vm, char *why, size_t size) MUST_CHECK;
 static inline bool vm_has_memory(const struct vm *vm) { return vm->mem.page != NULL; }
 

@@ -63,7 +63,7 @@ static struct env {
 	u32 again_page;                /* guest_pin() of it answers E_AGAIN; ~0: none */
 	bool needs_read, room;
 	int drain, load, reset;        /* what the pager answers */
-	u32 faults, overwrites, loads;
+	u32 faults, overwrites, loads, load_ticks;
 	enum verdict fault_verdict;
 	u32 started, stopped;
 	void (*enter)(struct vcpu_hw *v, u64 deadline, struct vmexit *x);
@@ -306,6 +306,7 @@ int pager_load(struct vm_mem *m, gpa_t gpa, const void *src, u64 len)
 	if (gpa.a == 0xffff0 && len < sizeof(env.reset_code))
 		memcpy(env.reset_code, src, len);
 	env.loads++;
+	fake_tsc += env.load_ticks;
 	return env.load;
 }
 
@@ -315,6 +316,7 @@ bool pager_make_room(u32 n)
 	return env.room;
 }
 
+u32 pager_guest_frames(void) { return 100000; }
 bool pager_chore(void) { return false; }
 int pager_drain(struct vm_mem *m)
 {
@@ -378,6 +380,7 @@ static int env_setup(void **state)
 		vm->board = &env.board[i];
 		vm->mem.vm = vm;
 		vm->mem.npages = ENV_PAGES;
+		vm->mem.max = 4096;
 		vm->mem.page = (void *)env.ram;
 		vm->vcpu.vm = vm;
 		vm->vcpu.hw = &env.hw[i];

@@ -61,6 +61,51 @@ static void test_frames_run_out(void **state)
 	assert_int_equal(env.vm[0].state, VM_RUNNING);
 }
 
+/* Each try waits for more; in the end it is clear that its max is in the way. */
+static void test_does_not_fit(void **state)
+{
+	struct vm *vm = &env.vm[0];
+	u32 tries;
+
+	(void)state;
+	make_kernel(0);
+	env.load = E_NOMEM;
+	for (tries = 0; vm->state == VM_STARTING && tries < 100; tries++)
+		vm_service();
+	assert_in_range(tries, 5, 30);
+	assert_non_null(strstr(vm->reason, "of memory, but its max is 16 MiB"));
+	vm_service();
+	assert_int_equal(vm->state, VM_FAILED);
+}
+
+/* A kernel that leaves at once pays for its loads: its neighbour gets on. */
+static void test_load_is_charged(void **state)
+{
+	struct vm *vm = &env.vm[0];
+
+	(void)state;
+	make_kernel(0);
+	env.load_ticks = 1000000;
+	vm_service();
+	assert_int_equal(vm->state, VM_RUNNING);
+	assert_true(vm->vcpu.vruntime >= 1000000);
+}
+
+static void test_says_that_it_waits(void **state)
+{
+	struct vm *vm = &env.vm[0];
+
+	(void)state;
+	make_kernel(0);
+	env.room = false;
+	vm_service();
+	assert_true(vm->waits_since > 1);
+	fake_tsc += 11000000000ull;
+	vm_service();
+	assert_int_equal(vm->waits_since, 1);
+	assert_int_equal(vm->state, VM_STARTING);
+}
+
 static void test_bad_kernel(void **state)
 {
 	(void)state;
@@ -171,7 +216,8 @@ static void test_uart(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		env_test(test_start), env_test(test_frames_run_out), env_test(test_bad_kernel), env_test(test_reset),
+		env_test(test_start), env_test(test_frames_run_out), env_test(test_does_not_fit),
+		env_test(test_load_is_charged), env_test(test_says_that_it_waits), env_test(test_bad_kernel), env_test(test_reset),
 		env_test(test_power_off), env_test(test_fail), env_test(test_verbs), env_test(test_uart),
 	};
 
