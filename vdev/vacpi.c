@@ -228,6 +228,8 @@ int vboard_acpi(struct vboard *b, vboard_write_fn *write, void *ctx, u64 *rsdp)
 
 	if (!err)
 		err = write(ctx, VACPI_BASE, b->acpi_image, VACPI_BYTES);
+	if (!err)
+		err = write(ctx, VPM_RESET_VECTOR, vpm_reset_vector, VPM_RESET_VECTOR_BYTES);
 	*rsdp = VACPI_RSDP;
 	return err;
 }

@@ -59,7 +59,7 @@ u32 vboard_uart_rx(struct vboard *b, const u8 *bytes, u32 n);
 /* After E_AGAIN: look again at the queues that had to wait. */
 void vboard_retry(struct vboard *b);
 
-/* Writes ACPI tables (and nothing else) into guest memory below 1 MiB; *rsdp gets their address. */
+/* Writes ACPI tables and the reset vector into guest memory below 1 MiB; *rsdp gets the tables' address. */
 typedef int vboard_write_fn(void *ctx, u64 gpa, const void *src, u64 len);
 int vboard_acpi(struct vboard *b, vboard_write_fn *write, void *ctx, u64 *rsdp) MUST_CHECK;
 

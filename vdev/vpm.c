@@ -12,6 +12,17 @@
 #define SLP_EN BIT(5)
 #define SLP_TYP(v) ((v) >> 2 & 7)
 
+/*
+ * A firmware's last word. Linux takes hardware-reduced ACPI for a machine with UEFI: without one it does not try the
+ * ACPI reset register or port 64h but jumps to the BIOS's reset vector in real mode.
+ */
+const u8 vpm_reset_vector[VPM_RESET_VECTOR_BYTES] = {
+	0xb0, VPM_RESET_VALUE,                     /* mov al, 6 */
+	0xba, VPM_RESET & 0xff, VPM_RESET >> 8,    /* mov dx, 0cf9h */
+	0xee,                                      /* out dx, al */
+	0xfa, 0xf4, 0xeb, 0xfc,                    /* cli; hlt; jmp to the cli */
+};
+
 void vpm_init(struct vpm *p, u64 tsc_hz, u64 now)
 {
 	p->tsc_hz = tsc_hz;

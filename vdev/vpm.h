@@ -19,6 +19,9 @@ struct vboard;
 #define VPM_RESET 0xcf9
 #define VPM_RESET_VALUE 6
 #define VPM_S5_TYPE 5
+/* Where a real-mode jump to F000:FFF0 or FFFF:0, a BIOS's reset vector, arrives. */
+#define VPM_RESET_VECTOR 0xffff0u
+#define VPM_RESET_VECTOR_BYTES 10
 #define VPM_TIMER_HZ 3579545u
 
 struct vpm {
@@ -27,6 +30,9 @@ struct vpm {
 	u8 cf9;
 	u8 sleep_control;
 };
+
+/* 16-bit code for that address: it writes VPM_RESET_VALUE to VPM_RESET and halts. */
+extern const u8 vpm_reset_vector[VPM_RESET_VECTOR_BYTES];
 
 void vpm_init(struct vpm *p, u64 tsc_hz, u64 now);
 void vpm_reset(struct vpm *p);

@@ -6,11 +6,16 @@
 
 #include "tests/unit/board_env.h"
 
-static u8 image[VACPI_BYTES];
+static u8 image[VACPI_BYTES], vector[16];
 
 static int write_image(void *ctx, u64 gpa, const void *src, u64 len)
 {
 	(void)ctx;
+	if (gpa == 0xffff0) {
+		assert_true(len <= sizeof(vector));
+		memcpy(vector, src, len);
+		return 0;
+	}
 	assert_true(gpa >= VACPI_BASE && gpa + len <= VACPI_END);
 	memcpy(image + gpa - VACPI_BASE, src, len);
 	return 0;
@@ -103,6 +108,24 @@ static char *disassemble(const char *dir, const u8 *t, const char *name)
 	return text;
 }
 
+/* What Linux jumps to when it finds hardware-reduced ACPI and no UEFI: the instructions, run by hand. */
+static void test_reset_vector(void **state)
+{
+	struct vboard *b = board_new(0);
+	u64 rsdp;
+
+	(void)state;
+	assert_int_equal(vboard_acpi(b, write_image, NULL, &rsdp), 0);
+	assert_int_equal(vector[0], 0xb0); /* mov al, imm8 */
+	assert_int_equal(vector[2], 0xba); /* mov dx, imm16 */
+	assert_int_equal(vector[5], 0xee); /* out dx, al */
+	assert_int_equal(vector[7], 0xf4); /* hlt */
+	memset(&fake_ports, 0, sizeof(fake_ports));
+	vboard_out(b, (u16)get(vector + 3, 2), 1, vector[1]);
+	assert_int_equal(fake_ports.resets, 1);
+	free(b);
+}
+
 static void test_iasl(void **state)
 {
 	char dir[] = "/tmp/test_vacpi.XXXXXX", command[64];
@@ -134,7 +157,7 @@ static void test_iasl(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_tables), cmocka_unit_test(test_iasl) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_tables), cmocka_unit_test(test_reset_vector), cmocka_unit_test(test_iasl) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
