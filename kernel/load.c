@@ -49,18 +49,6 @@ static int map_apic(struct vm *vm)
 	return err;
 }
 
-/*
- * What firmware would have at the reset vector: a full reset by port CF9h. Linux jumps there to
- * reboot a hardware-reduced ACPI machine, since it takes such a one for EFI's.
- */
-#define RESET_VECTOR 0xffff0u
-static const u8 reset_code[] = {
-	0xb0, 0x06,       /* mov al, 6 */
-	0xba, 0xf9, 0x0c, /* mov dx, 0cf9h */
-	0xee,             /* out dx, al */
-	0xf4, 0xeb, 0xfd, /* hlt, for good */
-};
-
 static struct virt_entry entry_of(const struct guest_entry *e)
 {
 	return (struct virt_entry){
@@ -125,8 +113,6 @@ int vm_load(struct vm *vm, char *why, size_t size)
 		err = vboard_acpi(vm->board, load_write, &l, &t.rsdp);
 	if (vm->config->kind != CONFIG_MULTIBOOT)
 		t.cmdline = linux_cmdline(vm);
-	if (!err)
-		err = load_write(&vm->mem, RESET_VECTOR, reset_code, sizeof(reset_code));
 	if (!err && vm->config->kind == CONFIG_MULTIBOOT)
 		err = multiboot1_load(kernel, kernel_size, initrd, initrd_size, &t, &entry, line, sizeof(line));
 	else if (!err)
