@@ -1,16 +1,54 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Fixtures for the boot tests: the built hypervisor and guests, and a machine with two of them."""
-import os, subprocess, types
+"""Fixtures for the boot tests: the built hypervisor and guests, and a machine with two of them.
+
+A test that uses `emu` (or a fixture that does) runs once on each emulator: on those of $VMMB_EMU
+(names with commas between) when it is set; else on tcg, and on bochs too if it is marked as a
+`story`. Marks bochs, tcg and kvm select them: pytest -m bochs. Tests marked `slow` run only with
+VMMB_SLOW_TESTS=1.
+"""
+import contextlib, fcntl, os, subprocess, sys, types
 
 import pytest
 
 import vmmb
 
 
+def pytest_configure(config):
+    for text in ("story: runs on Bochs too", "slow: needs VMMB_SLOW_TESTS=1",
+                 "bochs: runs in Bochs", "tcg: runs in QEMU's TCG", "kvm: runs in QEMU/KVM"):
+        config.addinivalue_line("markers", text)
+
+
+def pytest_generate_tests(metafunc):
+    own = metafunc.definition.get_closest_marker("parametrize")
+    if "emu" not in metafunc.fixturenames or (own and own.args[0] == "emu"):
+        return
+    # pytest tells fixtures' parameters apart by identity
+    chosen = [sys.intern(x) for x in os.environ.get("VMMB_EMU", "").split(",") if x]
+    story = metafunc.definition.get_closest_marker("story")
+    emus = chosen or (["bochs", "tcg"] if story else ["tcg"])
+    metafunc.parametrize("emu", [pytest.param(x, marks=getattr(pytest.mark, x)) for x in emus],
+                         indirect=True, scope="module")
+
+
+def pytest_collection_modifyitems(items):
+    if not os.environ.get("VMMB_SLOW_TESTS"):
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip(reason="takes long: VMMB_SLOW_TESTS=1"))
+
+
+@pytest.fixture(scope="module")
+def emu(request):
+    """The emulator's name."""
+    return request.param
+
+
 @pytest.fixture(scope="session")
 def artifacts():
     """Paths of what the boots need, built when missing or out of date."""
-    subprocess.run(["make", "-s", "-C", vmmb.TOP, "build/vmmb.elf"], check=True)
+    with one_at_a_time():
+        subprocess.run(["make", "-s", "-C", vmmb.TOP, "build/vmmb.elf"], check=True)
     return guests_only()
 
 
@@ -20,9 +58,18 @@ def guests():
     return guests_only()
 
 
-def guests_only():
-    vmmb.tool("mkguest", "cloud")
+@contextlib.contextmanager
+def one_at_a_time():
+    """Two files' tests may start side by side: only one of them builds."""
     os.makedirs(vmmb.BUILD, exist_ok=True)
+    with open(vmmb.BUILD + "/lock", "w", encoding="ascii") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        yield
+
+
+def guests_only():
+    with one_at_a_time():
+        vmmb.tool("mkguest", "cloud")
     return types.SimpleNamespace(
         vmmb=vmmb.TOP + "/build/vmmb.elf",
         kernel=vmmb.GUESTS + "/cloud/vmlinuz", initrd=vmmb.GUESTS + "/cloud/initrd")
@@ -45,15 +92,12 @@ def two_guest_modules(ram="256M", web="", db="", args="quiet"):
 
 
 @pytest.fixture(scope="module")
-def two_guests(artifacts, request):
+def two_guests(artifacts, emu, request):
     """web and db, 256M each, on a machine of 320M: booted, both at their shell's prompt."""
-    name = f"{request.module.__name__}-{vmmb.EMU}{os.environ.get('VMMB_RUN', '')}"
-    m = vmmb.Machine(name, modules=two_guest_modules(), disks=[two_guest_disk(name)],
-                     memory="320M")
-    try:
-        m.start()
+    name = f"{request.module.__name__}-{emu}{os.environ.get('VMMB_RUN', '')}"
+    with vmmb.Machine(name, modules=two_guest_modules(), disks=[two_guest_disk(name)],
+                      memory="320M", emu=emu) as m:
         for vm in "web", "db":
             m.wait_ready(vm)
+        m.cmd("watch off")
         yield m
-    finally:
-        m.close()

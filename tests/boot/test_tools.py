@@ -202,7 +202,7 @@ def test_console_rendering():
 
 
 FAKE = r"""
-import os, sys, termios, tty
+import os, subprocess, sys, termios, tty
 tty.setraw(0)
 def put(s): sys.stdout.write(s); sys.stdout.flush()
 def line(prompt, log):
@@ -224,9 +224,7 @@ while True:
         while True:
             cmd = line("web# \x1b[6n", False)
             if cmd == "\x01d": put("\r\n"); break
-            said = os.popen("sh -c " + repr(cmd)).read() if "$?" not in cmd else \
-                cmd.split("'")[1] + cmd.split("'")[2].replace("$?", status) + "\n"
-            status = "1" if "false" in cmd else "0"
+            said = subprocess.run(["sh", "-c", cmd], stdout=-1, text=True).stdout
             out = out[-900:] + said.replace("\n", "\r\n")
             put(said.replace("\n", "\r\n"))
     else: put("no such command: " + cmd + "\r\n")

@@ -11,29 +11,17 @@ import pytest
 import vmmb
 
 
-def guest(m, name):
-    return next(v for v in m.cmd_json("vm list") if v["name"] == name)
-
-
-def counters(m, name):
-    return m.cmd_json(f"vm show {name}")[0]
-
-
-def conserved(m):
-    assert m.cmd_json("mem check")[-1]["violations"] == 0, m.cmd("mem check")
-
-
+pytestmark = pytest.mark.story
 SUPERFLUOUS = ("silent_swap_writes", "stale_reads", "double_paging")
 
 
 def test_both_run_on_less_than_promised(two_guests):
     m = two_guests
-    m.cmd("watch off")
     vms = {v["name"]: v for v in m.cmd_json("vm list")}
     assert {v["state"] for v in vms.values()} == {"running"}
     mem = m.cmd_json("mem")[0]
     assert mem["promised"] > 1.5 * mem["guest_frames"]
-    conserved(m)
+    m.conserved()
 
 
 def test_guests_find_their_devices_and_keep_time(two_guests):
@@ -50,15 +38,14 @@ def test_vector_state_is_each_guests_own(two_guests, tmp_path):
     m.sh_start("web", "simd 3 12000000 >/tmp/simd")
     m.sh_start("db", "simd 5 12000000 >/tmp/simd")
     for name, seed in ("web", 3), ("db", 5):
-        m.sh(name, "while ! grep -q DONE /tmp/simd; do sleep 1; done", timeout=400)
-        alone = m.sh(name, f"simd {seed} 12000000", timeout=400)
-        assert m.sh(name, "cat /tmp/simd").splitlines() == alone.splitlines()
-        assert "AVX" in alone
+        together = m.sh_await(name, "/tmp/simd", timeout=400)
+        assert m.sh(name, f"simd {seed} 12000000", timeout=400) == together
+        assert "AVX" in together
 
 
 def test_files_survive_pressure_with_the_same_checksums(two_guests):
     m = two_guests
-    make = "cd /mnt && i=0; while [ $i -lt 24 ]; do yes $i$(hostname) | head -c 1000000 >f$i; i=$((i+1)); done; sync"
+    make = "cd /mnt && for i in 1 2 3 4 5 6; do dd if=/dev/urandom of=f$i bs=1M count=4 2>/dev/null; done; sync"
     for name in "web", "db":
         m.sh(name, make, timeout=600)
     calm = {name: m.sh(name, "cat /mnt/f* | md5sum") for name in ("web", "db")}
@@ -66,15 +53,14 @@ def test_files_survive_pressure_with_the_same_checksums(two_guests):
     m.sh_start("web", "memfill 170 11 2 >/tmp/fill")
     m.sh_start("db", "memfill 170 12 2 >/tmp/fill")
     for name in "web", "db":
-        m.sh(name, "while ! grep -q DONE /tmp/fill; do sleep 1; done", timeout=900)
-        assert re.search(r"DONE words=\d+ bad=0", m.sh(name, "cat /tmp/fill"))
+        assert re.search(r"DONE words=\d+ bad=0", m.sh_await(name, "/tmp/fill", timeout=900))
     for name in "web", "db":
         m.sh(name, "echo 3 >/proc/sys/vm/drop_caches")
         assert m.sh(name, "cat /mnt/f* | md5sum", timeout=300) == calm[name]
-    assert sum(counters(m, n)["swap_writes"] for n in ("web", "db")) > 0
+    assert sum(m.counters(n)["swap_writes"] for n in ("web", "db")) > 0
     for name in "web", "db":
-        assert {k: counters(m, name)[k] for k in SUPERFLUOUS} == dict.fromkeys(SUPERFLUOUS, 0)
-    conserved(m)
+        assert {k: m.counters(name)[k] for k in SUPERFLUOUS} == dict.fromkeys(SUPERFLUOUS, 0)
+    m.conserved()
 
 
 def test_a_frame_reaches_its_next_owner_clean(two_guests):
@@ -87,7 +73,7 @@ def test_a_frame_reaches_its_next_owner_clean(two_guests):
     m.cmd("qos web max=256M")
     assert re.search(r"DONE pages=\d+ found=0", found)
     assert int(re.search(r"pages=(\d+)", found)[1]) > 50000
-    conserved(m)
+    m.conserved()
 
 
 def test_qos_is_atomic_and_targets_follow(two_guests):
@@ -99,11 +85,11 @@ def test_qos_is_atomic_and_targets_follow(two_guests):
         assert text.startswith("error: ") and "nothing changed" in text and "\n" not in text, text
     assert re.sub("held.*|target.*", "", m.cmd("qos web")) == re.sub("held.*|target.*", "", before)
     assert "->" in m.cmd("qos web min=96M weight=400")
-    assert guest(m, "web")["min"] == 96 << 20 and guest(m, "web")["weight"] == 400
+    assert m.guest("web")["min"] == 96 << 20 and m.guest("web")["weight"] == 400
     m.cmd("qos db max=80M")
     m.sh("web", "sleep 3")
-    assert guest(m, "db")["target"] <= 80 << 20 and guest(m, "db")["held"] <= 80 << 20
-    assert guest(m, "web")["target"] >= 96 << 20
+    assert m.guest("db")["target"] <= 80 << 20 and m.guest("db")["held"] <= 80 << 20
+    assert m.guest("web")["target"] >= 96 << 20
     assert "target" in m.cmd("why web") and m.cmd_json("why db")[0]["target"] <= (80 << 20) // 4096
     assert len(m.cmd_json("mrc web")) == 17
     m.cmd("qos db max=256M min=16M")
@@ -115,27 +101,33 @@ def test_a_neighbours_reset_is_not_noticed(two_guests):
     sum_before = m.sh("web", "cat /mnt/f* | md5sum", timeout=300)
     m.sh("web", "echo alive >/tmp/mark")
     m.sh_start("web", "memfill 60 21 4 >/tmp/fill")
-    resets = guest(m, "db")["resets"]
+    resets = m.guest("db")["resets"]
     with m.con("db"):  # the guest resets itself in the middle of its work
         m.child.send("reboot -f\n")
+        m.expect("Restarting system")  # what was shown before must not look like the new start
+        m.expect("GUEST db READY", 300)
     m.wait_ready("db")
-    assert guest(m, "db")["resets"] == resets + 1
+    assert m.guest("db")["resets"] == resets + 1
+    m.sh("db", "dmesg -c >/dev/null; echo before >/tmp/mark")
     m.cmd("vm reset db")  # and the operator does
+    with m.con("db"):
+        m.expect(r"before(?s:.*)GUEST db READY", 300)
     m.wait_ready("db")
-    m.sh("web", "while ! grep -q DONE /tmp/fill; do sleep 1; done", timeout=600)
-    assert "bad=0" in m.sh("web", "cat /tmp/fill")
+    assert m.guest("db")["resets"] == resets + 2
+    assert m.sh("db", "ls /tmp").split() == []
+    assert "bad=0" in m.sh_await("web", "/tmp/fill", timeout=600)
     assert m.sh("web", "cat /tmp/mark") == "alive"
     assert m.sh("web", "cat /mnt/f* | md5sum", timeout=300) == sum_before
-    conserved(m)
+    m.conserved()
 
 
 def test_pause_resume_stop(two_guests):
     m = two_guests
     m.cmd("vm pause web")
-    assert guest(m, "web")["state"] == "paused"
-    run = guest(m, "web")["run_ticks"]
+    assert m.guest("web")["state"] == "paused"
+    run = m.guest("web")["run_ticks"]
     m.sh("db", "sleep 2")
-    assert guest(m, "web")["run_ticks"] == run
+    assert m.guest("web")["run_ticks"] == run
     assert m.cmd("vm pause web").startswith("error: ")
     m.cmd("vm resume web")
     assert "alive" in m.sh("web", "cat /tmp/mark")
@@ -162,9 +154,9 @@ def test_power_off_stops_a_guest_and_frees_its_frames(two_guests):
         m.expect(r"\[left db")
         m.where = None
         m.expect(vmmb.PROMPT)
-    assert guest(m, "db")["state"] == "off" and guest(m, "db")["held"] == 0
+    assert m.guest("db")["state"] == "off" and m.guest("db")["held"] == 0
     assert "alive" in m.sh("web", "cat /tmp/mark")
-    conserved(m)
+    m.conserved()
     assert m.poweroff() == 0
 
 

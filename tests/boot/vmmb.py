@@ -10,7 +10,7 @@
     with m.con("web") as con: ...       pexpect on the guest's console
     m.poweroff()
 
-The emulator is $VMMB_EMU (bochs unless set). Everything that the machine printed is kept in
+The emulator is what the caller names, or the first of $VMMB_EMU, or tcg. Everything that the machine printed is kept in
 build/boot/NAME.log. $VMMB_SLOW multiplies every timeout.
 """
 import contextlib, json, os, re, shutil, subprocess, time
@@ -20,7 +20,7 @@ import pexpect
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = TOP + "/build/boot"
 GUESTS = TOP + "/build/guests"
-EMU = os.environ.get("VMMB_EMU") or "bochs"
+EMU = (os.environ.get("VMMB_EMU") or "tcg").split(",")[0]
 SLOW = float(os.environ.get("VMMB_SLOW") or 1)
 PROMPT = "vmmb> "
 # Lines that appear by themselves above the prompt: the log's and the guests'.
@@ -145,7 +145,11 @@ class Machine:
             self.log.close()
 
     def __enter__(self):
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.close()
+            raise
 
     def __exit__(self, *_):
         self.close()
@@ -184,6 +188,17 @@ class Machine:
         text = self.cmd(line + " -j", timeout)
         return [json.loads(x) for x in text.splitlines() if x.strip()]
 
+    def guest(self, name):
+        """One guest's line of `vm list`: state, held, target, ... in bytes."""
+        return next(v for v in self.cmd_json("vm list") if v["name"] == name)
+
+    def counters(self, name):
+        return self.cmd_json(f"vm show {name}")[0]
+
+    def conserved(self):
+        """The conservation law holds: recounted by the hypervisor."""
+        assert self.cmd_json("mem check")[-1]["violations"] == 0, self.cmd("mem check")
+
     # ---- a guest's console ----------------------------------------------------------------
 
     def enter(self, vm):
@@ -221,15 +236,16 @@ class Machine:
             raise ValueError(f"longer than {MAX_LINE} characters: {command[:60]}...")
         with self.con(vm):
             # The marks are quoted so that the echo of the line does not look like them, and
-            # numbered since entering a console shows again what it printed last.
+            # numbered since entering a console shows again what it printed last. One line, and
+            # only at the prompt: what is typed ahead is echoed in the middle of the output.
             self.commands += 1
             n = self.commands
-            self.child.send(f"echo '<'{n}-; {command}\necho '>'{n}-$?\n")
+            end = " " if command.endswith("&") else "; "
+            self.child.send(f"echo '<'{n}-; {command}{end}echo '>'{n}-$?\n")
             self.expect(rf"(?s)\n<{n}-\r?\n(.*?)>{n}-(\d+)\r?\n", timeout)
             text, status = self.child.match[1], int(self.child.match[2])
-        lines = render(text)
-        echo = re.compile(re.escape(f"{vm}# ") + r".*$")
-        output = "\n".join(echo.sub("", x) for x in lines).rstrip("\n")
+            self.expect(re.escape(f"{vm}# "))
+        output = "\n".join(render(text)).rstrip("\n")
         if check and status:
             raise GuestError(vm, command, status, output)
         return output
@@ -237,6 +253,11 @@ class Machine:
     def sh_start(self, vm, command):
         """Start a command in the guest's background; it may outlast this call."""
         self.sh(vm, f"({command}) </dev/null >/tmp/bg.out 2>&1 &")
+
+    def sh_await(self, vm, file, timeout=600):
+        """Until a background command has written DONE into this file; what is in it."""
+        self.sh(vm, f"while ! grep -q DONE {file}; do sleep 1; done", timeout)
+        return self.sh(vm, f"cat {file}")
 
 
 def copy_disk(image, name):
