@@ -13,10 +13,13 @@ struct vm;
 void console_init(void);                 /* sets log_sink; prints the banner and the prompt */
 bool console_poll(void);                 /* handles what was typed and prints what guests wrote; true: did something */
 void console_guest_tx(struct vm *vm, u8 byte); /* from vdev_uart_tx */
+/* The operator watches this guest's console, and it prints faster than the wire: let it wait. */
+bool console_holds(const struct vm *vm);
 int console_vm_init(struct vm *vm) MUST_CHECK; /* its output ring */
 
 /* Upward ports: the wire. kernel/main.c connects them to drivers/serial.h; the simulation to memory. */
 void console_port_write(const char *bytes, u32 n);
+u32 console_port_queued(void);           /* bytes written that are not on the wire yet */
 int console_port_read(void);             /* a byte, or -1 */
 void console_port_flush(void);           /* waits until all is on the wire: before power-off */
 

@@ -31,6 +31,12 @@ void console_port_write(const char *bytes, u32 n)
 		serial_write(console_serial, bytes, n);
 }
 
+u32 console_port_queued(void)
+{
+	/* No port has all of the ring free. */
+	return (u32)(serial_tx_room(-1) - serial_tx_room(console_serial));
+}
+
 int console_port_read(void)
 {
 	return console_serial >= 0 ? serial_read(console_serial) : -1;

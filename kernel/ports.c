@@ -59,6 +59,8 @@ void vdev_again(struct vm *vm)
 void vdev_uart_tx(struct vm *vm, u8 byte)
 {
 	console_guest_tx(vm, byte);
+	if (console_holds(vm))
+		vcpu_kick();
 }
 
 void vdev_power(struct vm *vm, enum vdev_power what)

@@ -165,7 +165,7 @@ static struct vcpu *pick(u64 now, bool more)
 		if (vm->state != VM_RUNNING)
 			continue;
 		wake_halted(vm, now);
-		if (vm->vcpu.state != VCPU_RUNNABLE)
+		if (vm->vcpu.state != VCPU_RUNNABLE || console_holds(vm))
 			continue;
 		runnable++;
 		if (!best || vm->vcpu.vruntime < best->vruntime)
@@ -175,7 +175,7 @@ static struct vcpu *pick(u64 now, bool more)
 		return NULL;
 	/* A slice is not cut short for a small difference. */
 	if (last && best != last && last->vm->state == VM_RUNNING && last->state == VCPU_RUNNABLE &&
-	    now < s->slice_end && last->vruntime < best->vruntime + slice / 4)
+	    !console_holds(last->vm) && now < s->slice_end && last->vruntime < best->vruntime + slice / 4)
 		best = last;
 	if (best != last || now >= s->slice_end)
 		s->slice_end = now + (runnable == 1 && !more ? slice * VCPU_SLICES_ALONE : slice);

@@ -39,6 +39,7 @@ void console_port_write(const char *bytes, u32 n)
 	for (u32 i = 0; i < n; i++)
 		check(bytes != NULL);
 }
+u32 console_port_queued(void) { return nkeys % 3 * 1500; }
 int console_port_read(void) { return nkeys ? (nkeys--, *keys++) : -1; }
 void console_port_flush(void) {}
 struct vm *vm_by_name(const char *name)

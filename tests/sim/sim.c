@@ -67,6 +67,7 @@ void sim_fail(const char *format, ...)
 }
 
 void console_port_write(const char *bytes, u32 len) { (void)bytes; (void)len; }
+u32 console_port_queued(void) { return 0; }
 int console_port_read(void) { return -1; }
 void console_port_flush(void) {}
 

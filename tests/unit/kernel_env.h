@@ -62,6 +62,7 @@ static struct env {
 	int pins;
 	u32 again_page;                /* guest_pin() of it answers E_AGAIN; ~0: none */
 	bool needs_read, room;
+	bool held[ENV_VMS];            /* console_holds() */
 	int drain, load, reset;        /* what the pager answers */
 	u32 faults, overwrites, loads, load_ticks;
 	enum verdict fault_verdict;
@@ -336,6 +337,7 @@ void console_guest_tx(struct vm *vm, u8 byte)
 	env.tx[env.ntx++ % sizeof(env.tx)] = byte;
 }
 
+bool console_holds(const struct vm *vm) { return vm->id < ENV_VMS && env.held[vm->id]; }
 bool console_poll(void) { return false; }
 void block_poll(void) { }
 void balancer_started(struct vm *vm)

@@ -296,13 +296,36 @@ static void test_halted_for_good(void **state)
 	assert_true(fake_tsc >= 10 * MS);
 }
 
+/* What it prints waits for the wire; the others do not. */
+static void test_console_holds(void **state)
+{
+	u32 before;
+
+	(void)state;
+	start(0);
+	start(1);
+	env.enter = enter_busy;
+	vcpu_loop_once();
+	vcpu_loop_once();
+	assert_true(env.hw[0].entries && env.hw[1].entries);
+	env.held[0] = true;
+	before = env.hw[0].entries;
+	for (u32 i = 0; i < 10; i++)
+		vcpu_loop_once();
+	assert_int_equal(env.hw[0].entries, before);
+	assert_true(env.hw[1].entries > 5);
+	vcpu_sched.work = false;
+	vdev_uart_tx(&env.vm[0], 'x');
+	assert_true(vcpu_sched.work); /* its slice ends */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		env_test(test_fair), env_test(test_hot_path), env_test(test_halt), env_test(test_halt_with_pending),
 		env_test(test_window), env_test(test_block), env_test(test_block_woken), env_test(test_flush),
 		env_test(test_wake_preempts), env_test(test_triple), env_test(test_bad),
-		env_test(test_no_progress), env_test(test_halted_for_good),
+		env_test(test_no_progress), env_test(test_halted_for_good), env_test(test_console_holds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
