@@ -343,6 +343,9 @@ static struct nvme *begin(const struct pci_dev *pci)
 	c->ready_ns = (cap >> 24 & 0xff) * 500 * MS + 2000 * MS;
 	c->io.entries = MIN(QUEUE_ENTRIES, (u32)(cap & 0xffff) + 1);
 	c->q.dev.depth = MIN((u32)SLOTS_MAX, c->io.entries - 1);
+	/* Before there are queues: QEMU's controller counts only vectors that are enabled when a queue is created. */
+	if (pci_irq(pci, interrupt, c) < 0)
+		return NULL;
 	begin_reset(c, arch_ns());
 	return c;
 }
@@ -354,7 +357,7 @@ u32 nvme_probe(const struct pci_dev *pci)
 	while (c && !step(c, arch_ns()))
 		;
 	if (!c || c->step != RUNNING || !c->q.dev.depth || !find_namespace(c)) {
-		log_warn("NVMe: %s: not used", !c ? "no registers, memory or 4 KiB pages" :
+		log_warn("NVMe: %s: not used", !c ? "no registers, memory, interrupt or 4 KiB pages" :
 			 c->step == GONE ? "a controller that does not come up" : "no usable namespace");
 		if (c)
 			mmio_write32(c->regs + REG_CC, 0);
@@ -365,13 +368,7 @@ u32 nvme_probe(const struct pci_dev *pci)
 	c->q.dev.priv = &c->q;
 	c->q.issue = issue;
 	c->q.timeout_ns = TIMEOUT_NS;
-	fmt(c->q.dev.name, sizeof(c->q.dev.name), "nvme%u", named);
-	if (pci_irq(pci, interrupt, c) < 0) {
-		log_err("%s: no interrupt: not used", c->q.dev.name);
-		mmio_write32(c->regs + REG_CC, 0);
-		return 0;
-	}
-	named++;
+	fmt(c->q.dev.name, sizeof(c->q.dev.name), "nvme%u", named++);
 	log_info("%s: NVMe, %llu MiB, depth %u", c->q.dev.name, (unsigned long long)(c->q.dev.sectors >> 11), c->q.dev.depth);
 	c->next = controllers;
 	controllers = c;
