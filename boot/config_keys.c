@@ -202,6 +202,24 @@ static int parse_log(struct config_line *l, const char *value)
 	return bad(l, "not error, warning, info or debug");
 }
 
+/* These two are obeyed by arch/x86_64/start.c, long before anything else is read; here they are checked. */
+static int parse_panic(struct config_line *l, const char *value)
+{
+	u64 v;
+
+	return parse_u64(value, &v) || v > 3600 ? bad(l, "not 0 to 3600 seconds") : 0;
+}
+
+static int parse_selftest(struct config_line *l, const char *value)
+{
+	static const char *const names[] = { "fault", "text", "stack", "panic" };
+
+	for (u32 i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(value, names[i]))
+			return 0;
+	return bad(l, "not fault, text, stack or panic");
+}
+
 static const struct key keys[] = {
 	{ "vm", NULL, "NAME", "the guest that this module belongs to: 1 to 15 of a-z, 0-9, -",
 	  ON_ANY_MODULE, false, parse_vm },
@@ -227,6 +245,10 @@ static const struct key keys[] = {
 	  false, parse_swap },
 	{ "log", NULL, "LEVEL", "show log lines up to error, warning, info or debug (default: info)",
 	  ON_VMMB, false, parse_log },
+	{ "panic", NULL, "SECONDS", "reboot so long after an exception report (default: 0, halt)", ON_VMMB,
+	  false, parse_panic },
+	{ "selftest", NULL, "WORD", "end in an exception report: fault, text, stack or panic", ON_VMMB, false,
+	  parse_selftest },
 };
 _Static_assert(ARRAY_SIZE(keys) <= 32, "config_line.seen has 32 bits");
 

@@ -290,6 +290,20 @@ static int read_first_pass(struct tags it, struct boot_info *out, struct raw_map
 	return err;
 }
 
+void multiboot2_exclude(struct boot_info *bi, u64 start, u64 end)
+{
+	for (u32 i = 0; i < bi->nmodules; i++) {
+		struct boot_module *m = &bi->modules[i];
+
+		if (!m->size || m->start.a >= end || start >= m->start.a + m->size)
+			continue;
+		m->bad = "it overlaps the hypervisor";
+		log_warn("multiboot2: module \"%.40s\" (%#lx) can not be used: %s", m->cmdline,
+			 (unsigned long)m->start.a, m->bad);
+		m->start.a = m->size = 0;
+	}
+}
+
 int multiboot2_parse(u32 magic, const void *mbi, size_t max_bytes, struct boot_info *out, char *why,
 		     size_t why_size)
 {

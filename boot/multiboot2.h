@@ -20,5 +20,7 @@
  */
 int multiboot2_parse(u32 magic, const void *mbi, size_t max_bytes, struct boot_info *out, char *why,
 		     size_t why_size) MUST_CHECK;
+/* [start, end) is the hypervisor's: modules that overlap it become bad. */
+void multiboot2_exclude(struct boot_info *bi, u64 start, u64 end);
 
 #endif

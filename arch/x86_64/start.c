@@ -22,6 +22,8 @@
 #define MBI_MAX (16 * MIB)
 #define DEFAULT_CONSOLE "com1,115200"
 
+extern const char __image_start[], __image_end[];
+
 static struct boot_info boot_info;
 
 static void early_sink(enum log_level level, const char *line)
@@ -70,6 +72,7 @@ static void parse_boot_info(u32 magic, u32 mbi)
 		log_err("boot: %s; halted", why);
 		arch_halt();
 	}
+	multiboot2_exclude(&boot_info, arch_image_phys(__image_start), arch_image_phys(__image_end));
 	if (acpi_parse(&mem, &boot_info, &boot_info.acpi, why, sizeof(why)))
 		log_warn("ACPI: %s", why);
 }

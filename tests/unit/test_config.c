@@ -30,6 +30,16 @@ static int build_list(const char *hv, const char *const *lines)
 }
 #define build(hv, ...) build_list(hv, (const char *const[]){ __VA_ARGS__, NULL })
 
+/* Words that act before the configuration is read are no mistakes there. */
+static void early_words(void **state)
+{
+	(void)state;
+	assert_int_equal(build("panic=5 selftest=stack", "kernel vm=a ram=64M"), 0);
+	assert_int_equal(build("panic=soon", "kernel vm=a ram=64M"), E_INVAL);
+	assert_int_equal(build("panic=3601", "kernel vm=a ram=64M"), E_INVAL);
+	assert_int_equal(build("selftest=all", "kernel vm=a ram=64M"), E_INVAL);
+}
+
 static void the_example(void **state)
 {
 	const struct vm_config *web, *db;
@@ -208,7 +218,7 @@ static void help(void **state)
 {
 	(void)state;
 	config_help(help_line, NULL);
-	assert_int_equal(helped, 8 + 1 + 2 + 4);
+	assert_int_equal(helped, 8 + 1 + 2 + 6);
 }
 
 static void extents(void **state)
@@ -249,7 +259,7 @@ static void extents(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_example), cmocka_unit_test(defaults_and_aliases),
+		cmocka_unit_test(the_example), cmocka_unit_test(early_words), cmocka_unit_test(defaults_and_aliases),
 		cmocka_unit_test(mistakes), cmocka_unit_test(across_lines),
 		cmocka_unit_test(lines_without_a_guest), cmocka_unit_test(bad_modules),
 		cmocka_unit_test(help), cmocka_unit_test(extents),

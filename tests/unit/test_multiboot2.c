@@ -221,6 +221,13 @@ static void modules_are_checked(void **state)
 		assert_non_null(bi.modules[i].bad);
 		assert_int_equal(bi.modules[i].size, 0);
 	}
+	multiboot2_exclude(&bi, bi.modules[0].start.a + bi.modules[0].size, ~0ull); /* next to it; the last one is gone */
+	assert_null(bi.modules[0].bad);
+	assert_non_null(bi.modules[6].bad);
+	assert_int_equal(bi.modules[6].size, 0);
+	multiboot2_exclude(&bi, 0, bi.modules[0].start.a + 1);
+	assert_non_null(bi.modules[0].bad);
+	assert_int_equal(parse(), 0);
 	assert_null(bi.modules[6].bad);
 	assert_true(bi.modules[6].cmdline_cut);
 	assert_int_equal(strlen(bi.modules[6].cmdline), BOOT_CMDLINE_MAX - 1);
