@@ -80,7 +80,7 @@ void ahci_issue(struct slots *q, u32 i)
 	/* Queued and unqueued commands don't mix: a FLUSH is alone (block.h), suspects are. */
 	bool ncq = p->ncq && !q->suspects && q->slot[i].req->op != BLOCK_FLUSH;
 
-	ahci_command(p->m, i, &q->slot[i], ncq, ahci_phys(&p->m->table[i]));
+	ahci_command(p->m, i, &q->slot[i], ncq, slots_phys(&p->m->table[i]));
 	p->active |= BIT(i);
 	if (ncq)
 		mmio_write32(p->regs + PORT_SACT, BIT(i));

@@ -73,11 +73,6 @@ struct ahci_port {
 /* One adapter; ports that are not used are NULL. */
 struct ahci_hba { u8 *regs; struct ahci_port *ports[32]; };
 
-static inline u64 ahci_phys(const void *p)
-{
-	return pfn_hpa(ptr_pfn(p)).a + ((u64)p & PAGE_MASK);
-}
-
 /* A reset of the port's link, from any state; ahci_step() goes on with it, a look at a time, and is true at its end:
  * p->step is AHCI_RUNNING or AHCI_GONE then. */
 void ahci_reset(struct ahci_port *p, u64 now_ns);

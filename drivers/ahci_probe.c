@@ -40,8 +40,8 @@ static struct ahci_port *begin_port(u8 *regs)
 	p = (void *)((u8 *)pfn_ptr(pfn) + sizeof(struct ahci_memory));
 	p->m = pfn_ptr(pfn);
 	p->regs = regs;
-	mmio_write64(regs + PORT_CLB, ahci_phys(p->m->header));
-	mmio_write64(regs + PORT_FB, ahci_phys(p->m->fis));
+	mmio_write64(regs + PORT_CLB, slots_phys(p->m->header));
+	mmio_write64(regs + PORT_FB, slots_phys(p->m->fis));
 	mmio_write32(regs + PORT_SERR, 0xffffffff);
 	mmio_write32(regs + PORT_CMD, mmio_read32(regs + PORT_CMD) | CMD_FRE | CMD_SUD | CMD_POD);
 	ahci_reset(p, arch_ns());
@@ -59,7 +59,7 @@ static void drop_port(struct ahci_port *p)
 
 static bool identify(struct ahci_port *p)
 {
-	u64 table = ahci_phys(&p->m->table[0]), buf = ahci_phys(p->m->identify), end = arch_ns() + TIMEOUT_NS;
+	u64 table = slots_phys(&p->m->table[0]), buf = slots_phys(p->m->identify), end = arch_ns() + TIMEOUT_NS;
 
 	ahci_fis(p->m->table[0].cfis, ATA_IDENTIFY, 0, 0, 0);
 	p->m->table[0].prd[0] = (struct ahci_prd){ .dba = (u32)buf, .dbau = (u32)(buf >> 32), .dbc = SECTOR_SIZE - 1 };

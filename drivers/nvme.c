@@ -60,11 +60,6 @@ struct nvme {
 static struct nvme *controllers;
 static u32 named;
 
-static u64 phys(const void *p)
-{
-	return pfn_hpa(ptr_pfn(p)).a + ((u64)p & PAGE_MASK);
-}
-
 /* ---- queues ---- */
 
 static void queue_init(struct nvme *c, struct queue *q, u32 id, struct nvme_command *sq, struct nvme_completion *cq, u32 entries)
@@ -140,11 +135,11 @@ static void issue(struct slots *q, u32 i)
 	if (r->op == BLOCK_FLUSH) {
 		cmd.opcode = IO_FLUSH;
 	} else {
-		bytes = nvme_prps(r, &s->next, c->max_bytes, cmd.prp, list, phys(list));
+		bytes = nvme_prps(r, &s->next, c->max_bytes, cmd.prp, list, slots_phys(list));
 		if (!bytes) { /* a sector that the controller can't address */
 			bytes = SECTOR_SIZE;
 			c->bounced |= BIT(i);
-			cmd.prp[0] = phys(list);
+			cmd.prp[0] = slots_phys(list);
 			if (r->op == BLOCK_WRITE)
 				slots_copy(r, s->at, (u8 *)list, SECTOR_SIZE, false);
 			s->next.off += SECTOR_SIZE;
@@ -189,8 +184,8 @@ static void enable(struct nvme *c, u64 now)
 	queue_init(c, &c->admin, 0, c->m->admin_sq, c->m->admin_cq.cqe, QUEUE_ENTRIES);
 	queue_init(c, &c->io, 1, c->m->sq, c->m->cq.cqe, c->io.entries);
 	mmio_write32(c->regs + REG_AQA, (QUEUE_ENTRIES - 1) << 16 | (QUEUE_ENTRIES - 1));
-	mmio_write64(c->regs + REG_ASQ, phys(c->m->admin_sq));
-	mmio_write64(c->regs + REG_ACQ, phys(&c->m->admin_cq));
+	mmio_write64(c->regs + REG_ASQ, slots_phys(c->m->admin_sq));
+	mmio_write64(c->regs + REG_ACQ, slots_phys(&c->m->admin_cq));
 	mmio_write32(c->regs + REG_CC, CC_ENTRY_SIZES | CC_ENABLE);
 	c->step = ENABLING;
 	c->until_ns = now + c->ready_ns;
@@ -201,8 +196,8 @@ static void set_up(struct nvme *c, u64 now)
 	u32 size = (c->io.entries - 1) << 16 | 1;
 	const struct nvme_command commands[] = {
 		{ .opcode = ADMIN_SET_FEATURES, .cdw10 = FEATURE_QUEUES },
-		{ .opcode = ADMIN_CREATE_CQ, .prp = { phys(&c->m->cq) }, .cdw10 = size, .cdw11 = 3 }, /* interrupts, contiguous */
-		{ .opcode = ADMIN_CREATE_SQ, .prp = { phys(c->m->sq) }, .cdw10 = size, .cdw11 = 1 << 16 | 1 },
+		{ .opcode = ADMIN_CREATE_CQ, .prp = { slots_phys(&c->m->cq) }, .cdw10 = size, .cdw11 = 3 }, /* interrupts, contiguous */
+		{ .opcode = ADMIN_CREATE_SQ, .prp = { slots_phys(c->m->sq) }, .cdw10 = size, .cdw11 = 1 << 16 | 1 },
 	};
 
 	if (c->setup == ARRAY_SIZE(commands)) {
@@ -275,7 +270,7 @@ void nvme_tick(u64 now_ns)
 
 static bool identify(struct nvme *c, u32 what, u32 nsid)
 {
-	struct nvme_command cmd = { .opcode = ADMIN_IDENTIFY, .nsid = nsid, .prp = { phys(c->m->identify) }, .cdw10 = what };
+	struct nvme_command cmd = { .opcode = ADMIN_IDENTIFY, .nsid = nsid, .prp = { slots_phys(c->m->identify) }, .cdw10 = what };
 	u64 end = arch_ns() + TIMEOUT_NS;
 	struct nvme_completion e;
 

@@ -15,6 +15,7 @@
 #ifndef DRIVERS_SLOTS_H
 #define DRIVERS_SLOTS_H
 
+#include "arch/x86_64/arch.h"
 #include "drivers/block.h"
 
 #define SLOTS_MAX 32
@@ -46,6 +47,12 @@ struct slots {
 };
 
 extern const struct block_ops slots_ops;
+
+/* What a device calls p, which lies in the direct map. */
+static inline u64 slots_phys(const void *p)
+{
+	return pfn_hpa(ptr_pfn(p)).a + ((u64)p & PAGE_MASK);
+}
 
 /* Bytes left in the segment at *at, whose address goes to *addr; 0 at the end. Steps over what is used up. */
 u32 slots_piece(const struct block_req *r, struct slots_at *at, u64 *addr);

@@ -66,11 +66,6 @@ struct virtio_blk {
 static struct virtio_blk *devices;
 static u32 named;
 
-static u64 phys(const void *p)
-{
-	return pfn_hpa(ptr_pfn(p)).a + ((u64)p & PAGE_MASK);
-}
-
 /* ---- commands ---- */
 
 void virtio_blk_chain(struct virtio_memory *m, u32 i, u32 chain, u32 size_max, struct slot *s, u64 base)
@@ -114,7 +109,7 @@ static void issue(struct slots *q, u32 i)
 		slots_done(q, i, true, 0, true); /* it has no cache that could lose data */
 		return;
 	}
-	virtio_blk_chain(m, i, v->chain, v->size_max, &q->slot[i], phys(m));
+	virtio_blk_chain(m, i, v->chain, v->size_max, &q->slot[i], slots_phys(m));
 	m->avail.ring[m->avail.idx % v->size] = (u16)(i * v->chain);
 	__atomic_store_n(&m->avail.idx, (u16)(m->avail.idx + 1), __ATOMIC_RELEASE);
 	mmio_write16(v->notify, 0);
@@ -193,9 +188,9 @@ static bool start(struct virtio_blk *v)
 		if (mmio_read16(v->common + COMMON_Q_MSIX) != 0)
 			return false;
 	}
-	mmio_write64(v->common + COMMON_Q_DESC, phys(v->m->desc));
-	mmio_write64(v->common + COMMON_Q_DRIVER, phys(&v->m->avail));
-	mmio_write64(v->common + COMMON_Q_DEVICE, phys(&v->m->used));
+	mmio_write64(v->common + COMMON_Q_DESC, slots_phys(v->m->desc));
+	mmio_write64(v->common + COMMON_Q_DRIVER, slots_phys(&v->m->avail));
+	mmio_write64(v->common + COMMON_Q_DEVICE, slots_phys(&v->m->used));
 	mmio_write16(v->common + COMMON_Q_ENABLE, 1);
 	set_status(v, STATUS_DRIVER_OK);
 	return true;
