@@ -148,7 +148,7 @@ static void start_console(void)
 	console_serial = config.console_com ? serial_init(spec) : E_NOENT;
 	if (console_serial >= 0 && serial_start(console_serial, serial_typed, NULL))
 		log_warn("%s: no interrupts: input is polled", spec);
-	pager_breathe = breathe;
+	pager_breathe = divide_breathe = breathe;
 	console_init();
 }
 

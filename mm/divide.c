@@ -13,6 +13,9 @@
 
 #define WINDOW 2 /* a finer search looks so many coarse steps to each side */
 #define FINER 4  /* and its step is so much smaller */
+#define BREATHE_OPS 8192u
+
+void (*divide_breathe)(void);
 
 struct search {
 	const struct divide *d;
@@ -24,6 +27,7 @@ struct search {
 	u16 *option;     /* in steps above its low */
 	u64 *best, *next;
 	u16 *choice;     /* [n][room + 1] */
+	u32 breath;      /* additions since divide_breathe() */
 };
 
 static u32 room_for(u32 n, u32 frames, u32 step_frames)
@@ -178,6 +182,16 @@ static u32 find_options(const struct search *s, u32 i)
 	return n;
 }
 
+static void breathe(struct search *s, u32 ops)
+{
+	s->breath += ops;
+	if (s->breath < BREATHE_OPS)
+		return;
+	s->breath = 0;
+	if (divide_breathe)
+		divide_breathe();
+}
+
 /* Adds guest i to the table, option by option. Returns the additions made. */
 static u32 add_guest(struct search *s, u32 i)
 {
@@ -204,6 +218,7 @@ static u32 add_guest(struct search *s, u32 i)
 			}
 		}
 		ops += last + 1;
+		breathe(s, last + 1);
 	}
 	s->best = s->next;
 	s->next = swap;

@@ -50,6 +50,13 @@ static struct curve *random_curve(u64 *seed, u32 points)
 	return c;
 }
 
+static u32 breaths;
+
+static void breathe(void)
+{
+	breaths++;
+}
+
 static int run(struct divide *d, struct divide_vm *vm, u32 n)
 {
 	size_t bytes = divide_scratch_bytes(n, d->frames, d->step_frames);
@@ -139,7 +146,12 @@ static void coarse_then_fine(void **state)
 				note(c, s, (u32)(oracle_random(&seed) % (1 + 100 / (s + 1))));
 			vm[i] = (struct divide_vm){ .max = 300 * STEP, .weight = 100, .curve = c };
 		}
+		breaths = 0;
+		divide_breathe = breathe;
 		assert_int_equal(run(&d, vm, 8), E_OK);
+		divide_breathe = NULL;
+		assert_in_range(breaths, d.ops / 16384, d.ops / 8192);
+		assert_true(breaths > 4);
 		assert_int_equal(d.step_used, STEP);
 		for (u32 i = 0; i < 8; i++)
 			exact += cost_of(&vm[i], vm[i].target);
