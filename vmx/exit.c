@@ -13,18 +13,30 @@
 #define X_MORE 8  /* has a decoder */
 
 #define DR6_TRAPS 0xfull
+#define SHADOW (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS)
 #define DR7_GD BIT64(13)
 
 typedef bool decode_fn(struct vcpu_hw *v, struct vmexit *x);
 
-/* What its delivery would have done to the debug registers; INT1 is a trap: RIP is past it. */
+/*
+ * What its delivery would have done to the debug registers; INT1 is a trap: RIP is past it. This exit leaves no pending
+ * debug exception, but behind MOV SS or STI an entry with TF set is refused without one: any program of a guest could
+ * end it with MOV SS, INT1 under TF.
+ */
 static void finish_debug_exception(struct vcpu_hw *v, u32 info, u64 qual)
 {
+	u64 shadow;
+
 	cpu_write_dr6((cpu_read_dr6() & ~DR6_TRAPS) | (qual & QUAL_DEBUG_DR6));
 	vmwrite(VMCS_GUEST_DR7, vmread(VMCS_GUEST_DR7) & ~DR7_GD);
+	shadow = vmread(VMCS_GUEST_INTERRUPTIBILITY);
 	if ((info & INTR_INFO_TYPE) == INTR_TYPE_PRIV_SW_EXCEPTION) {
 		v->regs.rip += vmread(VMCS_EXIT_INSN_LEN);
 		v->regs.dirty = true;
+		if (shadow & SHADOW)
+			vmwrite(VMCS_GUEST_INTERRUPTIBILITY, shadow & ~(u64)SHADOW);
+	} else if ((shadow & SHADOW) && (v->regs.rflags & RFLAGS_TF)) {
+		vmwrite(VMCS_GUEST_PENDING_DEBUG, vmread(VMCS_GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
 	}
 }
 

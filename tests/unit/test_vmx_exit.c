@@ -102,6 +102,14 @@ static void test_exceptions(void **state)
 	enter_exit({ VMCS_EXIT_REASON, 0 }, { VMCS_EXIT_INTR_INFO, 0x80000501 }, { VMCS_GUEST_RIP, 0x500 },
 		   { VMCS_EXIT_INSN_LEN, 1 });
 	assert_true(v->regs.rip == 0x501 && v->regs.dirty);
+	/* Behind MOV SS, single-stepping: what the next entry is checked for. */
+	enter_exit({ VMCS_EXIT_REASON, 0 }, { VMCS_EXIT_INTR_INFO, 0x80000501 }, { VMCS_GUEST_INTERRUPTIBILITY, 10 },
+		   { VMCS_GUEST_RFLAGS, 0x102 }, { VMCS_EXIT_INSN_LEN, 1 });
+	assert_int_equal(fake_vmx_read(VMCS_GUEST_INTERRUPTIBILITY), 8);
+	assert_int_equal(fake_vmx_read(VMCS_GUEST_PENDING_DEBUG), 0);
+	enter_exit({ VMCS_EXIT_REASON, 0 }, { VMCS_EXIT_INTR_INFO, 0x80000301 }, { VMCS_GUEST_INTERRUPTIBILITY, 2 },
+		   { VMCS_GUEST_RFLAGS, 0x102 });
+	assert_int_equal(fake_vmx_read(VMCS_GUEST_PENDING_DEBUG), 0x4000);
 	/* RDPMC is a #GP(0) */
 	enter_exit({ VMCS_EXIT_REASON, EXIT_REASON_RDPMC });
 	assert_true(x.kind == VMEXIT_EXCEPTION && x.exc.vector == 13 && x.exc.has_code && x.exc.code == 0);
