@@ -38,7 +38,7 @@ void balance_note_miss(struct balance *b, u32 vm, u64 now_ns)
 	if (seen < 4 * expected)
 		return;
 	v->burst = true;
-	b->due_ns = MIN(b->due_ns, now_ns);
+	b->due_ns = MIN(b->due_ns, MAX(now_ns, b->step_ns + b->cfg.fast_ns));
 	if (!v->fade_ns || now_ns - v->fade_ns > FADE_NS) {
 		curve_fade(v->curve, FADE_SHIFT);
 		v->fade_ns = now_ns;
@@ -367,6 +367,7 @@ u32 balance_step(struct balance *b, u64 now_ns, u32 free_frames)
 	u32 n, k = 0, changed = 0;
 
 	b->free_frames = free_frames;
+	b->step_ns = now_ns;
 	measure(b, now_ns);
 	judge(b, now_ns);
 	n = gather(b);

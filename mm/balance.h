@@ -108,7 +108,7 @@ struct balance {
 	struct balance_config cfg;
 	u32 frames; /* what guests can hold in all: the caller's, may change */
 	struct balance_vm vm[BALANCE_VMS_MAX];
-	u64 due_ns;
+	u64 due_ns, step_ns; /* the next step, the last one */
 	u32 free_frames; /* as told to the last step */
 	bool burst, moving, infeasible;
 	u32 short_frames; /* infeasible: frames the mins lack */

@@ -102,6 +102,21 @@ static void test_start(void **state)
 	assert_in_range(vms[0].mem.target, FRAMES - 600, FRAMES);
 }
 
+/* A burst is heard at once, but guests that make nothing else do not buy divisions without end. */
+static void test_bursts(void **state)
+{
+	u64 end;
+	u32 before;
+
+	(void)state;
+	run_for(3 * SEC);
+	before = balancer_state()->decisions;
+	for (end = fake_tsc + SEC; fake_tsc < end; run_for(SEC / 500))
+		for (u32 i = 0; i < 40; i++)
+			pager_miss_hook(&vms[fake_tsc / (SEC / 8) % 2].mem); /* each has windows of its own */
+	assert_in_range(balancer_state()->decisions - before, 3, 6);
+}
+
 /* The budget wins: a scan of 20 ms a guest comes each 2 s at the most, whatever is touched. */
 static void test_scan_budget(void **state)
 {
@@ -195,7 +210,8 @@ static void test_innocent(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_start, setup), cmocka_unit_test_setup(test_scan_budget, setup),
+		cmocka_unit_test_setup(test_start, setup), cmocka_unit_test_setup(test_bursts, setup),
+		cmocka_unit_test_setup(test_scan_budget, setup),
 		cmocka_unit_test_setup(test_qos, setup), cmocka_unit_test_setup(test_turns, setup),
 		cmocka_unit_test_setup(test_innocent, setup),
 	};
