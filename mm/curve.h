@@ -107,7 +107,7 @@ u32 curve_frames_for(const struct curve *c, u64 milli);
  * Which ages the reclaimer should take n pages from: those whose pages promise
  * the fewest avoided misses for the frames they will occupy. That is the
  * oldest first (LRU) where the curve is convex, and keeps part of a loop that
- * does not fit. Never ages below 2 while older pages are left.
+ * does not fit. AGE_NEW only when no others are left.
  */
 void curve_choose(const struct curve *c, const struct ages *a, u32 n, struct ages_choice *ch);
 

@@ -100,7 +100,7 @@ static void pick_victims(struct simguest *g, u32 n)
 	else
 		ages_choose(&g->ages, n, &ch);
 	g->victims = g->victim_at = 0;
-	for (u32 p = g->pages; p-- > 0;)
+	for (u32 i = 0, p = g->hand; i < g->pages; i++, p = p + 1 < g->pages ? p + 1 : 0)
 		if (g->state[p] == 1 && ages_chosen(&ch, g->age[p]))
 			g->victim[g->victims++] = p;
 }
@@ -116,6 +116,7 @@ static bool evict_one(struct simguest *g, bool live_look)
 		g->stamp[p] = ages_evict(&g->ages, &g->age[p]);
 		g->state[p] = 2;
 		g->resident--;
+		g->hand = p;
 		g->evictions++;
 		return true;
 	}

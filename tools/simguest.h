@@ -31,7 +31,7 @@ struct simguest {
 	u64 at, misses, w1_sum, passes, scanned, evictions;
 	/* victims picked by the last choice, not yet evicted */
 	u32 *victim;
-	u32 victims, victim_at;
+	u32 victims, victim_at, hand;
 };
 
 /* References a pass so that on average w1 * pages distinct pages are touched in one. */
