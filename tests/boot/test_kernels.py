@@ -93,8 +93,8 @@ def test_ram_disk_and_mbr(artifacts, emu, tmp_path):
         assert m.poweroff() == 0
 
 
-def test_a_bad_sector_stops_only_its_guest(artifacts, emu, request):
-    """A read error on one guest's disk stops that guest, with the reason; its neighbour works on."""
+def test_a_bad_sector_stops_only_its_guest(artifacts, emu):
+    """A read error on one guest's disk (secondary slave: hd3) stops that guest with the reason; its neighbour works on."""
     if emu == "bochs":
         pytest.skip("Bochs injects no disk errors: the simulation does")
     name, bad = f"badsector-{emu}", 20 * 2048
@@ -107,7 +107,7 @@ def test_a_bad_sector_stops_only_its_guest(artifacts, emu, request):
     drive = ("if=ide,index=3,format=raw,file.driver=blkdebug,"
              f"file.config={rules},file.image.driver=file,file.image.filename={other}")
     modules = (vmmb.linux_modules("web", words="ram=128M disk=hd0p1", args="quiet") +
-               vmmb.linux_modules("db", words="ram=128M disk=hd1p1", args="quiet"))
+               vmmb.linux_modules("db", words="ram=128M disk=hd3p1", args="quiet"))
     with one("badsector", emu, modules, [image], memory="256M",
              emu_args=["--qemu-arg=-drive", f"--qemu-arg={drive}"]) as m:
         for vm in "web", "db":
@@ -120,7 +120,7 @@ def test_a_bad_sector_stops_only_its_guest(artifacts, emu, request):
             m.where = None
             m.expect(vmmb.PROMPT)
         db = m.guest("db")
-        assert db["state"] == "failed" and "read" in db["reason"] and "hd1" in db["reason"], db
+        assert db["state"] == "failed" and "read" in db["reason"] and "hd3" in db["reason"], db
         assert db["held"] == 0
         assert m.sh("web", "md5sum -c /tmp/before >/dev/null && echo same") == "same"
         assert m.guest("web")["state"] == "running"

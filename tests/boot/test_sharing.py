@@ -97,26 +97,22 @@ def test_all_at_once_keep_what_they_wrote(four):
 
 
 def test_a_guest_that_touches_everything_takes_no_ones_right(four):
-    """big touches all that it has, again and again; tiny works on 50 MiB of which 64 are its right."""
+    """big touches all that it has, again and again; tiny works on 70 MiB of which 64 are its right."""
     four.cmd("qos tiny min=64M")
     four.cmd("qos big max=144M")
-    four.sh_start("tiny", "memfill 50 41 1000000 >/tmp/fill")
+    four.sh_start("tiny", "memfill 70 41 1000000 >/tmp/fill")
     four.sh("tiny", "while ! grep -q FILLED /tmp/fill; do sleep 1; done", timeout=300)
     four.sh_start("big", "memfill 170 42 1000000 >/tmp/fill")
     four.sh("big", "while ! grep -q FILLED /tmp/fill; do sleep 1; done", timeout=600)
-    four.sh("tiny", "sleep 3")  # to come back to what it used before
-    held = []
     for vms in samples(four, 10, "tiny"):
         assert vms["big"]["held"] <= 144 * MIB and vms["big"]["target"] <= 144 * MIB, vms["big"]
-        held.append(vms["tiny"]["held"])
-        assert vms["tiny"]["target"] >= 64 * MIB and vms["tiny"]["held"] >= 60 * MIB, vms
+        assert vms["tiny"]["target"] >= 64 * MIB and vms["tiny"]["held"] >= 64 * MIB, vms["tiny"]
     # without a cap the same guest is held back by its neighbour's right alone
     four.cmd("qos big max=256M")
     for vms in samples(four, 10, "tiny"):
-        assert vms["tiny"]["target"] >= 64 * MIB and vms["tiny"]["held"] >= 60 * MIB, vms
+        assert vms["tiny"]["target"] >= 64 * MIB and vms["tiny"]["held"] >= 64 * MIB, vms["tiny"]
     for vm in "big", "tiny":
         assert four.guest(vm)["state"] == "running"
         stop_background(four, vm, "memfill")
-    assert len(held) >= 5
     four.conserved()
     assert four.poweroff() == 0
