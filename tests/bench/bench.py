@@ -77,10 +77,23 @@ def slowdown_note(r):
             f"{r['donor-vmmb']['stall_ticks'] / scenarios.UNITS:.0f}")
 
 
-def boot_note(r):
-    guest = r["boot-guest"]
-    return (f"Gticks: guest {guest['boot'] / 1e9:.3f}, bare {r['boot-bare']['boot'] / 1e9:.3f}; "
-            f"{guest['stats']['exits']} exits")
+def boot_note(suffix=""):
+    def note(r):
+        guest, bare = r["boot-guest" + suffix], r["boot-bare" + suffix]
+        return (f"Gticks: guest {guest['boot'] / 1e9:.3f}, bare {bare['boot'] / 1e9:.3f}; "
+                f"{guest['stats']['exits']} exits")
+    return note
+
+
+def boot_rows(suffix, backend, bars, note):
+    runs = ["boot-guest" + suffix, "boot-bare" + suffix]
+    dot = suffix.replace("-", ".")
+    return [
+        Row("exit.cpuid" + dot, "ticks", runs[:1], lambda r: r[runs[0]]["cpuid"], bars[0],
+            backend=backend, note="mean of 100000 round trips" + note),
+        Row("boot.ratio" + dot, "x", runs, lambda r: r[runs[0]]["boot"] / r[runs[1]]["boot"], bars[1],
+            backend=backend, note=boot_note(suffix)),
+    ]
 
 
 STARVED = ["static", "vmmb", "alone"]
@@ -98,10 +111,13 @@ ROWS = [
     Row("tracking.overhead", "fraction", ["vmmb", "decide"], overhead, 0.005,
         note="256M scanned and divided once a second at 3 GHz, one instruction a cycle; "
              + EMULATOR_NOTE),
-    Row("exit.cpuid", "ticks", ["boot-guest"], lambda r: r["boot-guest"]["cpuid"], 300,
-        note="mean of 100000 round trips"),
-    Row("boot.ratio", "x", ["boot-guest", "boot-bare"],
-        lambda r: r["boot-guest"]["boot"] / r["boot-bare"]["boot"], 1.10, note=boot_note),
+    *boot_rows("", "vmx", (300, 1.10), ""),
+    *boot_rows("-svm", "svm", (None, None), "; Bochs' ryzen"),
+    Row("lines.vmx", "lines", ["lines"], lambda r: r["lines"]["vmx"], backend="host"),
+    Row("lines.svm", "lines", ["lines"], lambda r: r["lines"]["svm"], backend="host",
+        note="to be smaller than lines.vmx"),
+    Row("lines.shared", "lines", ["lines"], lambda r: r["lines"]["shared"], backend="host",
+        note="the walker, the contexts, the rules and the face"),
 ]
 
 
