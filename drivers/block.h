@@ -42,7 +42,8 @@ struct block_ops {
 	void (*start)(struct block_dev *d, struct block_req *r);
 };
 
-struct block_stats { u64 reads, writes, flushes, sectors_read, sectors_written, errors, busy_ns; };
+/* polled: commands whose end a driver's tick saw before an interrupt came: nearly all means that there are none. */
+struct block_stats { u64 reads, writes, flushes, sectors_read, sectors_written, errors, busy_ns, polled; };
 
 struct block_dev {
 	struct list link;

@@ -107,6 +107,7 @@ void slots_done(struct slots *q, u32 i, bool ok, u32 status, bool later)
 	}
 	s->issued = false;
 	q->issued--;
+	q->dev.stats.polled += later && s->req->op != BLOCK_FLUSH;
 	if (!ok) {
 		complain(q, s, status);
 		if (++s->tries > SLOTS_RETRIES)

@@ -113,6 +113,7 @@ static void stats(struct cmd *c)
 		cmd_json_u64(c, "flushes", s->flushes);
 		cmd_json_u64(c, "errors", s->errors);
 		cmd_json_u64(c, "busy_ns", s->busy_ns);
+		cmd_json_u64(c, "polled", s->polled);
 		cmd_json_end(c);
 	}
 }

@@ -318,11 +318,14 @@ static void env_bad_sector(const struct env_driver *v)
 
 static void env_lost_interrupts(const struct env_driver *v)
 {
+	u64 polled = block_find(v->name)->stats.polled;
+
 	env.mute = true;
 	env_six(v);
 	env_run(v->tick, 20);
 	env_expect(6);
 	env.mute = false;
+	assert_int_equal(block_find(v->name)->stats.polled, polled + 6);
 }
 
 /* One command stops the device each time it comes. The others don't suffer. */
