@@ -3,8 +3,7 @@
 
 A test that uses `emu` (or a fixture that does) runs once on each emulator: on those of $VMMB_EMU
 (names with commas between) when it is set; else on tcg, and on bochs too if it is marked as a
-`story`. Marks bochs, tcg and kvm select them: pytest -m bochs. Tests marked `slow` run only with
-VMMB_SLOW_TESTS=1.
+`story`. Marks bochs, tcg and kvm select them: pytest -m bochs.
 """
 import contextlib, fcntl, os, subprocess, sys, types
 
@@ -14,7 +13,7 @@ import vmmb
 
 
 def pytest_configure(config):
-    for text in ("story: runs on Bochs too", "slow: needs VMMB_SLOW_TESTS=1",
+    for text in ("story: runs on Bochs too",
                  "bochs: runs in Bochs", "tcg: runs in QEMU's TCG", "kvm: runs in QEMU/KVM"):
         config.addinivalue_line("markers", text)
 
@@ -29,13 +28,6 @@ def pytest_generate_tests(metafunc):
     emus = chosen or (["bochs", "tcg"] if story else ["tcg"])
     metafunc.parametrize("emu", [pytest.param(x, marks=getattr(pytest.mark, x)) for x in emus],
                          indirect=True, scope="module")
-
-
-def pytest_collection_modifyitems(items):
-    if not os.environ.get("VMMB_SLOW_TESTS"):
-        for item in items:
-            if item.get_closest_marker("slow"):
-                item.add_marker(pytest.mark.skip(reason="takes long: VMMB_SLOW_TESTS=1"))
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Other guests than the small cloud one: the full kernel, a whole Debian, disks of other kinds."""
-import re
+import os, re
 
 import pytest
 
@@ -36,7 +36,7 @@ def test_stock_full_kernel(artifacts, emu):
         assert m.poweroff() == 0
 
 
-@pytest.mark.slow
+@pytest.mark.skipif(os.getuid() != 0, reason="tools/mkguest root needs root: its files belong to root")
 def test_a_whole_debian(artifacts, emu):
     """A root that mmdebstrap made, with the initrd of its own update-initramfs, to a login shell and off."""
     vmmb.tool("mkguest", "root")
