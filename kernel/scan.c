@@ -26,7 +26,10 @@ static void scan_table(void *ctx, u64 *entries, gpfn_t first, bool touched)
 	if (first.n >= m->npages)
 		return; /* device pages: not memory */
 	if (touched) {
+		u64 start = arch_tsc();
+
 		ages_scan_leaf(&m->ages, entries, m->age + first.n, f->accessed);
+		m->n.leaf_ticks += arch_tsc() - start;
 		s->entries += AGES_LEAF;
 	} else {
 		ages_skip_leaf(&m->ages, m->age + first.n);

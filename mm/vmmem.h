@@ -49,7 +49,8 @@ struct vm_counters {
 	u64 rescues, bounce_reads, overwrites_unread;       /* evicted pages whose old content was not read */
 	u64 exchanged, copied;                              /* cache hits by exchanging frames / by copy */
 	u64 silent_swap_writes, stale_reads, double_paging; /* must stay 0 */
-	u64 scans, scanned_entries, scan_ticks, flushes;
+	u64 scans, scanned_entries, leaf_ticks, scan_ticks; /* entries of tables looked at, in what time; whole passes */
+	u64 flushes;
 	u64 stall_ticks, run_ticks;                         /* vCPU parked for a page; in the guest */
 	u64 guest_reads, guest_writes;                      /* pages the guest itself read from and wrote to its disks */
 	u64 softened, around;                               /* pages unmapped softly; zero pages mapped around a fault */
