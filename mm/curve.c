@@ -11,9 +11,11 @@
 #define PROBATION 12    /* see least_promising() */
 #define COST_ONE 256ull /* cost[] units a microsecond */
 #define QUIET_PART 8    /* quiet: less than this part of the touches expected, */
-#define QUIET_MIN 64    /* expecting at least so many in a pass, */
-#define QUIET_US 3000000
-#define QUIET_SHIFT 2   /* for so long: then the past fades so much a second */
+#define QUIET_MIN 64    /* expecting at least so many, */
+#define QUIET_US 3000000 /* for at least so long: then the past fades by */
+#define IDLE_SHIFT 2    /* so many bits a second if all of the guest is quiet, else by */
+#define QUIET_HALF_MS 500 /* this half-life */
+#define QUIET_FADE_MS 1500 /* for so long, to about an eighth: it may come back */
 
 static const u32 default_cost_us[CURVE_CLASSES] = {
 	[CURVE_SOFT] = 2, [CURVE_CACHE] = 10, [CURVE_DISC] = 6000, [CURVE_SWAP] = 8000,
@@ -39,6 +41,7 @@ int curve_init(struct curve *c, u32 step_frames, u32 points, void *storage, u64 
 		.cost = (u64 *)storage + points,
 		.grid = (u64 *)storage + 2 * points,
 		.half_life_ms = 10000,
+		.band_of = CURVE_BANDS * 65536u / points,
 	};
 	for (u32 i = 0; i < CURVE_CLASSES; i++)
 		c->cost_us[i] = default_cost_us[i];
@@ -52,7 +55,11 @@ void curve_reset(struct curve *c, u64 now_ns)
 		c->hits[i] = c->cost[i] = 0;
 	c->cold_hits = c->cold_cost = c->time_us = 0;
 	c->last_ns = now_ns;
-	c->stall_us = c->quiet_us = c->seen = 0;
+	c->stall_us = c->idle_us = c->seen = 0;
+	for (u32 b = 0; b < CURVE_BANDS; b++) {
+		c->band_pass[b] = c->band_seen[b] = c->band_due[b] = c->band_us[b] = 0;
+		c->band_faded_ms[b] = 0;
+	}
 	c->mix_us = (c->cost_us[CURVE_DISC] + c->cost_us[CURVE_SWAP]) / 2;
 	c->w1 = c->alloc = 0;
 	c->coarse = false;
@@ -96,23 +103,28 @@ static inline u64 scaled(u64 v, u32 factor)
 	return (v >> 16) * factor + ((v & 0xffff) * factor >> 16);
 }
 
-static void decay_all(struct curve *c, u32 factor)
+static void decay_steps(struct curve *c, u32 first, u32 end, u32 factor)
 {
-	if (factor == 65536)
-		return;
-	for (u32 i = 0; i < c->points; i++) {
+	for (u32 i = first; i < end; i++) {
 		if (!c->hits[i])
 			continue;
 		c->hits[i] = scaled(c->hits[i], factor);
 		c->cost[i] = scaled(c->cost[i], factor);
 	}
+}
+
+static void decay_all(struct curve *c, u32 factor)
+{
+	if (factor == 65536)
+		return;
+	decay_steps(c, 0, c->points, factor);
 	c->cold_hits = scaled(c->cold_hits, factor);
 	c->cold_cost = scaled(c->cold_cost, factor);
 	c->time_us = scaled(c->time_us, factor);
 }
 
 /* Far fewer touches than its past made one expect, for long: the past is over. */
-static void fade_if_quiet(struct curve *c, u64 dt_us)
+static void fade_if_idle(struct curve *c, u64 dt_us)
 {
 	u64 hits = 0, expected;
 
@@ -120,12 +132,56 @@ static void fade_if_quiet(struct curve *c, u64 dt_us)
 		hits += c->hits[i];
 	expected = hits / CURVE_ONE * (dt_us / 1000) / MAX(c->time_us / 1000, 100);
 	if (expected < QUIET_MIN || c->seen * QUIET_PART > expected) {
-		c->quiet_us = 0;
+		c->idle_us = 0;
 		return;
 	}
-	c->quiet_us += dt_us;
-	if (c->quiet_us >= QUIET_US)
-		curve_fade(c, (u32)(1 + dt_us * QUIET_SHIFT / 1000000));
+	c->idle_us += dt_us;
+	if (c->idle_us >= QUIET_US)
+		curve_fade(c, (u32)(1 + dt_us * IDLE_SHIFT / 1000000));
+}
+
+static inline u32 band_at(const struct curve *c, u32 step)
+{
+	return step * c->band_of >> 16;
+}
+
+/*
+ * The same for a band of distances: a guest whose working set has shrunk still
+ * touches a lot, but only near the top of its stack, and its other bands would
+ * hold on to the frames for a half-life. A band's events fade but not its time,
+ * which is that of all bands, so that its rate falls at once. An eighth is left,
+ * against guests that would gain little by what this one may want back.
+ */
+static void fade_if_quiet(struct curve *c, u32 band, u32 first, u32 end, u64 dt_us)
+{
+	u64 hits = 0;
+
+	for (u32 i = first; i < end; i++)
+		hits += c->hits[i];
+	c->band_due[band] += hits / MAX(c->time_us / 1000, 100) * (dt_us / 1000);
+	c->band_seen[band] += c->band_pass[band];
+	c->band_us[band] += dt_us;
+	c->band_pass[band] = 0;
+	if (c->band_due[band] < QUIET_MIN * CURVE_ONE)
+		return;
+	if (c->band_seen[band] * QUIET_PART > c->band_due[band]) {
+		c->band_seen[band] = c->band_due[band] = c->band_us[band] = 0;
+		c->band_faded_ms[band] = 0;
+	} else if (c->band_us[band] >= QUIET_US && c->band_faded_ms[band] < QUIET_FADE_MS) {
+		decay_steps(c, first, end, decay_factor(dt_us, QUIET_HALF_MS));
+		c->band_faded_ms[band] += (u32)(dt_us / 1000);
+	}
+}
+
+static void look_for_quiet(struct curve *c, u64 dt_us)
+{
+	for (u32 first = 0, end; first < c->points; first = end) {
+		u32 band = band_at(c, first);
+
+		for (end = first + 1; end < c->points && band_at(c, end) == band;)
+			end++;
+		fade_if_quiet(c, band, first, end, dt_us);
+	}
 }
 
 static void pass_time(struct curve *c, const struct ages *a, u64 now_ns)
@@ -134,7 +190,9 @@ static void pass_time(struct curve *c, const struct ages *a, u64 now_ns)
 	u64 dt_us = wall_us - MIN(c->stall_us, wall_us - wall_us / 64);
 
 	c->seen += a->touched;
-	fade_if_quiet(c, dt_us);
+	fade_if_idle(c, dt_us);
+	if (c->half_life_ms)
+		look_for_quiet(c, dt_us);
 	decay_all(c, decay_factor(dt_us, c->half_life_ms));
 	c->time_us += dt_us;
 	c->last_ns += wall_us * 1000;
@@ -153,6 +211,7 @@ static inline void add(struct curve *c, u32 step, u64 events, u64 cost_us)
 {
 	if (step < c->points) {
 		c->hits[step] += events;
+		c->band_pass[band_at(c, step)] += events;
 		c->cost[step] += events * cost_us / (CURVE_ONE / COST_ONE);
 	} else {
 		c->cold_hits += events;

@@ -12,8 +12,9 @@
  *
  * Rates are per second that the guest could have run: the time it stood still
  * waiting for a miss (curve_note_stall) does not count, or a guest that thrashes
- * would seem to want little. A guest that goes quiet is noticed and its past fades
- * faster than by its half-life.
+ * would seem to want little. A guest that goes quiet, or no longer touches what lies
+ * far down its stack, is noticed: that part of its past fades faster than by its
+ * half-life.
  *
  * Units: frames of 4 KiB; costs in microseconds a miss; rates in 1/1000 miss a
  * second and in microseconds of waiting a second. Storage is the caller's:
@@ -28,6 +29,7 @@
 #define CURVE_POINTS_MAX 4096
 #define CURVE_STEP_FRAMES 256 /* 1 MiB, the usual step */
 #define CURVE_ONE 65536ull    /* one event in the histogram */
+#define CURVE_BANDS 16        /* parts of the curve that may go quiet by themselves */
 #define CURVE_GRID 256        /* samples of the curve that curve_choose looks at */
 
 enum curve_class {
@@ -48,8 +50,14 @@ struct curve {
 	u64 time_us;              /* decayed observation time of the above, less stalls */
 	u64 last_ns;              /* end of that time */
 	u64 stall_us;             /* waited for misses since then */
-	u64 quiet_us;             /* has touched far less than it used to for so long */
+	u64 idle_us;              /* has touched far less than it used to for so long */
 	u32 seen;                 /* events since the last pass */
+	u64 band_pass[CURVE_BANDS]; /* events since the last pass, by band of distances; */
+	u64 band_seen[CURVE_BANDS]; /* over a window of time that a band has to itself, */
+	u64 band_due[CURVE_BANDS];  /* and how many the past makes one expect there */
+	u64 band_us[CURVE_BANDS];
+	u32 band_faded_ms[CURVE_BANDS];
+	u32 band_of;              /* 1/65536 band a step */
 	u32 half_life_ms;
 	u32 cost_us[CURVE_CLASSES]; /* of missing a touch of this class */
 	u32 mix_us;                 /* recent mean of DISC and SWAP misses */

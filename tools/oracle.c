@@ -186,6 +186,19 @@ void trace_phases(struct trace *t, u32 pages, u32 phases, u32 refs, u64 seed)
 	finish(t, raw);
 }
 
+void trace_tide(struct trace *t, u32 pages, u32 phases, u32 refs, bool high, u64 seed)
+{
+	u64 *raw = start(t, high ? "tide" : "ebb", refs);
+
+	for (u32 i = 0; i < refs; i++) {
+		u32 phase = (u32)((u64)i * phases / refs);
+		double x = uniform(&seed);
+
+		raw[i] = (u32)(x * x * ((phase & 1) == high ? pages / 8 : pages));
+	}
+	finish(t, raw);
+}
+
 /* ---- the exact LRU stack ---- */
 
 static void fenwick_add(u32 *tree, u32 n, u32 at, u32 v)

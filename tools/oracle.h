@@ -27,6 +27,8 @@ void trace_loop(struct trace *t, u32 pages, u32 refs);
 void trace_hot_scan(struct trace *t, u32 hot, u32 cold, u32 refs, u32 every, u64 seed);
 /* Working sets of `pages` pages, half of each shared with the one before. */
 void trace_phases(struct trace *t, u32 pages, u32 phases, u32 refs, u64 seed);
+/* A working set of all pages and of an eighth of them in turns; high: all come first. */
+void trace_tide(struct trace *t, u32 pages, u32 phases, u32 refs, bool high, u64 seed);
 
 /* hist[d]: references at LRU stack distance d (0 = the page just touched); pages + 1
  * counters. First touches are not in it: there are t->pages of them. */

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define LIVE_NS 120000000000ull /* a trace's time when guests run side by side */
+#define TIDES 6  /* phases of tide and ebb */
 #define SIZES 65 /* sizes at which curves are compared */
 
 static const char usage[] =
@@ -24,6 +25,7 @@ static const char usage[] =
 "       replay divide  [--w1 SHARE] --frames N|P% FILE...\n"
 "FILE: page trace, one page number a line, gzip or plain; or a generated one:\n"
 "      zipf:PAGES:REFS loop:PAGES:REFS hotscan:PAGES:REFS phases:PAGES:REFS\n"
+"      tide:PAGES:REFS ebb:PAGES:REFS (large and small sets in turns, in opposite phase)\n"
 "--w1: pages touched in one scan interval, as a share of the footprint (0.02)\n"
 "--frames: in frames of 4 KiB, or in per cent of the (summed) footprint\n"
 "curve:   error of the miss ratio against the exact LRU stack, 65 sizes from W1 on\n"
@@ -58,6 +60,8 @@ static bool open_trace(struct trace *t, const char *arg)
 		trace_hot_scan(t, pages / 4, pages - pages / 4, refs, 4, 1);
 	else if (!strcmp(kind, "phases"))
 		trace_phases(t, pages * 2 / 5, 4, refs, 1);
+	else if (!strcmp(kind, "tide") || !strcmp(kind, "ebb"))
+		trace_tide(t, pages, TIDES, refs, *kind == 't', 1);
 	else {
 		fprintf(stderr, "%s: no such generator\n", arg);
 		return false;

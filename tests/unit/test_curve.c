@@ -193,6 +193,36 @@ static void rates_and_decay(void **state)
 	free(c.hits);
 }
 
+/* The far half of a working set is left alone: its claim falls, the near half's does not. */
+static void quiet_bands(void **state)
+{
+	struct curve c;
+	u64 far, near, t = 0;
+
+	(void)state;
+	make(&c, 256, 64);
+	for (u32 i = 0; i < 20; i++) {
+		for (u32 k = 0; k < 100; k++) {
+			curve_note_distance(&c, CURVE_DISC, 1000);
+			curve_note_distance(&c, CURVE_DISC, 12000);
+		}
+		pass_at(&c, t += 1000 * MS);
+	}
+	far = curve_misses_at(&c, 8192);
+	near = curve_misses_at(&c, 0) - far;
+	assert_in_range(far, 90000, 110000);
+	for (u32 i = 0; i < 6; i++) {
+		for (u32 k = 0; k < 100; k++)
+			curve_note_distance(&c, CURVE_DISC, 1000);
+		pass_at(&c, t += 1000 * MS);
+	}
+	assert_true(curve_misses_at(&c, 8192) < far / 6);
+	assert_true(curve_misses_at(&c, 8192) > far / 50); /* not forgotten */
+	assert_in_range(curve_misses_at(&c, 0) - curve_misses_at(&c, 8192), near * 9 / 10,
+			near * 11 / 10);
+	free(c.hits);
+}
+
 static void classes_cold_and_goals(void **state)
 {
 	struct curve c;
@@ -258,6 +288,7 @@ int main(void)
 		cmocka_unit_test(real_traces),
 		cmocka_unit_test(replacement),
 		cmocka_unit_test(rates_and_decay),
+		cmocka_unit_test(quiet_bands),
 		cmocka_unit_test(classes_cold_and_goals),
 		cmocka_unit_test(spreads_conserve),
 	};
