@@ -21,6 +21,7 @@ int console_vm_init(struct vm *vm) MUST_CHECK; /* its output ring */
 void console_port_write(const char *bytes, u32 n);
 u32 console_port_queued(void);           /* bytes written that are not on the wire yet */
 int console_port_read(void);             /* a byte, or -1 */
+u64 console_port_lost(void);             /* bytes that were typed and lost, since boot */
 void console_port_flush(void);           /* waits until all is on the wire: before power-off */
 
 #endif

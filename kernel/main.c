@@ -42,6 +42,11 @@ int console_port_read(void)
 	return console_serial >= 0 ? serial_read(console_serial) : -1;
 }
 
+u64 console_port_lost(void)
+{
+	return console_serial >= 0 ? serial_overruns(console_serial) : 0;
+}
+
 void console_port_flush(void)
 {
 	if (console_serial >= 0)

@@ -16,6 +16,7 @@
 #include "mm/swap.h"
 
 #define SOFTEN_BATCH 64
+#define BREATHE_PAGES 4096 /* looked at between two looks at the serial port */
 #define EVICT_LOOKS 64 /* FIFO entries looked at beyond what is wanted */
 
 u32 reclaim_reserve(void)
@@ -52,6 +53,8 @@ static void choose_ages(struct vm_mem *v, u32 n)
 {
 	/* Many more than this batch needs, so that the hand need not go far for each. */
 	curve_choose(&v->curve, &v->ages, MAX(n * 4, v->ages.resident / 16), &v->choice);
+	if (pager_breathe)
+		pager_breathe();
 	v->choice_left = v->choice.pages;
 	v->choice_epoch = v->ages.epoch;
 }
@@ -73,6 +76,8 @@ static void hand_round(struct vm_mem *v, u32 n, bool any, struct soft_batch *b)
 
 		if (g >= v->npages)
 			g = 0;
+		if (pager_breathe && looked % BREATHE_PAGES == 0)
+			pager_breathe();
 		if (!any && !ages_chosen(&v->choice, v->age[g]))
 			continue;
 		p = &v->page[g];

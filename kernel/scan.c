@@ -46,6 +46,8 @@ void pager_scan(struct vm_mem *m)
 	ages_begin_pass(&m->ages);
 	slat_each_leaf_table(&m->slat, scan_table, &s);
 	ages_end_pass(&m->ages);
+	if (pager_breathe)
+		pager_breathe();
 	curve_pass(&m->curve, &m->ages, arch_ns());
 	slat_owe_flush(&m->slat);
 	m->n.scans++;

@@ -93,7 +93,11 @@ static void stats(struct cmd *c)
 	cmd_json_begin(c);
 	cmd_json_u64(c, "tsc", arch_tsc());
 	cmd_json_u64(c, "tsc_hz", arch_tsc_hz());
+	cmd_json_u64(c, "typed_lost", console_port_lost());
 	cmd_json_end(c);
+	if (console_port_lost())
+		cmd_line(c, "%llu bytes that were typed are lost: they came faster than they could be taken",
+			 (unsigned long long)console_port_lost());
 	for (u32 i = 0; i < vm_count; i++)
 		stats_vm(c, vm_all[i]);
 	list_for_each(it, block_devices()) {

@@ -69,6 +69,7 @@ void sim_fail(const char *format, ...)
 void console_port_write(const char *bytes, u32 len) { (void)bytes; (void)len; }
 u32 console_port_queued(void) { return 0; }
 int console_port_read(void) { return -1; }
+u64 console_port_lost(void) { return 0; }
 void console_port_flush(void) {}
 
 static void interrupts(void)
