@@ -2,7 +2,10 @@
 /* SRCS: tools/oracle.c tools/simguest.c tools/simhost.c tools/divisions.c mm/ages.c mm/curve.c mm/divide.c mm/balance.c mm/balance_qos.c */
 /*
  * replay.c - run the hypervisor's own ages, curve and division over page traces
- * and compare them with exact algorithms. One JSON object a line on stdout.
+ * and compare them with exact algorithms. One JSON object a line on stdout:
+ *   curve    {trace, refs, pages, w1, mae}
+ *   replace  {trace, frames, policy, misses}         lru, min, oldest, vmmb
+ *   divide   {method, frames, misses, shares: [{trace, frames}]}
  */
 #include "mm/divide.h"
 #include "tools/divisions.h"
@@ -82,7 +85,7 @@ static void run_curve(const struct args *a, const struct trace *t)
 {
 	u64 *exact = oracle_lru_curve(t);
 	struct simguest g;
-	double error = 0, worst = 0, w1;
+	double error = 0, w1;
 
 	simguest_init(&g, t, ~0u, simguest_interval(t, a->w1), 0);
 	for (u32 i = 0; i < t->refs; i++)
@@ -91,17 +94,11 @@ static void run_curve(const struct args *a, const struct trace *t)
 	w1 = (double)g.w1_sum / (double)g.passes;
 	for (u32 i = 0; i < SIZES; i++) {
 		u32 m = (u32)(w1 + (t->pages - w1) * i / (SIZES - 1));
-		double d = fabs(simguest_misses(&g, m) - (double)exact[m]) / t->refs;
 
-		error += d / SIZES;
-		worst = fmax(worst, d);
-		if (getenv("REPLAY_POINTS"))
-			fprintf(stderr, "%u %.0f %llu\n", m, simguest_misses(&g, m),
-				(unsigned long long)exact[m]);
+		error += fabs(simguest_misses(&g, m) - (double)exact[m]) / t->refs / SIZES;
 	}
-	printf("{\"trace\":\"%s\",\"refs\":%u,\"pages\":%u,\"w1\":%.4f,\"passes\":%llu,"
-	       "\"mae\":%.5f,\"worst\":%.5f}\n", t->name, t->refs, t->pages, w1 / t->pages,
-	       (unsigned long long)g.passes, error, worst);
+	printf("{\"trace\":\"%s\",\"refs\":%u,\"pages\":%u,\"w1\":%g,\"mae\":%.5f}\n", t->name,
+	       t->refs, t->pages, a->w1, error);
 	simguest_free(&g);
 	free(exact);
 }
@@ -135,21 +132,17 @@ static void run_replace(const struct args *a, const struct trace *t)
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(row); i++)
-		printf("{\"trace\":\"%s\",\"frames\":%u,\"policy\":\"%s\",\"misses\":%llu,"
-		       "\"lru_ratio\":%.4f,\"min_ratio\":%.4f}\n", t->name, frames, row[i].name,
-		       (unsigned long long)row[i].misses, (double)row[i].misses / (double)lru,
-		       (double)row[i].misses / (double)row[1].misses);
+		printf("{\"trace\":\"%s\",\"frames\":%u,\"policy\":\"%s\",\"misses\":%llu}\n",
+		       t->name, frames, row[i].name, (unsigned long long)row[i].misses);
 	free(exact);
 }
 
 /* ---- divide ---- */
 
-static void print_division(const struct mix *x, const char *method, u64 misses, u64 best,
-			   const u32 *share)
+static void print_division(const struct mix *x, const char *method, u64 misses, const u32 *share)
 {
-	printf("{\"method\":\"%s\",\"frames\":%u,\"misses\":%llu,\"excess\":%.4f,\"shares\":[",
-	       method, x->frames, (unsigned long long)misses,
-	       (double)misses / (double)best - 1);
+	printf("{\"method\":\"%s\",\"frames\":%u,\"misses\":%llu,\"shares\":[", method, x->frames,
+	       (unsigned long long)misses);
 	for (u32 i = 0; share && i < x->n; i++)
 		printf("%s{\"trace\":\"%s\",\"frames\":%u}", i ? "," : "", x->t[i].name, share[i]);
 	printf("]}\n");
@@ -215,7 +208,7 @@ static void run_divide(const struct args *a)
 {
 	struct mix x = { .n = a->n, .t = a->t };
 	u32 share[DIVIDE_VMS_MAX], step;
-	u64 pages = 0, best;
+	u64 pages = 0;
 
 	x.curve = oracle_alloc(a->n, sizeof(*x.curve));
 	for (u32 i = 0; i < a->n; i++) {
@@ -225,24 +218,23 @@ static void run_divide(const struct args *a)
 	x.frames = frames_of(a, pages);
 	step = x.frames / 2048 + 1;
 	division_best(&x, step, share);
-	best = mix_misses(&x, share);
-	print_division(&x, "best", best, best, share);
+	print_division(&x, "best", mix_misses(&x, share), share);
 	if (divide_by_ages(&x, a->w1, share))
-		print_division(&x, "vmmb", mix_misses(&x, share), best, share);
+		print_division(&x, "vmmb", mix_misses(&x, share), share);
 	if (x.n <= SIMHOST_MAX) {
 		u64 misses = live(&x, share);
 
-		print_division(&x, "vmmb-live", misses, best, share);
+		print_division(&x, "vmmb-live", misses, share);
 	}
 	division_equal(&x, share);
-	print_division(&x, "equal", mix_misses(&x, share), best, share);
+	print_division(&x, "equal", mix_misses(&x, share), share);
 	division_proportional(&x, share);
-	print_division(&x, "proportional", mix_misses(&x, share), best, share);
+	print_division(&x, "proportional", mix_misses(&x, share), share);
 	division_greedy(&x, step, share);
-	print_division(&x, "greedy", mix_misses(&x, share), best, share);
+	print_division(&x, "greedy", mix_misses(&x, share), share);
 	division_lookahead(&x, step, share);
-	print_division(&x, "lookahead", mix_misses(&x, share), best, share);
-	print_division(&x, "global-lru", division_global_lru(&x), best, NULL);
+	print_division(&x, "lookahead", mix_misses(&x, share), share);
+	print_division(&x, "global-lru", division_global_lru(&x), NULL);
 	for (u32 i = 0; i < a->n; i++)
 		free(x.curve[i]);
 	free(x.curve);
