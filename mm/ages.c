@@ -218,7 +218,8 @@ static u32 age_of(const struct ages *a, u32 stamp)
  * came in; of the resident ones half of what the last interval saw may be. */
 static void range_now(const struct ages *a, u32 k, struct ages_range *r)
 {
-	u32 came = a->cold + a->returned, total = a->base[AGES_N] + came;
+	u32 came = a->cold + a->returned;
+	u32 total = a->base[AGES_N] + a->cold; /* those that returned are in base */
 
 	if (k == AGE_NEW) {
 		*r = (struct ages_range){ 0, came };
