@@ -11,7 +11,7 @@
 #include "mm/gpage.h"
 #include "vdev/ports.h"
 
-#define BREATHE_PAGES 64 /* loaded, between two looks at what can't wait */
+#define BREATHE_PAGES 16 /* loaded, between two looks at what can't wait */
 #define PINS_MAX 512 /* a guest: rings of four disks and what is in hand */
 
 static bool in_ram(const struct vm_mem *m, gpa_t gpa, u64 len)

@@ -16,7 +16,7 @@
 #include "mm/swap.h"
 
 #define SOFTEN_BATCH 64
-#define BREATHE_PAGES 4096 /* looked at between two looks at the serial port */
+#define BREATHE_PAGES 2048 /* looked at between two looks at the serial port */
 #define EVICT_LOOKS 64 /* FIFO entries looked at beyond what is wanted */
 
 u32 reclaim_reserve(void)
