@@ -23,11 +23,14 @@ SCRIPTS = {
 NEVER = ("swap_writes", "clean_drops", "zero_drops", "cache_puts", "soft_hits", "swap_reads")
 
 prepare_lock = threading.Lock()
+repeatable = {"LD_PRELOAD": BENCH + "/seed.so"}  # for the emulator
 
 
 def prepare():
     """Guests from Debian's packages; a disk with the file to loop over and the guests' scripts."""
     vmmb.tool("mkguest", "cloud")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-Os", "-Wall", "-Wextra", "-Werror", "-o",
+                    BENCH + "/seed.so", TOP + "/tests/bench/seed.c"], check=True)
     mib = HALF * 3 // 2
     data = BENCH + "/web/data"
     for vm, scripts in SCRIPTS.items():
@@ -72,7 +75,7 @@ class Bench(vmmb.Machine):
         if reserve_frames:
             cmdline += f" reserve={reserve_frames * 4}K"
         super().__init__("bench-" + name, modules=modules, disks=[self.image], memory=memory,
-                         cmdline=cmdline, emu="bochs")
+                         cmdline=cmdline, emu="bochs", env=repeatable)
         self.guests = guests
 
     def __enter__(self):
@@ -249,7 +252,8 @@ def run_boot_bare():
         f.write("pb 0x1000000\nc\nptime\nd 1\nc\n")
     done = subprocess.run([TOP + "/tools/emu", "--emu", "bochs", "--iso", iso, "--memory",
                            f"{BOOT_RAM}M", "--bochs-rc", rc, "--until", r"TSC \d+\r?\n", "--log", log,
-                           "--timeout", str(int(600 * vmmb.SLOW))], capture_output=True, text=True)
+                           "--timeout", str(int(600 * vmmb.SLOW))], capture_output=True, text=True,
+                          env=dict(os.environ, **repeatable))
     # Bochs counts ticks from the reset on, and so does its time stamp counter.
     with open(log, errors="replace") as f:
         entered = re.search(r"ptime: (\d+)", f.read())

@@ -81,7 +81,7 @@ def linux_modules(name, flavour="cloud", words="", args="", kernel=None, initrd=
 
 class Machine:
     def __init__(self, name, modules=(), disks=(), memory="320M", cmdline="console=com1,115200",
-                 emu=None, cpu_model=None, vmmb=TOP + "/build/vmmb.elf", emu_args=()):
+                 emu=None, cpu_model=None, vmmb=TOP + "/build/vmmb.elf", emu_args=(), env=None):
         os.makedirs(BUILD, exist_ok=True)
         self.name, self.emu = name, emu or EMU
         self.iso = f"{BUILD}/{name}.iso"
@@ -90,6 +90,7 @@ class Machine:
         self.args += ["--disk", *disks] if disks else []
         self.args += ["--cpu-model", cpu_model] if cpu_model else []
         self.args += list(emu_args)
+        self.env = env or {}
         self.child = self.log = None
         self.where = None  # the guest whose console has the terminal
         self.commands = 0
@@ -104,7 +105,7 @@ class Machine:
         self.log = open(f"{BUILD}/{self.name}.log", "w", encoding="utf-8", errors="replace")
         self.child = pexpect.spawn(TOP + "/tools/emu", self.args, echo=False, encoding="utf-8",
                                    codec_errors="replace", timeout=60 * SLOW,
-                                   dimensions=(24, 200))
+                                   dimensions=(24, 200), env=dict(os.environ, **self.env))
         self.child.logfile_read = self.log
         self.child.delaybeforesend = None
         if prompt:
