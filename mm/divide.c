@@ -157,8 +157,18 @@ static inline u32 option_frames(const struct search *s, u32 i, u32 steps)
 	return (u32)MIN((u64)s->lo[i] + (u64)steps * s->step, s->hi[i]);
 }
 
+static void breathe(struct search *s, u32 ops)
+{
+	s->breath += ops;
+	if (s->breath < BREATHE_OPS)
+		return;
+	s->breath = 0;
+	if (divide_breathe)
+		divide_breathe();
+}
+
 /* Guest i's options: each better than all smaller ones. Returns how many. */
-static u32 find_options(const struct search *s, u32 i)
+static u32 find_options(struct search *s, u32 i)
 {
 	const struct divide_vm *vm = &s->vm[i];
 	u32 most = (s->hi[i] - s->lo[i] + s->step - 1) / s->step, n = 0;
@@ -168,6 +178,7 @@ static u32 find_options(const struct search *s, u32 i)
 	curve_fill_cost(vm->curve, s->lo[i], s->step, s->cost, most + 1);
 	if (s->lo[i] + (u64)most * s->step > s->hi[i]) /* the last step ends at max */
 		s->cost[most] = curve_cost_at(vm->curve, s->hi[i]);
+	breathe(s, BREATHE_OPS); /* some hundred divisions each, here and below */
 	grain = s->cost[0] * 10 * vm->weight >> 14;
 	for (u32 j = 0; j <= most; j++) {
 		u32 m = option_frames(s, i, j);
@@ -179,17 +190,8 @@ static u32 find_options(const struct search *s, u32 i)
 		s->cost[n] = cost; /* n <= j: never ahead of what is read */
 		s->option[n++] = (u16)j;
 	}
+	breathe(s, BREATHE_OPS);
 	return n;
-}
-
-static void breathe(struct search *s, u32 ops)
-{
-	s->breath += ops;
-	if (s->breath < BREATHE_OPS)
-		return;
-	s->breath = 0;
-	if (divide_breathe)
-		divide_breathe();
 }
 
 /* Adds guest i to the table, option by option. Returns the additions made. */

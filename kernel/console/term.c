@@ -36,7 +36,7 @@ static struct editor editor;      /* one terminal, one operator */
 static struct vm *connected;      /* whose console has the terminal */
 static bool escape_seen;
 static bool watch = true;
-static bool ready;
+static bool ready, busy;           /* busy: a command runs, the line is not the operator's */
 static u64 log_missed;            /* log lines not shown while connected */
 
 void term_write(const char *bytes, u32 n) { console_port_write(bytes, n); }
@@ -74,7 +74,7 @@ static void log_to_term(enum log_level level, const char *line)
 	term_puts(level == LOG_ERR ? "! " : level == LOG_WARN ? "* " : "- ");
 	term_puts(line);
 	term_puts("\r\n");
-	if (ready)
+	if (ready && !busy)
 		editor_show(&editor);
 }
 
@@ -279,8 +279,11 @@ static void operator_key(u8 c)
 		return;
 	if (editor.overflow)
 		term_puts("error: line longer than 255 bytes; nothing changed; try a shorter one\r\n");
-	else
-		cmd_run(editor.line);
+	else {
+		busy = true;
+		cmd_run(editor.line); /* which cuts the line into words */
+		busy = false;
+	}
 	if (!connected)
 		editor_next(&editor);
 }

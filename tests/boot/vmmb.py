@@ -172,6 +172,8 @@ class Machine:
             echo = PROMPT + line
             if echo in shown and shown[-1] == PROMPT and shown.index(echo) < len(shown) - 1:
                 break
+        if "\0" in seen:
+            raise ConsoleError(f"NUL bytes on the terminal after {line!r}: {seen[-500:]!r}")
         at = shown.index(echo)
         body = shown[at + 1:-1]
         self.unasked += [x for x in shown[:at] + body if UNASKED.match(x)]

@@ -150,7 +150,7 @@ static void coarse_then_fine(void **state)
 		divide_breathe = breathe;
 		assert_int_equal(run(&d, vm, 8), E_OK);
 		divide_breathe = NULL;
-		assert_in_range(breaths, d.ops / 4096, d.ops / 2048);
+		assert_in_range(breaths, d.ops / 4096 + 8 * 4, d.ops / 2048 + 8 * 8);
 		assert_true(breaths > 4);
 		assert_int_equal(d.step_used, STEP);
 		for (u32 i = 0; i < 8; i++)
