@@ -110,6 +110,7 @@ u32 swapout_start(struct vm_mem *m, const u32 *g, u32 n)
 		gpage_soft_leave(m, g[i]);
 		frame_change(gpage_frame(m, g[i]), FRAME_WRITING);
 		p->flags |= GPAGE_WRITEBACK;
+		swap_note_page(s->slot + i, m->id, g[i]);
 		s->g[i] = g[i];
 		s->seg[i] = (struct block_seg){ pfn_hpa((pfn_t){ p->loc }), PAGE_SIZE };
 	}

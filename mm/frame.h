@@ -34,6 +34,7 @@ enum frame_state {
 enum frame_flags {
 	FRAME_RESCUE = 1, /* FILLING: its block is about to be overwritten: dirty and unassociated once filled */
 	FRAME_GUEST_IO = 2, /* FILLING: by the guest's own disk read (stamp: number of that transfer) */
+	FRAME_AHEAD = 4,  /* MAPPED: brought back on a guess (stamp: the pass of ages it came in), not to be taken at once */
 };
 
 struct frame {

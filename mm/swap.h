@@ -3,8 +3,9 @@
  * swap.h - which 4 KiB slots of the hypervisor's swap area are in use.
  *
  * One area for the machine. Slots are taken in contiguous runs, so that pages evicted together are written by one
- * request. A slot has one owner: taking a used slot or freeing a free one is our own bug (panic). No I/O
- * here. No locking: one CPU; may be called from interrupt windows.
+ * request. A slot has one owner: taking a used slot or freeing a free one is our own bug (panic). Whose page a slot was
+ * last written for is remembered, so that what lies beside it on the disk is found; that is a hint, the page's own state is
+ * the truth. No I/O here. No locking: one CPU; may be called from interrupt windows.
  */
 #ifndef MM_SWAP_H
 #define MM_SWAP_H
@@ -19,6 +20,10 @@ u32 swap_used(void);
 /* Up to want contiguous slots; returns how many it took (0: the area is full), the first in *first. */
 u32 swap_take(u32 want, u32 *first);
 void swap_free(u32 slot);
+/* A used slot is written for page g of guest vm. */
+void swap_note_page(u32 slot, u8 vm, u32 g);
+/* The page of that guest which the slot was last written for; NO_GPFN.n: none, or another guest's. */
+u32 swap_page_at(u32 slot, u8 vm);
 struct block_dev *swap_dev(void);
 u64 swap_sector(u32 slot); /* of swap_dev() */
 

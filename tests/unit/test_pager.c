@@ -1,52 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/pager.c kernel/pager_check.c kernel/fault.c kernel/fill.c kernel/reclaim.c kernel/swapout.c kernel/guest_io.c kernel/guest_plan.c kernel/guest_read.c kernel/guest_write.c kernel/guest_bounce.c kernel/io_range.c kernel/guest_mem.c kernel/scan.c mm/frame.c mm/slat.c mm/swap.c mm/blockmap.c mm/page_cache.c mm/gpage.c mm/vmmem.c mm/ages.c mm/curve.c kernel/lib/fmt.c kernel/lib/err.c kernel/lib/parse.c tests/fake/fake_arch.c */
+/* SRCS: kernel/pager.c kernel/pager_check.c kernel/fault.c kernel/fill.c kernel/ahead.c kernel/reclaim.c kernel/swapout.c kernel/guest_io.c kernel/guest_plan.c kernel/guest_read.c kernel/guest_write.c kernel/guest_bounce.c kernel/io_range.c kernel/guest_mem.c kernel/scan.c mm/frame.c mm/slat.c mm/swap.c mm/blockmap.c mm/page_cache.c mm/gpage.c mm/vmmem.c mm/ages.c mm/curve.c kernel/lib/fmt.c kernel/lib/err.c kernel/lib/parse.c tests/fake/fake_arch.c */
 /*
  * test_pager.c - a guest page's life, one story a test. Random mixtures: test_pager_random.c.
  */
 #include "tests/unit/pager_env.h"
 
 #define DISK0 8000u /* first sector of guest 0's disk: swap is below */
-
-static void fill_page_with(struct vm_mem *m, u32 g, u64 v)
-{
-	u8 *p = cpu_page(m, g, true);
-
-	for (u32 s = 0; s < 8; s++)
-		sector_set(p + s * SECTOR_SIZE, v + s);
-}
-
-static void expect_page(struct vm_mem *m, u32 g, u64 v)
-{
-	const u8 *p = cpu_page(m, g, false);
-
-	for (u32 s = 0; s < 8; s++)
-		assert_int_equal(sector_get(p + s * SECTOR_SIZE), v + s);
-}
-
-static void fill_block(u64 host_sector, u64 v)
-{
-	for (u32 s = 0; s < 8; s++)
-		sector_set(env.disk + (host_sector + s) * SECTOR_SIZE, v + s);
-}
-
-/* Makes v give up n frames, as if somebody wanted them. */
-static void squeeze(struct vm_mem *v, u32 n)
-{
-	for (u32 i = 0; i < 1000 && n; i++) {
-		u32 before = vmmem_held(v);
-
-		reclaim_take(v, n);
-		disk_run();
-		n -= MIN(n, before - vmmem_held(v));
-	}
-}
-
-static void evict_all(struct vm_mem *v)
-{
-	squeeze(v, vmmem_held(v));
-	assert_int_equal(vmmem_held(v), 0);
-	env_check();
-}
 
 static void zero_pages_need_no_io(void **s)
 {
