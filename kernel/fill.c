@@ -98,17 +98,24 @@ static void give_back(struct fill *f, u32 g, u32 i)
 	frame_put(pfn);
 }
 
+static bool is_touch(u8 why)
+{
+	return why == FILL_TOUCH || why == FILL_WRITE;
+}
+
 static void arrive(struct fill *f, u32 g, u32 i)
 {
 	struct vm_mem *m = f->m;
 	struct gpage *p = &m->page[g];
-	bool rescue = gpage_frame(m, g)->flags & FRAME_RESCUE, asked = f->why == FILL_TOUCH && i == f->asked;
+	bool rescue = gpage_frame(m, g)->flags & FRAME_RESCUE, asked = is_touch(f->why) && i == f->asked;
 
-	if (f->swap)
-		swap_free(f->loc + i);
 	gpage_map(m, g, (pfn_t){ p->loc }, asked);
 	p->flags = 0;
-	if (f->swap || rescue)
+	if (f->swap && asked && f->why == FILL_WRITE)
+		swap_free(f->loc + i); /* about to differ */
+	else if (f->swap)
+		gpage_keep_slot(m, g, f->loc + i);
+	if (rescue || !gpage_frame(m, g)->block)
 		gpage_set_dirty(m, g);
 	if (asked) {
 		curve_return(&m->curve, &m->ages, f->swap ? CURVE_SWAP : CURVE_DISC, p->stamp, &m->age[g]);
@@ -121,7 +128,7 @@ static void arrive(struct fill *f, u32 g, u32 i)
 
 static void fill_done(struct block_req *r)
 {
-	static const char *const what[] = { "fill", "rescue", "fill ahead" };
+	static const char *const what[] = { "fill", "fill", "rescue", "fill ahead" };
 	struct fill *f = r->ctx;
 	struct vm_mem *m = f->m;
 
@@ -148,7 +155,7 @@ static void adopt(struct vm_mem *m, u32 g, pfn_t c, enum fill_why why)
 
 	page_cache_take(m, c);
 	frame_of(c)->block = block + 1; /* the chain already has the page under it */
-	gpage_map(m, g, c, why == FILL_TOUCH);
+	gpage_map(m, g, c, is_touch((u8)why));
 	p->flags = 0;
 	ages_forget(&m->ages, cached_stamp);
 	curve_return(&m->curve, &m->ages, CURVE_CACHE, p->stamp, &m->age[g]);
@@ -177,11 +184,10 @@ static bool begin_one(struct fill *f, u32 g, pfn_t pfn)
 /* As much of the run as there are frames for, the page that was asked for first. False: not even that. */
 static bool begin_run(struct fill *f, const struct ahead_run *r)
 {
-	static const enum reclaim_level level[] = { LEVEL_FILL, LEVEL_URGENT };
 	struct vm_mem *m = f->m;
 	u32 lo = r->at, end = r->at + 1;
 	pfn_t pfn = f->why == FILL_AHEAD ? reclaim_ahead_frame(m) :
-		    reclaim_get_frame(m, FRAME_FILLING, false, level[f->why]);
+		    reclaim_get_frame(m, FRAME_FILLING, false, f->why == FILL_RESCUE ? LEVEL_URGENT : LEVEL_FILL);
 
 	if (!begin_one(f, r->g[r->at], pfn))
 		return false;
@@ -210,7 +216,7 @@ static void start(struct fill *f)
 	} else {
 		m->n.ahead += f->n - 1;
 	}
-	if (f->why == FILL_TOUCH) {
+	if (is_touch(f->why)) {
 		m->n.demand_reads++;
 		m->n.double_paging += m->io_sourcing;
 		ahead_follow(m, f->loc + f->n, f->swap);
@@ -253,7 +259,7 @@ int fill_page(struct vm_mem *m, u32 g, enum fill_why why)
 	f->m = m;
 	f->swap = swap;
 	f->why = (u8)why;
-	want = why == FILL_TOUCH ? MIN(ahead_demand(m, g), max_pages(f, p->loc)) : 1;
+	want = is_touch((u8)why) ? MIN(ahead_demand(m, g), max_pages(f, p->loc)) : 1;
 	ahead_run(m, g, want, &run);
 	if (begin_run(f, &run))
 		start(f);

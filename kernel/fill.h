@@ -8,7 +8,7 @@
 
 #include "kernel/pager.h"
 
-enum fill_why { FILL_TOUCH, FILL_RESCUE, FILL_AHEAD };
+enum fill_why { FILL_TOUCH, FILL_WRITE /* a touch that writes */, FILL_RESCUE, FILL_AHEAD };
 
 /*
  * Makes a DISC or SWAP page resident. 0: it is HOT (its block was cached). E_AGAIN: under way, or no frame, no

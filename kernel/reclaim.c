@@ -248,7 +248,7 @@ static u32 floor_of(enum reclaim_level level)
 /* The swap area is full, so only what is clean can go, whoever has it: first from those above their min. */
 static bool last_resort(const struct vm_mem *m)
 {
-	if (swap_used() < swap_slots())
+	if (!swap_full())
 		return false;
 	for (u32 pass = 0; pass < 2; pass++) {
 		for (u32 i = 0; i < FRAME_MAX_VMS; i++) {

@@ -10,7 +10,7 @@
 
 static struct {
 	struct block_extent ext;
-	u32 slots, used, hand;
+	u32 slots, used, copies, hand;
 	u64 *map, *seen;
 	u32 *page; /* by slot: guest << PAGE_BITS | page */
 } swap;
@@ -36,7 +36,7 @@ int swap_init(const struct block_extent *ext)
 	memset(&swap, 0, sizeof(swap)); /* an earlier area went with its frame table */
 	if (!ext || ext->sectors < SECTORS_PER_PAGE)
 		return E_OK;
-	slots = MIN(ext->sectors / SECTORS_PER_PAGE, 0xfffffff0ull);
+	slots = MIN(ext->sectors / SECTORS_PER_PAGE, FRAME_IN_SLOT - 16ull);
 	bytes = (slots + 63) / 64 * 8;
 	run = frame_get_run((u32)((2 * bytes + slots * sizeof(u32) + PAGE_SIZE - 1) / PAGE_SIZE));
 	if (pfn_none(run))
@@ -118,6 +118,33 @@ void swap_free(u32 slot)
 	BUG_ON(slot >= swap.slots || !test(swap.map, slot));
 	swap.map[slot / 64] &= ~BIT64(slot % 64);
 	swap.used--;
+}
+
+void swap_copy_begin(u32 slot)
+{
+	BUG_ON(slot >= swap.slots || !test(swap.map, slot));
+	swap.copies++;
+}
+
+void swap_copy_end(u32 slot)
+{
+	BUG_ON(slot >= swap.slots || !test(swap.map, slot) || !swap.copies);
+	swap.copies--;
+}
+
+u32 swap_copies(void)
+{
+	return swap.copies;
+}
+
+bool swap_copies_welcome(void)
+{
+	return swap.used < swap.slots - swap.slots / 4;
+}
+
+u8 swap_owner_of(u32 slot)
+{
+	return slot < swap.slots && test(swap.map, slot) ? (u8)(swap.page[slot] >> PAGE_BITS) : FRAME_NO_VM;
 }
 
 void swap_note_page(u32 slot, u8 vm, u32 g)

@@ -57,6 +57,7 @@ struct vm_counters {
 	u64 ahead, ahead_background;                         /* pages read back unasked: beside a demand, in the background */
 	u64 ahead_used, ahead_wasted;                        /* of those looked at again */
 	u64 demand_reads;                                    /* requests that a touch waited for */
+	u64 copy_drops;                                      /* of clean_drops: what a swap slot still held */
 };
 
 /* What is read back beside and after what was asked for: kernel/ahead.c. */
