@@ -78,7 +78,7 @@ static void show_cache(struct cmd *c, const struct vm_mem *m)
 	u64 false_permille = ended ? m->n.cache_false * 1000 / ended : 0;
 
 	if (m->n.cache_puts)
-		cmd_line(c, "cache: %u proven and %u on probation; of %llu puts %llu were taken back, %llu aged out, %llu were false (%llu.%llu %%)",
+		cmd_line(c, "its cache holds %u proven and %u blocks on probation; of %llu puts %llu were taken back, %llu aged out, %llu were false (%llu.%llu %%)",
 			 m->cache[CACHE_PROVEN].count, m->cache[CACHE_PROBATION].count, (unsigned long long)m->n.cache_puts,
 			 (unsigned long long)m->n.cache_hits, (unsigned long long)m->n.cache_drops,
 			 (unsigned long long)m->n.cache_false, (unsigned long long)(false_permille / 10),

@@ -14,7 +14,7 @@ import vmmb
 def swapping(artifacts, emu):
     name = f"guest-swap-{emu}"
     image = f"{vmmb.BUILD}/{name}.img"
-    vmmb.tool("mkdisk", "-o", image, "--guest", "small:size=128M,ext4,swap=160M",
+    vmmb.tool("mkdisk", "-o", image, "--guest", "small:size=256M,ext4,swap=160M",
               "--guest", "idle:size=64M,ext4,swap=32M", "--vmmb-swap", "256M")
     modules = (vmmb.linux_modules("small", words="ram=128M max=256M disk=hd0p1", args="quiet") +
                vmmb.linux_modules("idle", words="ram=96M disk=hd0p2", args="quiet"))
@@ -51,6 +51,6 @@ def test_false_puts_are_shown(swapping):
     m = swapping
     c = m.counters("small")
     assert c["cache_puts"] >= c["cache_hits"] + c["cache_drops"] + c["cache_false"] > 0
-    assert re.search(r"cache: \d+ proven and \d+ on probation; of \d+ puts .* were false \(\d+\.\d %\)",
+    assert re.search(r"its cache holds \d+ proven and \d+ blocks on probation; of \d+ puts .* were false \(\d+\.\d %\)",
                      m.cmd("vm show small"))
     assert m.poweroff() == 0
