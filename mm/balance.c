@@ -18,6 +18,8 @@
 #define TRIAL_NS (2 * NS_PER_S)   /* measured so long after a move has settled */
 #define TRIAL_LIMIT_NS (60 * NS_PER_S)
 #define VETO_SHIFT_MAX 4
+#define HOPE_PART 64             /* one first read in so many is believed to be of something that will be re-used */
+#define HOPE_AHEAD_S 2            /* the footprint is growing: as it will be so much later */
 
 /* ---- what really happened ---- */
 
@@ -123,6 +125,21 @@ static void judge(struct balance *b, u64 now_ns)
 
 /* ---- a decision ---- */
 
+/*
+ * First reads say nothing about re-use, and a curve knows nothing of a working set until it has come round once. So a
+ * guest that reads a lot for the first time is given the benefit of a small doubt: if it is going round, it needs all that
+ * it has touched so far. That takes what others do not use, and ends by itself when it can't have so much.
+ */
+static void hope(struct divide_vm *w, const struct curve *c, const struct ages *a)
+{
+	u64 footprint = (u64)a->base[AGES_N] + a->cold, cold = curve_cold_misses(c);
+
+	if (footprint > w->max)
+		return;
+	w->hope = (u32)MIN(footprint + cold * HOPE_AHEAD_S / 1000, (u64)w->max);
+	w->hope_cost = cold * c->cost_us[CURVE_DISC] / 1000 / HOPE_PART;
+}
+
 static u32 gather(struct balance *b)
 {
 	u32 n = balance_fair_work(b), k = 0;
@@ -138,6 +155,7 @@ static u32 gather(struct balance *b)
 		w->now = v->quota.target;
 		w->goal = v->quota.qos.miss_goal;
 		w->curve = v->curve;
+		hope(w, v->curve, v->ages);
 		k++;
 	}
 	return n;
@@ -309,8 +327,8 @@ static u32 apply(struct balance *b, const s32 *dir, u64 now_ns, u64 *grew)
 		if (dir[k] < 0) {
 			u32 most = MIN(q->target - w->target, shrink_step(q));
 
-			/* above max it goes down even if nobody asks */
-			by = q->target > w->max ? most : (u32)(most * give / MAX(shrink, 1));
+			/* Above max it goes down even if nobody asks. Rounded up: those that grow take no more than that. */
+			by = q->target > w->max ? most : (u32)((most * give + shrink - 1) / MAX(shrink, 1));
 			q->target -= by;
 		} else if (dir[k] > 0) {
 			by = (u32)((w->target - q->target) * MIN(demand, spare + give) /

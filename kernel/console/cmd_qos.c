@@ -136,6 +136,7 @@ static const struct { u32 flag; const char *text; } flag_text[] = {
 	{ DIVIDE_GOAL_UNMET, "its miss goal can't be met" },
 	{ DIVIDE_MIN_CUT, "got less than its min: the mins do not fit" },
 	{ DIVIDE_FAIR_CUT, "touches more than its fair share protects" },
+	{ DIVIDE_HOPE, "reads much for the first time, and keeps all of it as long as others do not use theirs" },
 	{ DIVIDE_COARSE, "its curve is coarse: it touches more than a tenth of its memory in one scan" },
 };
 
