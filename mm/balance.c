@@ -163,12 +163,12 @@ static bool run_division(struct balance *b, u32 n)
 	return true;
 }
 
-/* Too little to bother, unless someone must move: 1 % and at least a step. */
-static bool is_small(const struct balance *b, u32 now, u32 want)
+/* Too little to bother, unless someone must move: 1 % and at least a step; 2 % if its curve is coarse. */
+static bool is_small(const struct balance *b, const struct curve *c, u32 now, u32 want)
 {
 	u32 diff = want > now ? want - now : now - want;
 
-	return diff < MAX(b->cfg.step_frames, now / 100);
+	return diff < MAX(b->cfg.step_frames, c->coarse ? now / 50 : now / 100);
 }
 
 /* No choice: outside its bounds, or well below a floor (what it touches, its goal). */
@@ -178,7 +178,7 @@ static bool must_move(const struct balance *b, const struct balance_vm *v,
 	u32 min = MIN(w->min, w->floor);
 
 	return v->qos_dirty || w->now < min || w->now > w->max ||
-	       (w->now < w->floor && !is_small(b, w->now, w->floor));
+	       (w->now < w->floor && !is_small(b, v->curve, w->now, w->floor));
 }
 
 /* The direction this guest may move to: +1, -1, 0 with the reason. */
@@ -187,7 +187,7 @@ static s32 may_move(const struct balance *b, const struct balance_vm *v, const s
 {
 	s32 dir = w->target > w->now ? 1 : -1;
 
-	if (w->target == w->now || (!must_move(b, v, w) && is_small(b, w->now, w->target))) {
+	if (w->target == w->now || (!must_move(b, v, w) && is_small(b, v->curve, w->now, w->target))) {
 		*why = BALANCE_KEEP;
 		return 0;
 	}
@@ -207,27 +207,30 @@ static s32 may_move(const struct balance *b, const struct balance_vm *v, const s
 	return dir;
 }
 
-/* Saving and cost of the whole division, weighted. True: worth it, or some guest must move. */
+/* Saving and cost of the whole division, weighted; a coarse guest's frames count twice. True: worth it, or some
+ * guest must move. */
 static bool worth_moving(const struct balance *b, u32 n, u64 *saving_us, u64 *moving_us)
 {
-	u64 now = 0, then = 0, moved = 0;
+	u64 now = 0, then = 0, moved = 0, careful = 0;
 	bool must = false;
 	u32 k = 0;
 
 	for (u32 i = 0; i < BALANCE_VMS_MAX && k < n; i++) {
 		const struct divide_vm *w = &b->work[k];
+		u32 by = w->target > w->now ? w->target - w->now : w->now - w->target;
 
 		if (!b->vm[i].used)
 			continue;
 		k++;
 		now += w->cost_now * w->weight / 100;
 		then += w->cost_then * w->weight / 100;
-		moved += w->target > w->now ? w->target - w->now : w->now - w->target;
+		moved += by;
+		careful += (u64)by << w->curve->coarse;
 		must |= must_move(b, &b->vm[i], w);
 	}
 	*saving_us = now > then ? (now - then) * (b->cfg.horizon_ns / NS_PER_MS) / 1000 : 0;
 	*moving_us = (moved + 1) / 2 * b->cfg.move_us;
-	return must || *saving_us > 2 * *moving_us;
+	return must || *saving_us > (careful + 1) / 2 * b->cfg.move_us * 2;
 }
 
 static void explain(struct balance_vm *v, const struct divide_vm *w, u64 now_ns)
@@ -322,7 +325,7 @@ static u32 apply(struct balance *b, const s32 *dir, u64 now_ns, u64 *grew)
 			turn(v, dir[k], now_ns);
 			changed++;
 			v->why.dwell_until_ns = now_ns + b->cfg.dwell_ns;
-			b->moving |= !is_small(b, q->target, w->target);
+			b->moving |= !is_small(b, v->curve, q->target, w->target);
 		}
 		k++;
 	}

@@ -12,7 +12,9 @@
  * A target moves only if the predicted saving over the horizon beats twice
  * the cost of moving; it grows at once and shrinks by bounded steps; a
  * direction may be reversed only after a dwell time; a move that did not pay
- * is vetoed for a time that doubles. Every decision leaves its numbers in
+ * is vetoed for a time that doubles. A guest whose curve is coarse (W1 above
+ * 10 %) is moved with care: what moving it costs counts twice, and moves below
+ * 2 % of its target are left alone, 1 % otherwise. Every decision leaves its numbers in
  * struct balance_why. held may exceed target while free frames are plentiful.
  *
  * No locks: called by one CPU at a time, never from an interrupt.
