@@ -32,7 +32,8 @@ static void miss(struct vm_mem *m)
 
 	if (m->vm->id >= VM_MAX || bal.index[m->vm->id] < 0)
 		return;
-	balance_note_miss(bal.b, (u32)bal.index[m->vm->id], now);
+	if (balance_note_miss(bal.b, (u32)bal.index[m->vm->id], now))
+		scan_clock_hurry(m->vm->id, now);
 	if (balance_due(bal.b, now))
 		vcpu_kick();
 }

@@ -26,6 +26,8 @@ struct meter {
 
 struct clock {
 	bool on;
+	u32 hurry;           /* passes that do not wait for the period */
+	u64 hurried_ns;
 	u64 last_ns, period_ns, wanted_ns, cost_ns;
 	u32 w1_permille;
 	struct meter meter;
@@ -166,9 +168,21 @@ u32 scan_clock_budget(void)
 	return scan.budget;
 }
 
+void scan_clock_hurry(u32 vm, u64 now_ns)
+{
+	struct clock *c = &scan.of[vm];
+
+	if (c->hurried_ns && now_ns - c->hurried_ns < SCAN_CREDIT_NS)
+		return;
+	c->hurried_ns = now_ns;
+	c->hurry = 2;
+}
+
 u64 scan_clock_due(u32 vm)
 {
-	return scan.of[vm].last_ns + scan.of[vm].period_ns;
+	const struct clock *c = &scan.of[vm];
+
+	return c->last_ns + (c->hurry ? MIN(MIN_NS, c->period_ns) : c->period_ns);
 }
 
 u64 scan_clock_paid(void)
@@ -191,6 +205,7 @@ void scan_clock_passed(u32 vm, const struct ages *a, u64 start_ns, u64 cost_ns)
 	c->wanted_ns = MIN(MAX(interval * MAX(want, 1ull) / w1, c->wanted_ns / 2), c->wanted_ns * 2);
 	c->wanted_ns = MIN(MAX(c->wanted_ns, MIN_NS), MAX_NS);
 	c->last_ns = start_ns;
+	c->hurry -= MIN(c->hurry, 1u);
 	set_period(vm, start_ns);
 }
 

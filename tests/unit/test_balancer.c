@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/balancer.c kernel/resting.c kernel/scan_clock.c mm/ages.c mm/curve.c mm/divide.c mm/balance.c mm/balance_qos.c mm/frame.c boot/config.c boot/config_keys.c kernel/lib/err.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
+/* SRCS: kernel/balancer.c kernel/resting.c kernel/scan_clock.c mm/ages.c mm/curve.c mm/curve_sleep.c mm/divide.c mm/balance.c mm/balance_qos.c mm/frame.c boot/config.c boot/config_keys.c kernel/lib/err.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
 /*
  * test_balancer.c - the clockwork around the division: scan periods, targets, the operator's atomic QoS,
  * guests that take turns when they thrash.
@@ -262,6 +262,32 @@ static void test_scan_shares(void **state)
 	assert_in_range(scan_clock_used(fake_tsc), 3000, SCAN_BUDGET_DEFAULT + 1600);
 }
 
+/* Two early passes after a burst; no more for those that make bursts all the time, and all within the budget. */
+static void test_scan_hurry(void **state)
+{
+	(void)state;
+	touches(&vms[0], 1, 20000); /* nearly idle: scanned each 4 s */
+	touches(&vms[1], 1, 20000);
+	run_for(30 * SEC);
+	assert_int_equal(scan_of(0).period_ns, 4 * SEC);
+	run_for(scan_clock_due(0) + SEC - fake_tsc);
+	memset(scans_of, 0, sizeof(scans_of));
+	for (u32 i = 0; i < 16; i++)
+		pager_miss_hook(&vms[0].mem);
+	run_for(SEC / 4);
+	assert_int_equal(scans_of[0], 2);
+	assert_int_equal(scans_of[1], 0);
+	for (u32 t = 0; t < 150; t++) {
+		for (u32 i = 0; i < 40; i++)
+			pager_miss_hook(&vms[0].mem);
+		run_for(SEC / 50);
+	}
+	assert_in_range(scans_of[0], 2, 4);
+	scan_cost = 10000000;
+	run_for(60 * SEC);
+	hold_budget(SCAN_BUDGET_DEFAULT, scan_cost);
+}
+
 /* A new budget holds at once: what is owed is paid at the new rate. */
 static void test_scan_set(void **state)
 {
@@ -361,6 +387,7 @@ int main(void)
 		cmocka_unit_test_setup(test_start, setup), cmocka_unit_test_setup(test_bursts, setup),
 		cmocka_unit_test_setup(test_scan_period, setup), cmocka_unit_test_setup(test_scan_budget, setup),
 		cmocka_unit_test_setup(test_scan_shares, setup), cmocka_unit_test_setup(test_scan_set, setup),
+		cmocka_unit_test_setup(test_scan_hurry, setup),
 		cmocka_unit_test_setup(test_qos, setup), cmocka_unit_test_setup(test_turns, setup),
 		cmocka_unit_test_setup(test_innocent, setup),
 	};
