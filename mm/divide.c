@@ -183,6 +183,7 @@ static u32 find_options(struct search *s, u32 i)
 	curve_fill_cost(vm->curve, s->lo[i], s->step, s->cost, most + 1);
 	if (s->lo[i] + (u64)most * s->step > s->hi[i]) /* the last step ends at max */
 		s->cost[most] = curve_cost_at(vm->curve, s->hi[i]);
+	curve_add_regret(vm->curve, s->lo[i], s->step, vm->now, s->cost, most + 1);
 	breathe(s, BREATHE_OPS); /* some hundred divisions each, here and below */
 	grain = s->cost[0] * 10 * vm->weight >> 14;
 	for (u32 j = 0; j <= most && vm->hope_cost; j++)
@@ -345,7 +346,8 @@ static void report(struct divide_vm *vm)
 	if (vm->curve->coarse)
 		vm->flags |= DIVIDE_COARSE;
 	vm->cost_now = curve_cost_at(vm->curve, vm->now) + hope_at(vm, vm->now);
-	vm->cost_then = curve_cost_at(vm->curve, vm->target) + hope_at(vm, vm->target);
+	vm->cost_then = curve_cost_at(vm->curve, vm->target) + curve_regret(vm->curve, vm->target, vm->now) +
+			hope_at(vm, vm->target);
 	if (vm->hope_cost && vm->target >= vm->hope && vm->now < vm->target)
 		vm->flags |= DIVIDE_HOPE;
 }
