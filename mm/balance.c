@@ -19,7 +19,7 @@
 #define TRIAL_NS (2 * NS_PER_S)   /* measured so long after a move has settled */
 #define TRIAL_LIMIT_NS (60 * NS_PER_S)
 #define VETO_SHIFT_MAX 4
-#define HOPE_PART 64             /* one first read in so many is believed to be of something that will be re-used */
+#define HOPE_PART 16             /* one first read in so many is believed to be of something that will be re-used */
 #define HOPE_AHEAD_S 2            /* the footprint is growing: as it will be so much later */
 #define URGENT_PART 8             /* a move that saves more than this part of all waiting, and for each */
 #define URGENT_FRAME_US 50u      /* frame moved so much a second: a miss from a disk in thirty */
