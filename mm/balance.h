@@ -102,7 +102,8 @@ struct balance_config {
 	u64 period_ns;    /* 1 s */
 	u64 fast_ns;      /* 200 ms: between steps of a move, and after a burst */
 	u64 horizon_ns;   /* 10 s: how long a saving is believed to last */
-	u64 dwell_ns;     /* 2 s */
+	u64 dwell_ns;     /* 2 s: between turns that save a good part of the movers' waiting */
+	u64 turn_ns;      /* 300 s: between those that save little */
 	u64 veto_ns;      /* 10 s, doubling to 160 s */
 	u32 move_us;      /* 50: cost of moving one frame (reclaim, some writing) */
 	u32 burst_misses; /* 16: in 250 ms, and four times what the curve expects */
