@@ -302,6 +302,7 @@ static void explain(struct balance_vm *v, const struct divide_vm *w, u64 now_ns)
 	y->floor = w->floor;
 	y->fair = w->fair;
 	y->short_frames = w->short_frames;
+	y->need = w->need;
 	y->flags = w->flags;
 	y->cost_from = w->cost_now;
 	y->cost_to = w->cost_then;

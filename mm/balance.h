@@ -59,6 +59,7 @@ struct balance_why {
 	enum balance_reason reason;
 	u32 from, to, wanted; /* target before, after; what the division said */
 	u32 w1, used, floor, fair, short_frames;
+	u32 need;             /* what its goal takes */
 	u32 flags;            /* enum divide_flag */
 	u64 cost_from, cost_to; /* us of waiting a second predicted at from and wanted */
 	u64 misses_from, misses_to; /* 1/1000 a second */
