@@ -35,8 +35,7 @@ bool balance_note_miss(struct balance *b, u32 vm, u64 now_ns)
 	}
 	if (++v->window_misses != b->cfg.burst_misses)
 		return false;
-	expected = curve_misses_at(v->curve, MIN(v->quota.held, v->quota.target)) +
-		   curve_cold_misses(v->curve);
+	expected = curve_misses_at(v->curve, MIN(v->quota.held, v->quota.target));
 	seen = (u64)v->window_misses * 1000 * NS_PER_S / MAX(now_ns - v->window_ns, NS_PER_MS);
 	if (seen < 4 * expected)
 		return false;

@@ -101,6 +101,7 @@ static void run_guest(struct simhost *h, u32 i)
 {
 	struct simhost_guest *s = &h->guest[i];
 	u32 p = s->g.t->ref[s->g.at % s->g.t->refs];
+	u64 cold = s->g.curve.total_cold;
 
 	s->g.now_ns = s->t_ns;
 	if (s->g.state[p] != 1)
@@ -110,7 +111,7 @@ static void run_guest(struct simhost *h, u32 i)
 		s->t_ns += s->miss_ns;
 		curve_note_stall(&s->g.curve, s->miss_ns / 1000);
 		h->b.vm[s->vm].quota.held = s->g.resident;
-		if (balance_note_miss(&h->b, (u32)s->vm, s->t_ns)) {
+		if (s->g.curve.total_cold == cold && balance_note_miss(&h->b, (u32)s->vm, s->t_ns)) {
 			s->hurry = HURRY;
 			h->alert_ns = s->t_ns + ALERT_NS;
 		}
