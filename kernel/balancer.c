@@ -13,10 +13,14 @@
 #include "kernel/scan_clock.h"
 #include "kernel/vcpu.h"
 
+#define SAY_NS 3000000000ull /* who loses is said when it has been so for so long */
+
 static struct {
 	struct balance *b;
 	u32 most_frames; /* that its scratch memory is made for */
 	s32 index[VM_MAX]; /* of the guest in b, -1: takes no part */
+	u32 losers, losers_said; /* guests that got less than their goals or mins need: bit mask, and what the log says */
+	u64 losers_ns;           /* since when */
 } bal;
 
 static void *zeroed(size_t bytes)
@@ -48,6 +52,7 @@ int balancer_init(u32 scan_ppm)
 	if (!scratch || !bal.b)
 		return E_NOMEM;
 	bal.most_frames = frames;
+	bal.losers = bal.losers_said = 0;
 	balance_init(bal.b, frames, scratch, bytes, arch_ns());
 	for (u32 i = 0; i < VM_MAX; i++)
 		bal.index[i] = -1;
@@ -135,6 +140,38 @@ static bool scan_one(u64 now)
 	return true;
 }
 
+/* One line when who loses has changed, and stayed so for a moment. */
+static void say_losers(u64 now)
+{
+	u32 losers = 0;
+	char size[24], need[24];
+
+	for (u32 i = 0; i < vm_count; i++) {
+		const struct balance_vm *v = balancer_vm(vm_all[i]);
+
+		if (v && v->why.flags & (DIVIDE_GOAL_UNMET | DIVIDE_MIN_CUT))
+			losers |= BIT(i);
+	}
+	if (losers != bal.losers)
+		bal.losers_ns = now;
+	bal.losers = losers;
+	if (losers == bal.losers_said || now - bal.losers_ns < SAY_NS)
+		return;
+	bal.losers_said = losers;
+	if (!losers)
+		log_info("qos: all goals and mins are met again");
+	for (u32 i = 0; i < vm_count; i++) {
+		const struct balance_vm *v = balancer_vm(vm_all[i]);
+
+		if (v && losers >> i & 1)
+			log_warn("qos: not all that is promised fits: %s loses %s of the %s that its %s needs", vm_all[i]->name,
+				 fmt_size(size, sizeof(size), (u64)v->why.short_frames << PAGE_SHIFT),
+				 fmt_size(need, sizeof(need), (u64)(v->why.flags & DIVIDE_MIN_CUT ? v->quota.qos.min_frames :
+								    v->why.need) << PAGE_SHIFT),
+				 v->why.flags & DIVIDE_MIN_CUT ? "min" : "miss goal");
+	}
+}
+
 static void decide(u64 now)
 {
 	struct balance *b = bal.b;
@@ -145,6 +182,7 @@ static void decide(u64 now)
 			b->vm[bal.index[i]].quota.held = vmmem_held(&vm_all[i]->mem);
 	balance_step(b, now, frame_free());
 	copy_targets();
+	say_losers(now);
 	resting_step(b, now);
 }
 
@@ -188,6 +226,7 @@ static int check_change(const struct qos_change *q, char *why, size_t size)
 {
 	struct wish w = wish_of(q);
 	char line[160], a[24], b[24];
+	u64 most;
 
 	if (!vm_has_memory(q->vm)) {
 		fmt(why, size, "it is %s; nothing changed; try: vm show %s", vm_state_name(q->vm->state), q->vm->name);
@@ -197,9 +236,10 @@ static int check_change(const struct qos_change *q, char *why, size_t size)
 		fmt(why, size, "%s; nothing changed", line);
 		return E_INVAL;
 	}
-	if (w.max > (u64)q->vm->mem.npages << PAGE_SHIFT) {
-		fmt(why, size, "max %s is above its ram %s; nothing changed; try a smaller max",
-		    fmt_size(a, sizeof(a), w.max), fmt_size(b, sizeof(b), (u64)q->vm->mem.npages << PAGE_SHIFT));
+	most = MAX((u64)q->vm->mem.npages, (u64)pager_guest_frames()) << PAGE_SHIFT; /* its cache counts: more than ram is fine */
+	if (q->set_max && w.max > most) {
+		fmt(why, size, "max %s is above its ram and above all that guests share, %s; nothing changed; try a smaller max",
+		    fmt_size(a, sizeof(a), w.max), fmt_size(b, sizeof(b), (u64)pager_guest_frames() << PAGE_SHIFT));
 		return E_INVAL;
 	}
 	return 0;
@@ -248,6 +288,8 @@ int balancer_set_qos(const struct qos_change *changes, u32 n, char *why, size_t 
 		if (bal.b && bal.index[vm->id] >= 0)
 			balance_set_qos(bal.b, (u32)bal.index[vm->id], &q, arch_ns());
 	}
+	if (bal.b && active())
+		decide(arch_ns()); /* the operator is told at once what can be had */
 	vcpu_kick();
 	return 0;
 }

@@ -13,6 +13,8 @@
 #define MIN_NS 100000000ull
 #define MAX_NS 4000000000ull
 #define W1_PART 50             /* 2 % */
+#define ALERT_NS 3000000000ull
+#define ALERT_PERIOD_NS 500000000ull
 #define SPARE_PART 16
 #define PPM 1000000ull
 #define BUCKETS 10
@@ -36,7 +38,7 @@ struct clock {
 static struct {
 	u32 budget;
 	u64 paid_ns; /* all passes so far are paid for by then */
-	u64 start_ns;
+	u64 start_ns, alert_ns;
 	struct clock of[VM_MAX];
 } scan;
 
@@ -132,6 +134,7 @@ void scan_clock_init(u64 now_ns)
 {
 	scan.budget = SCAN_BUDGET_DEFAULT;
 	scan.start_ns = now_ns;
+	scan.alert_ns = 0;
 	scan.paid_ns = now_ns - MIN(SCAN_CREDIT_NS, now_ns);
 	for (u32 i = 0; i < VM_MAX; i++)
 		scan.of[i] = (struct clock){ .on = false };
@@ -176,13 +179,17 @@ void scan_clock_hurry(u32 vm, u64 now_ns)
 		return;
 	c->hurried_ns = now_ns;
 	c->hurry = 2;
+	scan.alert_ns = now_ns + ALERT_NS;
 }
 
 u64 scan_clock_due(u32 vm)
 {
 	const struct clock *c = &scan.of[vm];
+	u64 wait = c->hurry ? MIN(MIN_NS, c->period_ns) : c->period_ns;
 
-	return c->last_ns + (c->hurry ? MIN(MIN_NS, c->period_ns) : c->period_ns);
+	if (c->last_ns + ALERT_PERIOD_NS < scan.alert_ns)
+		wait = MIN(wait, ALERT_PERIOD_NS);
+	return c->last_ns + wait;
 }
 
 u64 scan_clock_paid(void)

@@ -43,7 +43,8 @@ void scan_clock_stop(u32 vm);
 int scan_clock_set_budget(u32 ppm, u64 now_ns) MUST_CHECK;
 u32 scan_clock_budget(void);
 /* A burst of misses that its curve does not explain: the next two passes are due at once and a shortest period later,
- * which is as much as it takes to see what is touched now. The budget holds; once in SCAN_CREDIT_NS, or nothing happens. */
+ * which is as much as it takes to see what is touched now; for 3 s all guests are scanned twice a second, to see who has
+ * stopped. The budget holds; once in SCAN_CREDIT_NS for a guest, or nothing happens. */
 void scan_clock_hurry(u32 vm, u64 now_ns);
 /* When this guest's next pass is due. / All passes so far are paid for then: none may begin before. */
 u64 scan_clock_due(u32 vm);

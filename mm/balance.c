@@ -13,14 +13,12 @@
 #define NS_PER_S 1000000000ull
 #define BURST_WINDOW_NS (250 * NS_PER_MS)
 #define FADE_NS (2 * NS_PER_S)    /* at most one fade so often */
-#define FADE_SHIFT 4
 #define ALERT_NS NS_PER_S         /* so long decisions come fast, as what is known changes fast */
 #define SHRINK_FRAMES 4096u       /* one step takes this or a quarter, the larger */
 #define TRIAL_NS (2 * NS_PER_S)   /* measured so long after a move has settled */
 #define TRIAL_LIMIT_NS (60 * NS_PER_S)
 #define VETO_SHIFT_MAX 4
-#define HOPE_PART 16             /* one first read in so many is believed to be of something that will be re-used */
-#define HOPE_AHEAD_S 2            /* the footprint is growing: as it will be so much later */
+#define TURN_PART 50              /* noise: less than 2 % of the waiting of those that would turn round */
 #define URGENT_PART 8             /* a move that saves more than this part of all waiting, and for each */
 #define URGENT_FRAME_US 50u      /* frame moved so much a second: a miss from a disk in thirty */
 
@@ -37,8 +35,7 @@ bool balance_note_miss(struct balance *b, u32 vm, u64 now_ns)
 	}
 	if (++v->window_misses != b->cfg.burst_misses)
 		return false;
-	expected = curve_misses_at(v->curve, MIN(v->quota.held, v->quota.target)) +
-		   curve_cold_misses(v->curve);
+	expected = curve_misses_at(v->curve, MIN(v->quota.held, v->quota.target));
 	seen = (u64)v->window_misses * 1000 * NS_PER_S / MAX(now_ns - v->window_ns, NS_PER_MS);
 	if (seen < 4 * expected)
 		return false;
@@ -46,7 +43,7 @@ bool balance_note_miss(struct balance *b, u32 vm, u64 now_ns)
 	b->due_ns = MIN(b->due_ns, MAX(now_ns, b->step_ns + b->cfg.fast_ns));
 	if (v->fade_ns && now_ns - v->fade_ns <= FADE_NS)
 		return false;
-	curve_fade(v->curve, FADE_SHIFT);
+	curve_new_phase(v->curve, now_ns);
 	v->fade_ns = now_ns;
 	b->alert_ns = now_ns + ALERT_NS;
 	return true;
@@ -160,21 +157,6 @@ static void judge(struct balance *b, u64 now_ns)
 
 /* ---- a decision ---- */
 
-/*
- * First reads say nothing about re-use, and a curve knows nothing of a working set until it has come round once. So a
- * guest that reads a lot for the first time is given the benefit of a small doubt: if it is going round, it needs all that
- * it has touched so far. That takes what others do not use, and ends by itself when it can't have so much.
- */
-static void hope(struct divide_vm *w, const struct curve *c, const struct ages *a)
-{
-	u64 footprint = (u64)a->base[AGES_N] + a->cold, cold = curve_cold_misses(c);
-
-	if (footprint > w->max)
-		return;
-	w->hope = (u32)MIN(footprint + cold * HOPE_AHEAD_S / 1000, (u64)w->max);
-	w->hope_cost = cold * c->cost_us[CURVE_DISC] / 1000 / HOPE_PART;
-}
-
 static u32 gather(struct balance *b)
 {
 	u32 n = balance_fair_work(b), k = 0;
@@ -190,7 +172,6 @@ static u32 gather(struct balance *b)
 		w->now = v->quota.target;
 		w->goal = v->quota.qos.miss_goal;
 		w->curve = v->curve;
-		hope(w, v->curve, v->ages);
 		k++;
 	}
 	return n;
@@ -234,49 +215,18 @@ static bool must_move(const struct balance *b, const struct balance_vm *v,
 	       (w->now < w->floor && !is_small(b, v->curve, w->now, w->floor));
 }
 
-/* It waits, or would wait, twice as long as when its last move did not pay: that says nothing about this one. */
-static bool is_vetoed(const struct balance_vm *v, const struct divide_vm *w, u64 now_ns)
-{
-	return now_ns < v->why.veto_until_ns && MAX(w->cost_now, v->rate_us) < 2 * v->veto_us;
-}
-
-/* The direction this guest may move to: +1, -1, 0 with the reason. */
-static s32 may_move(const struct balance *b, const struct balance_vm *v, const struct divide_vm *w,
-		    u64 now_ns, bool urgent, enum balance_reason *why)
-{
-	s32 dir = w->target > w->now ? 1 : -1;
-
-	if (w->target == w->now || (!must_move(b, v, w) && is_small(b, v->curve, w->now, w->target))) {
-		*why = BALANCE_KEEP;
-		return 0;
-	}
-	*why = dir > 0 ? BALANCE_GROW : BALANCE_SHRINK;
-	if (must_move(b, v, w)) {
-		*why = BALANCE_QOS;
-		return dir;
-	}
-	if (v->dir == -dir && now_ns - v->dir_ns < b->cfg.dwell_ns && !v->burst && !urgent) {
-		*why = BALANCE_DWELL;
-		return 0;
-	}
-	if (dir > 0 && is_vetoed(v, w, now_ns)) {
-		*why = BALANCE_VETO;
-		return 0;
-	}
-	return dir;
-}
-
 /* The whole division, weighted. */
 struct worth {
 	u64 saving_us, moving_us; /* over the horizon; once */
 	bool worth;  /* it pays, or some guest must move */
+	bool turn;   /* it would end enough of the waiting of those it moves to turn them round */
 	bool urgent; /* it would end a good part of all waiting: nobody dwells for long after such a change */
 };
 
 /* A coarse guest's frames count twice. */
 static struct worth weigh(const struct balance *b, u32 n)
 {
-	u64 now = 0, then = 0, moved = 0, careful = 0, saved;
+	u64 now = 0, then = 0, movers = 0, moved = 0, careful = 0, saved;
 	struct worth x = { 0 };
 	bool burst = false;
 	u32 k = 0;
@@ -290,6 +240,7 @@ static struct worth weigh(const struct balance *b, u32 n)
 		k++;
 		now += w->cost_now * w->weight / 100;
 		then += w->cost_then * w->weight / 100;
+		movers += by ? w->cost_now * w->weight / 100 : 0;
 		moved += by;
 		careful += (u64)by << w->curve->coarse;
 		x.worth |= must_move(b, &b->vm[i], w);
@@ -299,8 +250,42 @@ static struct worth weigh(const struct balance *b, u32 n)
 	x.saving_us = saved * (b->cfg.horizon_ns / NS_PER_MS) / 1000;
 	x.moving_us = (moved + 1) / 2 * b->cfg.move_us;
 	x.worth |= x.saving_us > (careful + 1) / 2 * b->cfg.move_us * 2;
-	x.urgent = burst || (saved > now / URGENT_PART && saved > moved * URGENT_FRAME_US);
+	x.turn = saved > movers / TURN_PART;
+	x.urgent = (burst && x.turn) || (saved > now / URGENT_PART && saved > moved * URGENT_FRAME_US);
 	return x;
+}
+
+/* It waits, or would wait, twice as long as when its last move did not pay: that says nothing about this one. */
+static bool is_vetoed(const struct balance_vm *v, const struct divide_vm *w, u64 now_ns)
+{
+	return now_ns < v->why.veto_until_ns && MAX(w->cost_now, v->rate_us) < 2 * v->veto_us;
+}
+
+/* The direction this guest may move to: +1, -1, 0 with the reason. */
+static s32 may_move(const struct balance *b, const struct balance_vm *v, const struct divide_vm *w,
+		    u64 now_ns, const struct worth *x, enum balance_reason *why)
+{
+	s32 dir = w->target > w->now ? 1 : -1;
+
+	if (w->target == w->now || (!must_move(b, v, w) && is_small(b, v->curve, w->now, w->target))) {
+		*why = BALANCE_KEEP;
+		return 0;
+	}
+	*why = dir > 0 ? BALANCE_GROW : BALANCE_SHRINK;
+	if (must_move(b, v, w)) {
+		*why = BALANCE_QOS;
+		return dir;
+	}
+	if (v->dir == -dir && !x->urgent &&
+	    now_ns - v->dir_ns < (x->turn ? b->cfg.dwell_ns : b->cfg.turn_ns)) {
+		*why = BALANCE_DWELL;
+		return 0;
+	}
+	if (dir > 0 && is_vetoed(v, w, now_ns)) {
+		*why = BALANCE_VETO;
+		return 0;
+	}
+	return dir;
 }
 
 static void explain(struct balance_vm *v, const struct divide_vm *w, u64 now_ns)
@@ -316,6 +301,7 @@ static void explain(struct balance_vm *v, const struct divide_vm *w, u64 now_ns)
 	y->floor = w->floor;
 	y->fair = w->fair;
 	y->short_frames = w->short_frames;
+	y->need = w->need;
 	y->flags = w->flags;
 	y->cost_from = w->cost_now;
 	y->cost_to = w->cost_then;
@@ -416,7 +402,7 @@ static u32 decide(struct balance *b, u32 n, u64 now_ns)
 
 		if (!v->used)
 			continue;
-		dir[k] = may_move(b, v, &b->work[k], now_ns, x.urgent, &v->why.reason);
+		dir[k] = may_move(b, v, &b->work[k], now_ns, &x, &v->why.reason);
 		if (dir[k] && !x.worth) {
 			dir[k] = 0;
 			v->why.reason = BALANCE_SMALL;

@@ -3,20 +3,22 @@
  * balance.h - who deserves the frames, over time.
  *
  * Contract. One struct balance for the machine. The caller registers guests,
- * keeps held[] true, calls balance_note_miss() on every miss that costs I/O,
- * and balance_step() whenever balance_due() says so: once a period, sooner on
- * a burst of misses or while a move is under way. A step only changes
- * targets; the reclaimer takes from guests above theirs when frames are
- * wanted, faults give to those that miss. "Moving a frame" is no rendezvous.
+ * keeps held[] true, calls balance_note_miss() on every miss that costs I/O and
+ * that more memory would have avoided, and balance_step() whenever
+ * balance_due() says so: once a period, sooner on a burst of misses or while a
+ * move is under way. A step only changes targets; the reclaimer takes from
+ * guests above theirs when frames are wanted, faults give to those that miss.
+ * "Moving a frame" is no rendezvous.
  *
  * A target moves only if the predicted saving over the horizon beats twice
  * the cost of moving; it grows at once and shrinks by bounded steps; a
  * direction may be reversed only after a dwell time, unless the move would end
  * a good part of all waiting; a move that did not pay for those that grew is
- * vetoed for a time that doubles, or until they wait far longer than then. A guest whose curve is coarse (W1 above
- * 10 %) is moved with care: what moving it costs counts twice, and moves below
- * 2 % of its target are left alone, 1 % otherwise. Every decision leaves its numbers in
- * struct balance_why. held may exceed target while free frames are plentiful.
+ * vetoed for a time that doubles, or until they wait far longer than then. A
+ * guest whose curve is coarse (W1 above 10 %) is moved with care: what moving
+ * it costs counts twice, and moves below 2 % of its target are left alone, 1 %
+ * otherwise. Every decision leaves its numbers in struct balance_why. held may
+ * exceed target while free frames are plentiful.
  *
  * No locks: called by one CPU at a time, never from an interrupt.
  */
@@ -59,6 +61,7 @@ struct balance_why {
 	enum balance_reason reason;
 	u32 from, to, wanted; /* target before, after; what the division said */
 	u32 w1, used, floor, fair, short_frames;
+	u32 need;             /* what its goal takes */
 	u32 flags;            /* enum divide_flag */
 	u64 cost_from, cost_to; /* us of waiting a second predicted at from and wanted */
 	u64 misses_from, misses_to; /* 1/1000 a second */
@@ -102,7 +105,8 @@ struct balance_config {
 	u64 period_ns;    /* 1 s */
 	u64 fast_ns;      /* 200 ms: between steps of a move, and after a burst */
 	u64 horizon_ns;   /* 10 s: how long a saving is believed to last */
-	u64 dwell_ns;     /* 2 s */
+	u64 dwell_ns;     /* 2 s: between turns that save a good part of the movers' waiting */
+	u64 turn_ns;      /* 300 s: between those that save little */
 	u64 veto_ns;      /* 10 s, doubling to 160 s */
 	u32 move_us;      /* 50: cost of moving one frame (reclaim, some writing) */
 	u32 burst_misses; /* 16: in 250 ms, and four times what the curve expects */
@@ -139,8 +143,8 @@ void balance_set_frames(struct balance *b, u32 frames, u64 now_ns);
 /* The guest was reset or its curve is new: nothing of its past counts. */
 void balance_forget(struct balance *b, u32 vm, u64 now_ns);
 
-/* A miss of this guest that costs I/O; cheap, call it on each. True: a burst began, which its curve does not
- * explain: look at what it touches soon. */
+/* A miss of this guest that costs I/O and that more memory would have avoided (no first touch); cheap, call it on
+ * each. True: a burst began that its curve does not explain: look soon at what it touches. */
 bool balance_note_miss(struct balance *b, u32 vm, u64 now_ns);
 static inline bool balance_due(const struct balance *b, u64 now_ns)
 {

@@ -14,6 +14,7 @@ static const struct balance_config defaults = {
 	.fast_ns = 200 * NS_PER_MS,
 	.horizon_ns = 10 * NS_PER_S,
 	.dwell_ns = 2 * NS_PER_S,
+	.turn_ns = 300 * NS_PER_S,
 	.veto_ns = 10 * NS_PER_S,
 	.move_us = 50,
 	.burst_misses = 16,

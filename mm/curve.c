@@ -10,6 +10,8 @@
 
 #define PROBATION 12    /* see least_promising() */
 #define COST_ONE 256ull /* cost[] units a microsecond */
+#define PHASE_SHIFT 4   /* the past of a new phase weighs a sixteenth, */
+#define PHASE_LEFT_US 100000 /* or as if it had lasted so long if that is less */
 #define IDLE_SHIFT 2    /* the past of a guest that has gone quiet fades by so many bits a second */
 
 static const u32 default_cost_us[CURVE_CLASSES] = {
@@ -139,7 +141,7 @@ static void fade_if_idle(struct curve *c, u64 dt_us)
 static void pass_time(struct curve *c, const struct ages *a, u64 now_ns)
 {
 	u64 wall_us = now_ns > c->last_ns ? (now_ns - c->last_ns) / 1000 : 0;
-	u64 dt_us = wall_us - MIN(c->stall_us, wall_us - wall_us / 64);
+	u64 dt_us = wall_us - MIN(c->stall_us, wall_us - wall_us / 256);
 
 	c->seen += a->touched;
 	fade_if_idle(c, dt_us);
@@ -155,6 +157,18 @@ static void pass_time(struct curve *c, const struct ages *a, u64 now_ns)
 void curve_fade(struct curve *c, u32 shift)
 {
 	decay_all(c, shift < 16 ? 65536u >> shift : 0);
+}
+
+void curve_new_phase(struct curve *c, u64 now_ns)
+{
+	u32 shift = PHASE_SHIFT;
+
+	while (shift < 15 && c->time_us >> shift > PHASE_LEFT_US)
+		shift++;
+	curve_fade(c, shift);
+	if (now_ns > c->last_ns) /* what has passed since the last scan is of the past too */
+		c->last_ns = now_ns;
+	c->stall_us = 0;
 }
 
 /* ---- events ---- */

@@ -101,8 +101,10 @@ static inline void curve_note_stall(struct curve *c, u64 us)
 }
 /* ages_return and curve_note_range in one: the usual refault. */
 void curve_return(struct curve *c, struct ages *a, enum curve_class cls, u32 stamp, u8 *age);
-/* A phase change was seen: let the past weigh 1/2^shift. */
+/* Let the past weigh 1/2^shift. */
 void curve_fade(struct curve *c, u32 shift);
+/* A phase change was seen: the past weighs little, and none of the time since the last pass counts. */
+void curve_new_phase(struct curve *c, u64 now_ns);
 
 /* 1/1000 misses a second and waiting in us a second with m frames; monotone
  * non-increasing in m. Avoidable misses only: add curve_cold_*(). */

@@ -8,8 +8,8 @@
  */
 #include "mm/curve.h"
 
-#define QUIET_HALF_MS 500  /* a band that falls asleep fades by this half-life */
-#define QUIET_FADE_MS 1500 /* for so long, to about an eighth */
+#define QUIET_HALF_MS 250  /* a band that falls asleep fades by this half-life */
+#define QUIET_FADE_MS 750 /* for so long, to about an eighth */
 #define WAKE_PART 8        /* awake: at least this part of the rate that it had; then its past */
 #define WAKE_TIMES 64ull   /* weighs so much again, at most */
 

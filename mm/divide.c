@@ -124,13 +124,21 @@ static u32 set_floors(struct divide *d, struct divide_vm *vm, u32 n)
 	return sum;
 }
 
+bool divide_goal_frames(const struct curve *c, u64 goal, u32 *frames)
+{
+	u64 cold = curve_cold_misses(c);
+
+	*frames = goal > cold ? curve_frames_for(c, goal - cold) : 0;
+	return goal > cold;
+}
+
 /* Guests with a goal, heaviest first, take what it needs from what is left. */
 static u32 serve_goals(struct divide *d, struct divide_vm *vm, u32 n, u32 floors)
 {
 	u64 served = 0; /* a bit a guest */
 
 	for (u32 round = 0; round < n; round++) {
-		u32 who = n, need, give;
+		u32 who = n, give;
 
 		for (u32 i = 0; i < n; i++)
 			if (vm[i].goal && !(served >> i & 1) &&
@@ -139,10 +147,11 @@ static u32 serve_goals(struct divide *d, struct divide_vm *vm, u32 n, u32 floors
 		if (who == n)
 			break;
 		served |= BIT64(who);
-		need = curve_frames_for(vm[who].curve, vm[who].goal);
-		if (need <= vm[who].floor)
+		if (!divide_goal_frames(vm[who].curve, vm[who].goal, &vm[who].need))
+			vm[who].flags |= DIVIDE_GOAL_COLD;
+		if (vm[who].need <= vm[who].floor)
 			continue;
-		give = MIN(MIN(need, vm[who].max) - MIN(vm[who].floor, vm[who].max),
+		give = MIN(MIN(vm[who].need, vm[who].max) - MIN(vm[who].floor, vm[who].max),
 			   d->frames - floors);
 		vm[who].floor += give;
 		floors += give;
@@ -167,11 +176,6 @@ static void breathe(struct search *s, u32 ops)
 		divide_breathe();
 }
 
-static u64 hope_at(const struct divide_vm *vm, u32 m)
-{
-	return m < vm->hope ? vm->hope_cost : 0;
-}
-
 /* Guest i's options: each better than all smaller ones. Returns how many. */
 static u32 find_options(struct search *s, u32 i)
 {
@@ -186,8 +190,6 @@ static u32 find_options(struct search *s, u32 i)
 	curve_add_regret(vm->curve, s->lo[i], s->step, vm->now, s->cost, most + 1);
 	breathe(s, BREATHE_OPS); /* some hundred divisions each, here and below */
 	grain = s->cost[0] * 10 * vm->weight >> 14;
-	for (u32 j = 0; j <= most && vm->hope_cost; j++)
-		s->cost[j] += hope_at(vm, option_frames(s, i, j));
 	for (u32 j = 0; j <= most; j++) {
 		u32 m = option_frames(s, i, j);
 		u64 moved = m > vm->now ? m - vm->now : vm->now - m;
@@ -331,25 +333,22 @@ static void spread_surplus(struct divide *d, struct divide_vm *vm, u32 n)
 
 static void report(struct divide_vm *vm)
 {
-	u32 need = vm->goal ? curve_frames_for(vm->curve, vm->goal) : 0;
+	bool goal = vm->goal && !(vm->flags & DIVIDE_GOAL_COLD);
 
 	if (vm->target == vm->floor)
 		vm->flags |= DIVIDE_FLOOR;
 	if (vm->target >= vm->max)
 		vm->flags |= DIVIDE_CAPPED;
-	if (vm->goal && vm->target >= need)
+	if (goal && vm->target >= vm->need)
 		vm->flags |= DIVIDE_GOAL_MET;
-	if (vm->goal && vm->target < need) {
+	if (goal && vm->target < vm->need) {
 		vm->flags |= DIVIDE_GOAL_UNMET;
-		vm->short_frames = need - vm->target;
+		vm->short_frames = vm->need - vm->target;
 	}
 	if (vm->curve->coarse)
 		vm->flags |= DIVIDE_COARSE;
-	vm->cost_now = curve_cost_at(vm->curve, vm->now) + hope_at(vm, vm->now);
-	vm->cost_then = curve_cost_at(vm->curve, vm->target) + curve_regret(vm->curve, vm->target, vm->now) +
-			hope_at(vm, vm->target);
-	if (vm->hope_cost && vm->target >= vm->hope && vm->now < vm->target)
-		vm->flags |= DIVIDE_HOPE;
+	vm->cost_now = curve_cost_at(vm->curve, vm->now);
+	vm->cost_then = curve_cost_at(vm->curve, vm->target) + curve_regret(vm->curve, vm->target, vm->now);
 }
 
 int divide_run(struct divide *d, struct divide_vm *vm, u32 n, void *scratch, size_t bytes)
@@ -363,7 +362,7 @@ int divide_run(struct divide *d, struct divide_vm *vm, u32 n, void *scratch, siz
 	for (u32 i = 0; i < n; i++) {
 		if (!vm[i].weight || !vm[i].curve || vm[i].min > vm[i].max)
 			return E_INVAL;
-		vm[i].flags = vm[i].short_frames = 0;
+		vm[i].flags = vm[i].short_frames = vm[i].need = 0;
 	}
 	s.room = room_for(n, d->frames, d->step_frames);
 	lay_out(&s, scratch);

@@ -6,7 +6,8 @@
  * floor <= m <= max and sum(m) <= frames. The floor is max(min, min(fair,
  * max(w1, used))): only min is a right, what a guest touches protects it up to
  * its weight-fair share and no further. A guest with a miss goal gets what the
- * goal needs first, in weight order. Exact dynamic programming over steps
+ * goal needs first, in weight order; one whose goal no memory reaches gets
+ * nothing for it. Exact dynamic programming over steps
  * while it costs at most max_ops additions; beyond that over coarser steps,
  * then again over fine steps around that answer. What can not be had is
  * reported in flags, never hidden. Pure: same input, same answer; scratch is
@@ -30,7 +31,7 @@ enum divide_flag {
 	DIVIDE_MIN_CUT = BIT(4),    /* the mins do not fit: got less than min */
 	DIVIDE_FAIR_CUT = BIT(5),   /* touches more than its fair share protects */
 	DIVIDE_COARSE = BIT(6),     /* its curve is coarse (W1 > 10 %) */
-	DIVIDE_HOPE = BIT(7),       /* target keeps all that it has touched, most of it for the first time */
+	DIVIDE_GOAL_COLD = BIT(7),  /* has a goal that no memory reaches: what it touches first misses more */
 };
 
 struct divide_vm {
@@ -40,12 +41,11 @@ struct divide_vm {
 	u32 w1;      /* pages touched in one scan interval */
 	u32 used;    /* pages in use (see ages_used), 0 = protect only w1 */
 	u32 now;     /* what it has today; moving away from it is charged */
-	u64 goal;    /* 1/1000 misses a second at most; 0 = none */
-	u32 hope;    /* with so many frames or more it may save hope_cost (us of waiting a second) beyond what its */
-	u64 hope_cost; /* curve knows: see balance.c; 0: nothing */
+	u64 goal;    /* 1/1000 misses a second at most, first touches counted; 0 = none */
 	const struct curve *curve;
 	/* out */
 	u32 target;
+	u32 need;    /* what its goal takes by its curve; 0: no goal, or DIVIDE_GOAL_COLD */
 	u32 floor, fair;
 	u32 short_frames; /* DIVIDE_GOAL_UNMET, DIVIDE_MIN_CUT: how many are lacking */
 	u32 flags;        /* enum divide_flag */
@@ -70,6 +70,9 @@ struct divide {
 size_t divide_scratch_bytes(u32 n, u32 frames, u32 step_frames);
 /* Sets .fair alone, from max and weight: what a capped guest can not take goes to the rest. */
 void divide_fair(struct divide_vm *vm, u32 n, u32 frames);
+/* Frames that a goal of at most `goal` misses takes by this curve. False: more misses are of first touches alone, and no
+ * memory avoids those. */
+bool divide_goal_frames(const struct curve *c, u64 goal, u32 *frames);
 /* Called every few thousand additions, if set: for what can't wait for the end of a division. Must not touch guests. */
 extern void (*divide_breathe)(void);
 /* E_INVAL: n is 0 or too big, a weight or step of 0; E_NOMEM: scratch too small. */

@@ -9,6 +9,8 @@
 
 #define MS 1000000ull
 #define HURRY 2 /* passes, soon after a burst began */
+#define ALERT_NS (3000 * MS) /* ... and so long all guests are scanned this often at least: */
+#define ALERT_PASS_NS (500 * MS)
 #define TAKE 32 /* frames taken from a guest above its target at once */
 
 void simhost_init(struct simhost *h, u32 frames, u32 step_frames)
@@ -99,6 +101,7 @@ static void run_guest(struct simhost *h, u32 i)
 {
 	struct simhost_guest *s = &h->guest[i];
 	u32 p = s->g.t->ref[s->g.at % s->g.t->refs];
+	u64 cold = s->g.curve.total_cold;
 
 	s->g.now_ns = s->t_ns;
 	if (s->g.state[p] != 1)
@@ -108,8 +111,10 @@ static void run_guest(struct simhost *h, u32 i)
 		s->t_ns += s->miss_ns;
 		curve_note_stall(&s->g.curve, s->miss_ns / 1000);
 		h->b.vm[s->vm].quota.held = s->g.resident;
-		if (balance_note_miss(&h->b, (u32)s->vm, s->t_ns))
+		if (s->g.curve.total_cold == cold && balance_note_miss(&h->b, (u32)s->vm, s->t_ns)) {
 			s->hurry = HURRY;
+			h->alert_ns = s->t_ns + ALERT_NS;
+		}
 	}
 	s->done++;
 	s->t_ns += s->hit_ns;
@@ -135,7 +140,11 @@ static void pass_guest(struct simhost *h, u32 i)
 
 static bool pass_is_due(const struct simhost *h, const struct simhost_guest *s)
 {
-	return h->now_ns - s->last_pass_ns >= (s->hurry ? 100 * MS : s->pass_ns);
+	u64 wait = s->hurry ? 100 * MS : s->pass_ns;
+
+	if (h->now_ns < h->alert_ns)
+		wait = MIN(wait, ALERT_PASS_NS);
+	return h->now_ns - s->last_pass_ns >= wait;
 }
 
 bool simhost_run(struct simhost *h, u64 until_ns)

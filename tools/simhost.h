@@ -27,7 +27,7 @@ struct simhost {
 	struct balance b;
 	struct simhost_guest guest[SIMHOST_MAX];
 	u32 n, frames;
-	u64 now_ns;
+	u64 now_ns, alert_ns;
 	void *scratch;
 	bool fixed; /* targets stay: a static division */
 };

@@ -26,14 +26,41 @@ static const char *goal_str(char *buf, size_t size, u64 per_1000s)
 	return buf;
 }
 
+/* How its goal stands by the last decision: "", or a phrase and what the goal needs and lacks. */
+static const char *goal_state(char *buf, size_t size, const struct vm *vm)
+{
+	const struct balance_vm *b = balancer_vm(vm);
+	char need[16], lack[16], cold[32];
+
+	if (!vm->miss_goal)
+		return "";
+	if (!b || b->why.reason == BALANCE_NEW)
+		return "not decided yet";
+	if (b->why.flags & DIVIDE_GOAL_COLD)
+		fmt(buf, size, "unmet: no memory can reach it, first touches alone miss %s",
+		    goal_str(cold, sizeof(cold), MAX(curve_cold_misses(&vm->mem.curve), 1)));
+	else if (b->why.flags & DIVIDE_GOAL_UNMET)
+		fmt(buf, size, "unmet: it needs %s, %s short", frames_str(need, sizeof(need), b->why.need),
+		    frames_str(lack, sizeof(lack), b->why.short_frames));
+	else
+		fmt(buf, size, "met: it needs %s", frames_str(need, sizeof(need), b->why.need));
+	return buf;
+}
+
 static void show_one(struct cmd *c, const struct vm *vm)
 {
 	const struct vm_mem *m = &vm->mem;
-	char min[16], max[16], target[16], held[16], goal[32];
+	const struct balance_vm *b = balancer_vm(vm);
+	char min[16], max[16], target[16], held[16], goal[32], state[128];
+	const char *stands = goal_state(state, sizeof(state), vm);
 
-	cmd_line(c, "%-15s min=%s max=%s weight=%u miss=%s  target %s, held %s", vm->name, frames_str(min, sizeof(min), m->min),
+	cmd_line(c, "%-15s min=%s max=%s weight=%u miss=%s  target %s, held %s%s%s", vm->name, frames_str(min, sizeof(min), m->min),
 		 frames_str(max, sizeof(max), m->max), vm->weight, goal_str(goal, sizeof(goal), vm->miss_goal),
-		 frames_str(target, sizeof(target), m->target), frames_str(held, sizeof(held), vmmem_held(m)));
+		 frames_str(target, sizeof(target), m->target), frames_str(held, sizeof(held), vmmem_held(m)),
+		 *stands ? "; goal " : "", stands);
+	if (b && b->why.flags & DIVIDE_MIN_CUT)
+		cmd_line(c, "%-15s got less than its min, %s short: the mins do not fit", "",
+			 frames_str(min, sizeof(min), b->why.short_frames));
 	cmd_json_begin(c);
 	cmd_json_str(c, "name", vm->name);
 	cmd_json_u64(c, "min", (u64)m->min * PAGE_SIZE);
@@ -42,6 +69,9 @@ static void show_one(struct cmd *c, const struct vm *vm)
 	cmd_json_u64(c, "miss_per_1000s", vm->miss_goal);
 	cmd_json_u64(c, "target", (u64)m->target * PAGE_SIZE);
 	cmd_json_u64(c, "held", (u64)vmmem_held(m) * PAGE_SIZE);
+	cmd_json_str(c, "goal", stands);
+	cmd_json_u64(c, "goal_needs", b ? (u64)b->why.need * PAGE_SIZE : 0);
+	cmd_json_u64(c, "short", b ? (u64)b->why.short_frames * PAGE_SIZE : 0);
 	cmd_json_end(c);
 }
 
@@ -76,6 +106,8 @@ static bool parse_word(struct cmd *c, struct qos_change *q, char *word)
 	} else if (!strcmp(word, "miss")) {
 		expect = "a rate with its unit, or none: miss=50/s";
 		err = q->set_miss ? E_BUSY : !strcmp(value, "none") ? E_OK : parse_rate(value, &q->miss_goal);
+		if (!err && strcmp(value, "none") && !q->miss_goal)
+			err = E_RANGE; /* no misses at all can't be promised */
 		q->set_miss = true;
 	} else {
 		cmd_error(c, "qos: %s: no such word; nothing changed; try: min= max= weight= miss=", word);
@@ -90,7 +122,7 @@ static bool parse_word(struct cmd *c, struct qos_change *q, char *word)
 static void set(struct cmd *c, struct vm *vm)
 {
 	struct qos_change q = { .vm = vm };
-	char why[224], a[16], b[16], d[16], e[16], g[32], h[32];
+	char why[224], a[16], b[16], d[16], e[16], g[32], h[32], state[128];
 	u32 old_min = vm->mem.min, old_max = vm->mem.max, old_weight = vm->weight;
 	u64 old_goal = vm->miss_goal;
 
@@ -109,6 +141,8 @@ static void set(struct cmd *c, struct vm *vm)
 		 goal_str(h, sizeof(h), vm->miss_goal));
 	if (c->json)
 		show_one(c, vm);
+	else if (vm->miss_goal)
+		cmd_line(c, "%-15s goal %s", "", goal_state(state, sizeof(state), vm));
 }
 
 static void qos(struct cmd *c)

@@ -30,10 +30,10 @@ static const struct { u32 flag; const char *text; } flag_text[] = {
 	{ DIVIDE_FLOOR, "sits on its floor: more would not pay for others" },
 	{ DIVIDE_CAPPED, "at its max" },
 	{ DIVIDE_GOAL_MET, "its miss goal is met" },
-	{ DIVIDE_GOAL_UNMET, "its miss goal can't be met" },
+	{ DIVIDE_GOAL_UNMET, "its miss goal can't be met: guests of more weight and what others are owed come first" },
+	{ DIVIDE_GOAL_COLD, "no memory can reach its miss goal: first touches alone miss more often" },
 	{ DIVIDE_MIN_CUT, "got less than its min: the mins do not fit" },
 	{ DIVIDE_FAIR_CUT, "touches more than its fair share protects" },
-	{ DIVIDE_HOPE, "reads much for the first time, and keeps all of it as long as others do not use theirs" },
 };
 
 static void why_json(struct cmd *c, const struct vm *vm, const struct balance_vm *b)
@@ -56,6 +56,7 @@ static void why_json(struct cmd *c, const struct vm *vm, const struct balance_vm
 	cmd_json_u64(c, "floor", w->floor);
 	cmd_json_u64(c, "fair", w->fair);
 	cmd_json_u64(c, "short", w->short_frames);
+	cmd_json_u64(c, "need", w->need);
 	cmd_json_u64(c, "flags", w->flags);
 	cmd_json_u64(c, "misses_from", w->misses_from);
 	cmd_json_u64(c, "misses_to", w->misses_to);
@@ -126,6 +127,8 @@ static void why(struct cmd *c)
 		if (w->flags & flag_text[i].flag)
 			cmd_line(c, "  %s%s", flag_text[i].text,
 				 flag_text[i].flag & (DIVIDE_GOAL_UNMET | DIVIDE_MIN_CUT) ? " (frames lacking below)" : "");
+	if (w->need)
+		cmd_line(c, "  its miss goal needs %s by its curve", frames_str(s1, sizeof(s1), w->need));
 	if (w->short_frames)
 		cmd_line(c, "  %s more would be needed", frames_str(s1, sizeof(s1), w->short_frames));
 	if (w->flags & DIVIDE_COARSE)

@@ -5,7 +5,7 @@
   tests/bench/oracle.py [--only NAME...] [--json FILE]
 
 Rows as in bench.json: curve.mae.TRACE.W1, division.excess.MIX.MEMORY, replacement.lru_ratio.TRACE.FRAMES,
-scan.cost.SIZE, decision.cost.GUESTS.SIZE. Traces are read from the directory TRACES (../shared/traces);
+scan.cost.SIZE, decision.cost.GUESTS.SIZE, reaction.sim.WHAT.LOAD.DISK. Traces are read from the directory TRACES (../shared/traces);
 without it the rows on generated traces are left. Needs valgrind for the costs.
 """
 import argparse, glob, itertools, json, os, re, subprocess, sys
@@ -14,7 +14,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 BENCH = TOP + "/build/bench"
 REPLAY = TOP + "/build/host/replay"
 FAMILIES = ("curve.mae", "division.excess", "division.live", "replacement.lru_ratio", "scan.cost",
-            "decision.cost")
+            "decision.cost", "reaction.sim")
 # The name in rows and what replay makes it from.
 GENERATED = {"zipf": "zipf:8000:200000", "genloop": "loop:8000:200000",
              "hotscan": "hotscan:8000:200000", "phases": "phases:8000:200000"}
@@ -156,6 +156,21 @@ def decisions():
                       note=f"{n['additions']} additions of the last search")
 
 
+def reactions():
+    """How fast targets follow a change of load, in emulated time, and how often they turn without one."""
+    subprocess.run(["make", "-s", "-C", TOP, "build/bench/reaction"], check=True)
+    out = subprocess.run([BENCH + "/reaction"], stdout=subprocess.PIPE, check=True, text=True).stdout
+    for r in map(json.loads, out.splitlines()):
+        disk = f"{r['miss_us']}us"
+        if "change" in r:
+            note = f"target {r['before']} -> {r['after']} frames; {r['misses']} misses of {r['miss_us']} us until it settled"
+            yield row(f"reaction.sim.first.{r['change']}.{disk}", r["first_ms"], "ms", 1000, note)
+            yield row(f"reaction.sim.settled.{r['change']}.{disk}", r["settled_ms"], "ms", 3000, note)
+        else:
+            yield row(f"reaction.sim.turns.{r['load']}.{disk}", r["turns"] * 60 / r["seconds"], "a minute", 0,
+                      f"changes of direction of all targets in {r['seconds']} s of steady load")
+
+
 def rows(only=None):
     """Every row whose name is in `only` or below it; all if None. A family that fails is one row without value."""
     def wanted(prefix):
@@ -167,7 +182,8 @@ def rows(only=None):
     for families, make in ((("curve.mae",), lambda: curves(files)),
                            (("replacement.lru_ratio",), lambda: replacement(files)),
                            (("division.excess", "division.live"), lambda: divisions(files)),
-                           (("scan.cost",), scans), (("decision.cost",), decisions)):
+                           (("scan.cost",), scans), (("decision.cost",), decisions),
+                           (("reaction.sim",), reactions)):
         if not any(wanted(x) for x in families):
             continue
         try:
@@ -176,7 +192,7 @@ def rows(only=None):
         except (OSError, subprocess.CalledProcessError, RuntimeError, KeyError) as e:
             out.append({"name": families[0], "backend": "host", "value": None, "unit": "", "bar": None,
                         "pass": False, "note": f"not measured: {e!r}"})
-        if not files and families[0] != "scan.cost" and families[0] != "decision.cost":
+        if not files and families[0] not in ("scan.cost", "decision.cost", "reaction.sim"):
             print(f"bench: {families[0]}: no traces in TRACES: generated ones only", file=sys.stderr)
     return out
 

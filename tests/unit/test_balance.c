@@ -89,51 +89,6 @@ static void starved_beside_idle(void **state)
 	trace_free(&idle);
 }
 
-/*
- * A file is read round and round for the first time, beside a guest that sleeps on what it once touched: frames move during
- * the first round, when no curve knows yet that there will be a second. A stream that is longer than the memory gets nothing.
- */
-static void a_first_round_is_believed(void **state)
-{
-	struct simhost h;
-	struct trace loop, idle, stream;
-	u32 a, b, first;
-
-	(void)state;
-	trace_loop(&loop, TOTAL * 3 / 4, TOTAL * 3 / 4);
-	trace_loop(&stream, TOTAL * 3, TOTAL * 3);
-	trace_zipf(&idle, TOTAL / 2, TOTAL * 4, 0.9, 1);
-	for (u32 streaming = 0; streaming < 2; streaming++) {
-		simhost_init(&h, TOTAL, STEP);
-		b = simhost_add(&h, &idle, &any, 20000, 20000);
-		run_to(&h, 5 * S);
-		h.guest[b].hit_ns = IDLE_NS;
-		run_to(&h, 60 * S);
-		a = simhost_add(&h, streaming ? &stream : &loop, &any, BUSY_NS, MS);
-		while (h.guest[a].done < loop.pages)
-			run_to(&h, h.now_ns + 100 * MS);
-		first = target(&h, a);
-		if (!streaming) {
-			u64 cold = h.guest[a].misses;
-
-			assert_true(first >= loop.pages);
-			while (h.guest[a].done < 2 * loop.pages)
-				run_to(&h, h.now_ns + 100 * MS);
-			print_message("first round: %u misses again\n", (u32)(h.guest[a].misses - cold));
-			assert_true(h.guest[a].misses - cold < loop.pages / 20);
-		} else {
-			while (h.guest[a].done < stream.pages)
-				run_to(&h, h.now_ns + 100 * MS);
-			run_to(&h, h.now_ns + 20 * S);
-			assert_true(target(&h, b) >= h.b.vm[h.guest[b].vm].why.floor);
-		}
-		simhost_free(&h);
-	}
-	trace_free(&loop);
-	trace_free(&stream);
-	trace_free(&idle);
-}
-
 /* Who works changes: how long until the first frame moves, until it is settled? */
 static void phase_change(void **state)
 {
@@ -367,7 +322,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(starved_beside_idle),
-		cmocka_unit_test(a_first_round_is_believed),
 		cmocka_unit_test(phase_change),
 		cmocka_unit_test(steady_is_still),
 		cmocka_unit_test(hostile_keeps_to_its_share),

@@ -189,10 +189,87 @@ static void test_coarse(void **state)
 	refused("why nobody", "no guest of that name");
 }
 
+/* n misses a second that `frames` frames would avoid. */
+static void wants(struct vm *vm, u32 frames, u32 n)
+{
+	curve_reset(&vm->mem.curve, fake_tsc);
+	vm->mem.curve.time_us = 1000000;
+	while (n--)
+		curve_note_distance(&vm->mem.curve, CURVE_DISC, frames - CURVE_STEP_FRAMES);
+}
+
+static u32 lines_logged(const char *what)
+{
+	u32 n = 0;
+
+	for (const char *p = logged; (p = strstr(p, what)); p++)
+		n++;
+	return n;
+}
+
+/* What a goal takes and whether it can be had is answered at once; qos, why and one log line say who loses. */
+static void test_goals(void **state)
+{
+	(void)state;
+	run_for(3 * SEC);
+	wants(&vms[0], 25600, 100); /* 100 MiB */
+	wants(&vms[1], 20480, 100); /* 80 MiB, of 156 for both */
+	says("qos web miss=50/s", "miss none -> 50/s");
+	assert_non_null(strstr(out, "goal met: it needs 100 MiB"));
+	assert_true(balancer_vm(&vms[0])->why.wanted >= 25600); /* it goes there by steps */
+	says("qos db miss=20/s", "goal unmet: it needs 80 MiB, ");
+	assert_non_null(strstr(out, " short"));
+	assert_non_null(strstr(out, "24320 KiB short"));
+	says("qos", "goal met: it needs 100 MiB");
+	says("qos", "goal unmet: it needs 80 MiB, 24320 KiB short");
+	says("qos -j", "\"goal_needs\":83886080");
+	says("why db", "its miss goal needs 80 MiB by its curve");
+	says("why db", "24320 KiB more would be needed");
+	assert_int_equal(lines_logged("db loses"), 0); /* not before it has lasted */
+	run_for(20 * SEC);
+	assert_int_equal(lines_logged("db loses 24320 KiB of the 80 MiB that its miss goal needs"), 1);
+	/* By weight: now the other one loses. */
+	wants(&vms[0], 25600, 100);
+	wants(&vms[1], 20480, 100);
+	says("qos db weight=300", "goal met: it needs 80 MiB");
+	says("qos web", "goal unmet: it needs 100 MiB");
+	run_for(20 * SEC);
+	assert_int_equal(lines_logged("db loses"), 1);
+	assert_int_equal(lines_logged("web loses"), 1);
+	says("qos web miss=none", "miss 50/s -> none");
+	run_for(20 * SEC);
+	assert_int_equal(lines_logged("web loses"), 1);
+	assert_int_equal(lines_logged("met again"), 1);
+	assert_null(strstr(type("qos web"), "goal"));
+}
+
+static void test_goals_out_of_reach(void **state)
+{
+	(void)state;
+	run_for(3 * SEC);
+	wants(&vms[0], 25600, 100);
+	for (u32 i = 0; i < 30; i++)
+		curve_note_cold(&vms[0].mem.curve, CURVE_DISC);
+	says("qos web miss=30/s", "no memory can reach it, first touches alone miss 30/s");
+	says("why web", "no memory can reach its miss goal");
+	says("qos web miss=31/s", "goal met: it needs 100 MiB");
+	says("qos web miss=1000/s", "goal met: it needs 0 B"); /* it is met with nothing */
+	refused("qos web miss=0/s", "out of range");
+	refused("qos web miss=50", "not understood");
+	refused("qos web miss=1/s miss=2/s", "given twice");
+	assert_int_equal(vms[0].miss_goal, 1000000);
+	/* max counts the cache: above ram it may be, up to what guests share (156 MiB); ram here is 128. */
+	says("qos web max=150M", "max 128 MiB -> 150 MiB");
+	refused("qos web max=157M", "above all that guests share");
+	refused("qos web max=18446744073709551615K", "out of range");
+	assert_int_equal(vms[0].mem.max, 150 * 256);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_scan, setup), cmocka_unit_test_setup(test_coarse, setup),
+		cmocka_unit_test_setup(test_goals, setup), cmocka_unit_test_setup(test_goals_out_of_reach, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

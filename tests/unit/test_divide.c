@@ -284,6 +284,75 @@ static void goals_by_weight(void **state)
 	free_curve(busy);
 }
 
+/* First touches count: they make a goal dearer, or beyond the reach of any memory, which then takes none for it. */
+static void goals_and_cold_misses(void **state)
+{
+	struct curve *c = new_curve(64), *busy = new_curve(64);
+	struct divide_vm vm[2] = {
+		{ .max = 64 * STEP, .weight = 500, .curve = c, .goal = 120000 },
+		{ .max = 64 * STEP, .weight = 100, .curve = busy },
+	};
+	struct divide d = { .frames = 40 * STEP, .step_frames = STEP };
+	u32 frames;
+
+	(void)state;
+	note(c, 9, 100);
+	note(c, 19, 100);
+	note(busy, 39, 30000);
+	assert_int_equal(run(&d, vm, 2), E_OK); /* 100/s remain with 10 steps */
+	assert_int_equal(vm[0].need, 10 * STEP);
+	assert_true(vm[0].flags & DIVIDE_GOAL_MET);
+	for (u32 i = 0; i < 50; i++)
+		curve_note_cold(c, CURVE_DISC);
+	assert_int_equal(run(&d, vm, 2), E_OK); /* 70/s besides the first touches: all 20 */
+	assert_int_equal(vm[0].need, 20 * STEP);
+	assert_true(vm[0].target >= 20 * STEP);
+	vm[0].goal = 50000; /* exactly what first touches cost */
+	assert_false(divide_goal_frames(c, 50000, &frames));
+	assert_int_equal(frames, 0);
+	assert_int_equal(run(&d, vm, 2), E_OK);
+	assert_true(vm[0].flags & DIVIDE_GOAL_COLD);
+	assert_false(vm[0].flags & (DIVIDE_GOAL_MET | DIVIDE_GOAL_UNMET));
+	assert_int_equal(vm[0].need, 0);
+	assert_int_equal(vm[1].target, 40 * STEP); /* nothing is wasted on it */
+	assert_true(divide_goal_frames(c, 50001, &frames)); /* just within reach: all that helps */
+	assert_int_equal(frames, 20 * STEP);
+	vm[0].goal = 60000;
+	vm[0].max = 15 * STEP; /* its own max is in the way: said, with how much */
+	assert_int_equal(run(&d, vm, 2), E_OK);
+	assert_true(vm[0].flags & DIVIDE_GOAL_UNMET);
+	assert_int_equal(vm[0].short_frames, 5 * STEP);
+	free_curve(c);
+	free_curve(busy);
+}
+
+/* Goals of 60 steps on 50: the heaviest have theirs, the lightest loses, and a guest without a goal keeps its min. */
+static void infeasible_goals(void **state)
+{
+	struct curve *c = new_curve(64);
+	struct divide_vm vm[4] = {
+		{ .max = 64 * STEP, .weight = 100, .curve = c, .goal = 10000 },
+		{ .max = 64 * STEP, .weight = 300, .curve = c, .goal = 10000 },
+		{ .max = 64 * STEP, .weight = 200, .curve = c, .goal = 10000 },
+		{ .max = 64 * STEP, .min = 5 * STEP, .weight = 10, .curve = c },
+	};
+	struct divide d = { .frames = 50 * STEP, .step_frames = STEP };
+
+	(void)state;
+	note(c, 19, 100);
+	assert_int_equal(run(&d, vm, 4), E_OK);
+	assert_false(d.infeasible); /* the mins fit */
+	assert_true(vm[1].flags & vm[2].flags & DIVIDE_GOAL_MET);
+	assert_int_equal(vm[1].target, 20 * STEP);
+	assert_int_equal(vm[2].target, 20 * STEP);
+	assert_true(vm[0].flags & DIVIDE_GOAL_UNMET);
+	assert_int_equal(vm[0].target, 5 * STEP);
+	assert_int_equal(vm[0].short_frames, 15 * STEP);
+	assert_int_equal(vm[3].target, 5 * STEP);
+	assert_int_equal(vm[3].short_frames, 0);
+	free_curve(c);
+}
+
 static void refuses_nonsense(void **state)
 {
 	struct curve *c = new_curve(4);
@@ -318,6 +387,8 @@ int main(void)
 		cmocka_unit_test(hostile_floor_is_capped),
 		cmocka_unit_test(mins_that_do_not_fit),
 		cmocka_unit_test(goals_by_weight),
+		cmocka_unit_test(goals_and_cold_misses),
+		cmocka_unit_test(infeasible_goals),
 		cmocka_unit_test(refuses_nonsense),
 	};
 
