@@ -137,7 +137,7 @@ bool pager_make_room(u32 n)
 
 		if (reclaim_writing() >= deficit)
 			break; /* on their way */
-		v = reclaim_richest(NULL, false);
+		v = reclaim_payer();
 		if (!v)
 			v = reclaim_richest(NULL, true);
 		if (!v || !reclaim_take(v, MIN(deficit, 64)))
@@ -165,7 +165,7 @@ static bool refill_reserve(void)
 	struct vm_mem *v = NULL;
 
 	if (coming < reserve + MARGIN_FRAMES)
-		v = reclaim_richest(NULL, false);
+		v = reclaim_payer();
 	if (!v && coming < reserve)
 		v = reclaim_richest(NULL, true);
 	return v && reclaim_take(v, 16) > 0;

@@ -118,6 +118,7 @@ static __attribute__((noinline)) u32 soften(struct vm_mem *v, u32 n)
 	pager_flush(v);
 	for (u32 i = 0; i < b.n; i++)
 		gpage_soft_enter(v, b.g[i], b.dirty[i]);
+	v->idle_pages -= MIN(v->idle_pages, b.n); /* those go first */
 	v->n.softened += b.n;
 	return b.n;
 }
@@ -233,6 +234,44 @@ struct vm_mem *reclaim_richest(const struct vm_mem *but, bool below_ok)
 	return best;
 }
 
+/* The guest with the most idle pages, and more than its min, but; NULL: none has a batch of them. */
+static struct vm_mem *idlest(const struct vm_mem *but)
+{
+	struct vm_mem *best = NULL;
+	u32 most = SOFTEN_BATCH;
+
+	for (u32 i = 0; i < FRAME_MAX_VMS; i++) {
+		struct vm_mem *v = vmmem_all[i];
+
+		if (!v || v == but || v->writing > 2 * SWAPOUT_PAGES || vmmem_held(v) <= v->min + v->writing + SOFTEN_BATCH)
+			continue;
+		if (v->idle_pages > most) {
+			most = v->idle_pages;
+			best = v;
+		}
+	}
+	return best;
+}
+
+/*
+ * A curve knows nothing of a working set before it has come round once, so targets can't be right in a first round; and a
+ * target is what a guest may have back, not what it must hold. So pages that nobody has touched for long go before
+ * others' that are in use, whoever is above its target; their owner, below its own then, is served first if it wakes up.
+ */
+static struct vm_mem *idle_first(struct vm_mem *v)
+{
+	struct vm_mem *idle = v->idle_pages ? NULL : idlest(v);
+
+	return idle ? idle : v;
+}
+
+struct vm_mem *reclaim_payer(void)
+{
+	struct vm_mem *v = reclaim_richest(NULL, false);
+
+	return v ? idle_first(v) : NULL;
+}
+
 static u32 floor_of(enum reclaim_level level)
 {
 	switch (level) {
@@ -268,6 +307,8 @@ static bool pay(struct vm_mem *m)
 
 	if (vmmem_held(m) < MIN(m->target, m->max))
 		v = reclaim_richest(m, false);
+	if (v)
+		v = idle_first(v);
 	if (v && reclaim_take(v, 1))
 		return true;
 	if (v && v != m && v->writing)

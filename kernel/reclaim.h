@@ -24,6 +24,8 @@ u32 reclaim_take(struct vm_mem *v, u32 want);
 void reclaim_starve(struct vm_mem *m);
 /* The guest furthest above its target (by at least one frame), but; NULL. below_ok: above its min will do. */
 struct vm_mem *reclaim_richest(const struct vm_mem *but, bool below_ok);
+/* Who pays when nobody has to: the richest, but idle pages of others before its own that are in use. NULL: nobody. */
+struct vm_mem *reclaim_payer(void);
 u32 reclaim_reserve(void);
 /* Swap writes in flight, all guests, pages. */
 u32 reclaim_writing(void);

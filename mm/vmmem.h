@@ -92,6 +92,10 @@ struct guest_swap {
 struct cache_list { u32 head, tail, count; };
 enum { CACHE_PROBATION, CACHE_PROVEN, CACHE_LISTS };
 
+/* Pages that were not touched for so long are idle: who needs frames takes those first, whoever's they are. */
+#define IDLE_NS 10000000000ull
+#define IDLE_PASSES 100 /* as far as it lies within so many passes */
+
 struct vm;
 struct vm_mem {
 	struct vm *vm;
@@ -134,6 +138,9 @@ struct vm_mem {
 	struct ages_choice choice; /* ages it takes from, until choice_left is used up or a pass ends */
 	u32 choice_epoch, choice_left;
 	u32 writing;         /* pages in swap writes under way */
+	u64 pass_ns[IDLE_PASSES]; /* when the last scan passes were, a ring; 0: not yet */
+	u32 passes;
+	u32 idle_pages;      /* resident ones not touched for IDLE_NS as of the last pass, less what was taken since */
 	struct ahead ahead;
 	void *arrays; u32 arrays_frames; /* storage of all the arrays: one run of frames */
 	struct vm_counters n;

@@ -533,6 +533,46 @@ static void max_is_kept_and_the_rich_pay(void **s)
 	env_end();
 }
 
+/* b reads round and round for the first time, above its target; a, below its own, sleeps on pages that it has not touched for long. */
+static void idle_pages_go_first(void **s)
+{
+	struct vm_mem *a, *b;
+
+	(void)s;
+	env_start(1600, 1400);
+	a = env_vm(0, 900, 900, DISK0, 4000);
+	b = env_vm(1, 900, 900, DISK0 + 4000, 8000);
+	a->target = b->target = 700;
+	a->min = 200;
+	for (u32 g = 0; g < 700; g++)
+		fill_page_with(a, g, 1 + g * 8);
+	for (u32 pass = 0; pass < 15; pass++) {
+		pager_scan(a);
+		pager_scan(b);
+		fake_tsc += arch_ns_to_tsc(1000000000ull);
+		for (u32 g = 0; g < 50; g++)
+			cpu_page(a, g, false);
+	}
+	assert_in_range(a->idle_pages, 600, 660);
+	for (u32 g = 0; g < 900; g += 10) {
+		assert_int_equal(io_simple(b, GUEST_IO_READ, g * 8, 80, (u64)g * PAGE_SIZE), 0);
+		for (u32 i = 0; i < 20; i++)
+			pager_chore();
+	}
+	disk_run();
+	assert_true(vmmem_held(b) > 800 && b->n.clean_drops < 60);
+	assert_in_range(vmmem_held(a), 200, 650);
+	env_check();
+	/* What it still touches stayed; the rest comes back, at the other's expense, as it is below its target. */
+	for (u32 g = 0; g < 50; g++)
+		assert_int_equal(a->page[g].state, GPAGE_HOT);
+	for (u32 g = 0; g < 700; g++)
+		expect_page(a, g, 1 + g * 8);
+	assert_true(vmmem_held(a) > 600);
+	env_check();
+	env_end();
+}
+
 static void admission(void **s)
 {
 	char why[200];
@@ -626,6 +666,7 @@ int main(void)
 		cmocka_unit_test(failures_stop_one_guest),
 		cmocka_unit_test(reset_with_everything_in_flight),
 		cmocka_unit_test(max_is_kept_and_the_rich_pay),
+		cmocka_unit_test(idle_pages_go_first),
 		cmocka_unit_test(admission),
 		cmocka_unit_test(what_was_admitted_fits),
 		cmocka_unit_test(scanning_ages_pages),
