@@ -7,7 +7,7 @@
 Debian's cloud kernel and QEMU (tools/mkkvmhost) and VMMB boot the same guests with the same disk, on the same
 machine: Bochs, Haswell with VMX, IDE, MEMORY MiB. There time counts instructions, a disk takes its time, and
 runs repeat; under TCG a wait for a disk is wall-clock time. MEMORY is what VMMB needs so that its guests share
-2 * HALF MiB, with no frame held back; each guest is promised 2 * HALF. The `equal` runs give the KVM host EXTRA
+2 * HALF MiB, with no frame held back. The `equal` runs give the KVM host EXTRA
 MiB more, so that its guests can hold what VMMB's can. One guest works, the other has booted and idles.
 
 swap: the host swaps to the partition that is VMMB's swap area on the other side. balloon: besides, tools/kvmhost/balloon
@@ -25,8 +25,9 @@ HALF = 192      # MiB, as in scenarios.py
 MEMORY = 432    # of the machine: VMMB, its modules and tables take the rest
 EXTRA = 88      # more for the KVM host: its kernel, and QEMU beside the guests' RAM
 KEEP = 64       # of what the KVM host has available at first, not for guests that share by balloon: two QEMUs
-PASSES = 8
-WORK = {"loop": f"loopfile /mnt/data {PASSES}", "anon": f"loopanon {HALF * 3 // 2} {PASSES}"}
+# What web does, and the MiB of RAM that each guest is promised. over: more than there is for both.
+WORK = {"loop": (2 * HALF, "loopfile /mnt/data 8"), "anon": (2 * HALF, f"loopanon {HALF * 3 // 2} 8"),
+        "over": (512, "loopanon 416 4")}
 TIMEOUT = 5400  # s of wall-clock time for a whole run
 
 prepare_lock = threading.Lock()
@@ -46,7 +47,7 @@ def prepare():
         mib, source = HALF * 3 // 2, random.Random(1)
         for vm in "web", "db":
             os.makedirs(f"{BENCH}/kvm/{vm}", exist_ok=True)
-        for name, text in WORK.items():
+        for name, (_, text) in WORK.items():
             with open(f"{BENCH}/kvm/web/{name}", "w") as f:
                 f.write(f"#!/bin/sh\nsleep 20; exec {text}\n")
             os.chmod(f.name, 0o755)
@@ -66,7 +67,7 @@ def repeatable():
 def passes(text, name):
     """Ticks after each pass from the start of the work; loopanon's pass 0 is the filling."""
     ticks = [int(x) for x in re.findall(r"web\| PASS \d+ ticks=(\d+)", text)]
-    if len(ticks) < PASSES or "CORRUPT" in text or "web| DONE" not in text:
+    if not ticks or "CORRUPT" in text or not re.search(r"web\| DONE passes=\d", text):
         raise RuntimeError(f"{name} ended after {len(ticks)} passes")
     return ticks
 
@@ -96,7 +97,7 @@ def run_kvm(work, balloon=False, extra=0):
               vmmb.copy_disk(HOST + "/root.img", name + "-root.img")]
     iso, log = f"{vmmb.BUILD}/{name}.iso", f"{vmmb.BUILD}/{name}.log"
     vmmb.tool("mkiso", "-o", iso, "--linux", HOST + "/vmlinuz", "--initrd", HOST + "/initrd", "--cmdline",
-              f"console=ttyS0,115200 quiet guest=web:{2 * HALF}:sda1:{work} guest=db:{2 * HALF}:sda2 swap=sda3"
+              f"console=ttyS0,115200 quiet guest=web:{WORK[work][0]}:sda1:{work} guest=db:{WORK[work][0]}:sda2 swap=sda3"
               + (f" balloon={KEEP}" if balloon else ""))
     try:
         with open(log, "wb") as out:
@@ -122,7 +123,7 @@ def run_vmmb(work):
     prepare()
     modules = []
     for vm, args in ("web", f"quiet script=/mnt/{work}"), ("db", "quiet"):
-        modules += vmmb.linux_modules(vm, words=f"ram={2 * HALF}M disk=hd0p{1 + (vm == 'db')}", args=args,
+        modules += vmmb.linux_modules(vm, words=f"ram={WORK[work][0]}M disk=hd0p{1 + (vm == 'db')}", args=args,
                                       kernel=HOST + "/guest/vmlinuz", initrd=HOST + "/guest/initrd")
     image = vmmb.copy_disk(BENCH + "/kvm.img", f"bench-kvm-{work}-vmmb.img")
     m = vmmb.Machine(f"bench-kvm-{work}-vmmb", modules=modules, disks=[image], memory=f"{MEMORY}M",
@@ -181,27 +182,21 @@ def vmmb_note(name):
     return note
 
 
-RUNS = {
-    "kvm-loop-vmmb": lambda: run_vmmb("loop"),
-    "kvm-loop-swap": lambda: run_kvm("loop"),
-    "kvm-loop-balloon": lambda: run_kvm("loop", balloon=True),
-    "kvm-loop-swap-equal": lambda: run_kvm("loop", extra=EXTRA),
-    "kvm-loop-balloon-equal": lambda: run_kvm("loop", balloon=True, extra=EXTRA),
-    "kvm-anon-vmmb": lambda: run_vmmb("anon"),
-    "kvm-anon-swap": lambda: run_kvm("anon"),
-    "kvm-anon-balloon": lambda: run_kvm("anon", balloon=True),
-    "kvm-anon-swap-equal": lambda: run_kvm("anon", extra=EXTRA),
-    "kvm-anon-balloon-equal": lambda: run_kvm("anon", balloon=True, extra=EXTRA),
-}
+KINDS = {"swap": {}, "balloon": {"balloon": True}, "swap-equal": {"extra": EXTRA},
+         "balloon-equal": {"balloon": True, "extra": EXTRA}}
+RUNS = {f"kvm-{work}-vmmb": lambda work=work: run_vmmb(work) for work in WORK}
+RUNS.update({f"kvm-{work}-{kind}": lambda work=work, how=how: run_kvm(work, **how)
+             for work in WORK for kind, how in KINDS.items()})
 
 
 def rows(Row):
     """The rows; bench.py's Row makes them."""
     out = []
-    for work, prefix in ("loop", "kvm"), ("anon", "kvm.anon"):
+    for work in WORK:
+        prefix = "kvm" if work == "loop" else "kvm." + work
         ours = f"kvm-{work}-vmmb"
         out.append(Row(f"{prefix}.vmmb.ticks", "Gticks", [ours], lambda r, n=ours: total(r[n]) / 1e9, note=vmmb_note(ours)))
-        for kind in "swap", "balloon", "swap-equal", "balloon-equal":
+        for kind in KINDS:
             run, dot = f"kvm-{work}-{kind}", kind.replace("-", ".")
             out.append(Row(f"{prefix}.{dot}.ticks", "Gticks", [run], lambda r, n=run: total(r[n]) / 1e9, backend="kvm-intel",
                            note=kvm_note(run)))
