@@ -27,7 +27,7 @@ EXTRA = 64      # more for the KVM host: with host swap its guests held 322 MiB 
 KEEP = 64       # of what the KVM host has available at first, not for guests that share by balloon: two QEMUs
 # What web does, and the MiB of RAM that each guest is promised. over: more than there is for both.
 WORK = {"loop": (2 * HALF, "loopfile /mnt/data 8"), "anon": (2 * HALF, f"loopanon {HALF * 3 // 2} 8"),
-        "over": (480, "loopanon 416 4")}
+        "over": (480, "loopanon 416 2")}
 TIMEOUT = 5400  # s of wall-clock time for a whole run
 
 prepare_lock = threading.Lock()
