@@ -82,7 +82,7 @@ def words(line):
 
 
 def host_lines(text):
-    """What the KVM host said of itself: at each of web's marks, and in the end."""
+    """What the KVM host said of itself: when web had ended, and of the balloons on the way."""
     lines = [words(x) for x in re.findall(r"^host\| (.*?)\r?$", text, flags=re.M)]
     return {"marks": [x for x in lines if x.get("at") == "web"],
             "moves": [x for x in lines if "size1" in x],
@@ -167,7 +167,7 @@ def mib(sectors):
 
 
 def kvm_note(name):
-    """From the boot to the last mark: the boots cost few sectors."""
+    """From the boot to web's end: the boots cost few sectors."""
     def note(r):
         last, held = r[name]["marks"][-1], r[name]["held"]
         web, db = (held[vm]["ram_kib"] >> 10 for vm in ("web", "db"))
