@@ -13,6 +13,7 @@ import argparse, concurrent.futures, json, os, subprocess, sys, threading, time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, TOP + "/tests/bench")
+import kvm
 import oracle
 import scenarios
 
@@ -128,6 +129,8 @@ ROWS = [
     Row("lines.shared", "lines", ["lines"], lambda r: r["lines"]["shared"], backend="host",
         note="the walker, the contexts, the rules and the face"),
 ]
+LONG = kvm.rows(Row)  # with --full, or by name
+RUNS = {**scenarios.RUNS, **kvm.RUNS}
 
 
 def run_all(names, jobs):
@@ -137,7 +140,7 @@ def run_all(names, jobs):
     def one(name):
         start = time.monotonic()
         try:
-            result, error = scenarios.RUNS[name](), None
+            result, error = RUNS[name](), None
         except Exception as e:  # any failure makes rows unmeasured, not the others
             result, error = None, f"{type(e).__name__}: {e}"
         with lock:
@@ -185,17 +188,17 @@ def main():
     p.add_argument("--jobs", type=int, default=2, help="runs at a time (default 2)")
     p.add_argument("--full", action="store_true", help="the rows that take long too")
     args = p.parse_args()
-    rows = [r for r in ROWS if not args.only or
+    rows = [r for r in (ROWS + LONG if args.full or args.only else ROWS) if not args.only or
             any(r.name == x or r.name.startswith(x + ".") for x in args.only)]
     unknown = [x for x in args.only or [] if not oracle.covers(x) and
-               not any(r.name == x or r.name.startswith(x + ".") for r in ROWS)]
+               not any(r.name == x or r.name.startswith(x + ".") for r in ROWS + LONG)]
     if unknown:
         p.error(f"no such row as {unknown[0]}; there are: " +
-                " ".join([r.name for r in ROWS] + [x + ".*" for x in oracle.FAMILIES]))
-    needed = [x for x in scenarios.RUNS if any(x in r.runs for r in rows)]
+                " ".join([r.name for r in ROWS + LONG] + [x + ".*" for x in oracle.FAMILIES]))
+    needed = [x for x in RUNS if any(x in r.runs for r in rows)]
     os.makedirs(scenarios.BENCH, exist_ok=True)
     subprocess.run(["make", "-s", "-C", TOP, "build/vmmb.elf", "build/bench/decide"], check=True)
-    if needed:
+    if any(x in scenarios.RUNS for x in needed):
         scenarios.prepare()
     runs = run_all(needed, args.jobs)
     with open(scenarios.BENCH + "/raw.json", "w") as f:
