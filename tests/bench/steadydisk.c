@@ -8,8 +8,7 @@
  * STEADYDISK_WRITE_NS after it was sent plus STEADYDISK_BYTE_PS for each byte, side by side with others.
  *
  * Between a device's bottom half and the next, a FLUSH's for instance, the clock of an idle machine may leap too: a
- * timer that is always due soon makes such a leap short. A busy machine it leaves alone: guests (SVM) that were stopped
- * by it every 20 us took interrupts while they had them off.
+ * timer that is always due soon makes such a leap short.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -25,8 +24,7 @@
 
 #define EVENTS 4096
 #define VIRTUAL_CLOCK 1 /* enum QEMUClockType, and ns for its scale */
-#define PULSE_NS 20000 /* the longest leap of an idle machine */
-#define BUSY_NS 10000000
+#define PULSE_NS 20000  /* the longest leap */
 #define TIMER_BYTES 256 /* struct QEMUTimer is smaller */
 
 /* What QEMU's program exports: any module of its own needs them. */
@@ -34,7 +32,6 @@ extern int64_t qemu_clock_get_ns(int type) __attribute__((weak));
 extern void timer_init_full(void *timer, void *group, int type, int scale, int attributes, void (*cb)(void *),
 			    void *opaque) __attribute__((weak));
 extern void timer_mod_ns(void *timer, int64_t when) __attribute__((weak));
-extern _Bool all_cpu_threads_idle(void) __attribute__((weak));
 extern void *qemu_get_aio_context(void) __attribute__((weak));
 extern _Bool aio_poll(void *ctx, _Bool blocking) __attribute__((weak));
 
@@ -71,7 +68,7 @@ static int64_t number(const char *name, int64_t otherwise)
 static void pulse(void *opaque)
 {
 	(void)opaque;
-	timer_mod_ns(pulse_timer, qemu_clock_get_ns(VIRTUAL_CLOCK) + (all_cpu_threads_idle() ? PULSE_NS : BUSY_NS));
+	timer_mod_ns(pulse_timer, qemu_clock_get_ns(VIRTUAL_CLOCK) + PULSE_NS);
 }
 
 int io_setup(int n, struct ring **ctx)
