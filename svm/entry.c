@@ -54,7 +54,7 @@ COLD static bool do_todo(struct vcpu_hw *v, struct vmexit *x)
 	if (v->todo & TODO_FLUSH)
 		v->vmcb->tlb_control = svm_caps.flush_by_asid ? TLB_FLUSH_ASID : TLB_FLUSH_ALL;
 	if (v->todo & TODO_EVENT) {
-		v->vmcb->event_inj = v->event;
+		svm_event_deliver(v);
 		v->event = 0;
 	}
 	v->todo = 0;

@@ -82,3 +82,41 @@ void svm_event_want_irq_window(struct vcpu_hw *v, bool on)
 					     b->intercept[EXIT_VINTR / 32] & ~bit;
 	b->clean &= ~(CLEAN_INTERCEPTS | CLEAN_TPR);
 }
+
+#define VIRQ (INT_V_IRQ | INT_V_PRIO | INT_V_IGN_TPR)
+
+static bool window_wanted(const struct vmcb *b)
+{
+	return b->intercept[EXIT_VINTR / 32] & BIT(EXIT_VINTR % 32);
+}
+
+/*
+ * An interrupt goes in as a virtual one, which the processor takes before anything else: QEMU 7.2's TCG may deliver one of
+ * EVENTINJ again, IF or no IF, when a timer of its own stops the guest. While a window is wanted the guest soon exits.
+ */
+void svm_event_deliver(struct vcpu_hw *v)
+{
+	struct vmcb *b = v->vmcb;
+
+	if ((v->event & EVENT_TYPE) != EVENT_INTR || window_wanted(b) || !(v->regs.rflags & RFLAGS_IF) ||
+	    (b->int_shadow & INT_SHADOW)) {
+		b->event_inj = v->event;
+		return;
+	}
+	b->int_vector = (u32)(v->event & EVENT_VECTOR);
+	b->int_ctl |= VIRQ;
+	b->clean &= ~CLEAN_TPR;
+}
+
+/* After an exit: the host's own interrupt may have come first. */
+void svm_event_take_back(struct vcpu_hw *v)
+{
+	struct vmcb *b = v->vmcb;
+
+	if (!(b->int_ctl & INT_V_IGN_TPR) || window_wanted(b))
+		return;
+	if ((b->int_ctl & INT_V_IRQ) && !(b->exit_int_info & EVENT_VALID))
+		set_event(v, EVENT_VALID | EVENT_INTR | (b->int_vector & EVENT_VECTOR));
+	b->int_ctl &= ~VIRQ;
+	b->clean &= ~CLEAN_TPR;
+}

@@ -45,6 +45,7 @@ static void why_json(struct cmd *c, const struct vm *vm, const struct balance_vm
 	cmd_json_begin(c);
 	cmd_json_str(c, "name", vm->name);
 	cmd_json_str(c, "reason", balance_reason_str(w->reason));
+	cmd_json_u64(c, "tsc", arch_tsc());
 	cmd_json_u64(c, "when_ms", w->when_ns / 1000000);
 	cmd_json_u64(c, "held", vmmem_held(&vm->mem));
 	cmd_json_u64(c, "target", vm->mem.target);
@@ -64,6 +65,8 @@ static void why_json(struct cmd *c, const struct vm *vm, const struct balance_vm
 	cmd_json_u64(c, "moving_us", w->moving_us);
 	cmd_json_u64(c, "vetoes", w->vetoes);
 	cmd_json_u64(c, "burst", w->burst);
+	cmd_json_u64(c, "moves", b->moves);
+	cmd_json_u64(c, "turns", b->turns);
 	cmd_json_u64(c, "w1_permille", scan.w1_permille);
 	cmd_json_str(c, "scan_limit", scan.limit == SCAN_BY_BUDGET ? "budget" : scan.limit == SCAN_SHORTEST ? "shortest" : "none");
 	cmd_json_end(c);
