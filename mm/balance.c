@@ -168,7 +168,8 @@ static u32 gather(struct balance *b)
 		if (!v->used)
 			continue;
 		w->w1 = v->ages->w1_avg;
-		w->used = b->cfg.used_passes ? ages_used(v->ages, b->cfg.used_passes) : 0;
+		w->used = b->cfg.used_passes ? MAX(ages_used(v->ages, b->cfg.used_passes),
+						   curve_working_set(v->curve, b->cfg.used_ms)) : 0;
 		w->now = v->quota.target;
 		w->goal = v->quota.qos.miss_goal;
 		w->curve = v->curve;
@@ -220,7 +221,7 @@ struct worth {
 	u64 saving_us, moving_us; /* over the horizon; once */
 	bool worth;  /* it pays, or some guest must move */
 	bool turn;   /* it would end enough of the waiting of those it moves to turn them round */
-	bool urgent; /* it would end a good part of all waiting: nobody dwells for long after such a change */
+	bool urgent; /* it would end a good part of all waiting, or somebody is owed it: then nobody dwells */
 };
 
 /* A coarse guest's frames count twice. */
@@ -228,7 +229,7 @@ static struct worth weigh(const struct balance *b, u32 n)
 {
 	u64 now = 0, then = 0, movers = 0, moved = 0, careful = 0, saved;
 	struct worth x = { 0 };
-	bool burst = false;
+	bool burst = false, owed = false;
 	u32 k = 0;
 
 	for (u32 i = 0; i < BALANCE_VMS_MAX && k < n; i++) {
@@ -244,6 +245,7 @@ static struct worth weigh(const struct balance *b, u32 n)
 		moved += by;
 		careful += (u64)by << w->curve->coarse;
 		x.worth |= must_move(b, &b->vm[i], w);
+		owed |= w->target > w->now && must_move(b, &b->vm[i], w);
 		burst |= b->vm[i].burst && w->target > w->now;
 	}
 	saved = now > then ? now - then : 0;
@@ -251,7 +253,7 @@ static struct worth weigh(const struct balance *b, u32 n)
 	x.moving_us = (moved + 1) / 2 * b->cfg.move_us;
 	x.worth |= x.saving_us > (careful + 1) / 2 * b->cfg.move_us * 2;
 	x.turn = saved > movers / TURN_PART;
-	x.urgent = (burst && x.turn) || (saved > now / URGENT_PART && saved > moved * URGENT_FRAME_US);
+	x.urgent = owed || (burst && x.turn) || (saved > now / URGENT_PART && saved > moved * URGENT_FRAME_US);
 	return x;
 }
 

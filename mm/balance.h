@@ -111,6 +111,7 @@ struct balance_config {
 	u32 move_us;      /* 50: cost of moving one frame (reclaim, some writing) */
 	u32 burst_misses; /* 16: in 250 ms, and four times what the curve expects */
 	u32 used_passes;  /* 2: pages touched in so many passes are protected; 0 = W1 alone */
+	u32 used_ms;      /* 250: and what its curve says it touches again in so long, had it the frames */
 	u32 step_frames;  /* 256 */
 	u32 max_ops;      /* 0 = DIVIDE_OPS_DEFAULT */
 };

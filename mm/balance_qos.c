@@ -19,6 +19,7 @@ static const struct balance_config defaults = {
 	.move_us = 50,
 	.burst_misses = 16,
 	.used_passes = 2,
+	.used_ms = 250,
 	.step_frames = CURVE_STEP_FRAMES,
 };
 

@@ -347,6 +347,17 @@ u32 curve_frames_for(const struct curve *c, u64 milli)
 	return s * c->step_frames;
 }
 
+/* With m frames a page that is not touched stays for m / misses(m) seconds: it is the m for which that is `ms`. */
+u32 curve_working_set(const struct curve *c, u32 ms)
+{
+	u64 sum = 0;
+	u32 s = c->points;
+
+	while (s > 0 && milli_rate(c, sum) * ms / 1000000 < (u64)s * c->step_frames)
+		sum += c->hits[--s];
+	return s * c->step_frames;
+}
+
 /* ---- what to evict ---- */
 
 /*

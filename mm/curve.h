@@ -113,6 +113,8 @@ u64 curve_cost_at(const struct curve *c, u32 frames);
 u64 curve_cold_misses(const struct curve *c);
 /* out[i] = curve_cost_at(base + i * step_frames) for i in [0, n): one sweep. */
 void curve_fill_cost(const struct curve *c, u32 base, u32 step_frames, u64 *out, u32 n);
+/* Pages that are touched again within so much time that the guest can run, whether it has the frames for them or not. */
+u32 curve_working_set(const struct curve *c, u32 ms);
 /*
  * What was touched much and has gone quiet may come back, and each frame taken away by then costs a miss. How likely
  * that is nobody knows; but what has slept for a time is as likely as not to sleep as long again. So a frame

@@ -39,7 +39,7 @@ struct divide_vm {
 	u32 min, max;
 	u32 weight;  /* 1..10000 */
 	u32 w1;      /* pages touched in one scan interval */
-	u32 used;    /* pages in use (see ages_used), 0 = protect only w1 */
+	u32 used;    /* pages in use (balance.h, used_ms), 0 = protect only w1 */
 	u32 now;     /* what it has today; moving away from it is charged */
 	u64 goal;    /* 1/1000 misses a second at most, first touches counted; 0 = none */
 	const struct curve *curve;

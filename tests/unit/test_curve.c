@@ -223,6 +223,25 @@ static void quiet_bands(void **state)
 	free(c.hits);
 }
 
+/* 100 a second at 1000 frames, 8000 at 12000: within a second those 8000, within 100 ms 810 of them at the most. */
+static void working_set(void **state)
+{
+	struct curve c;
+
+	(void)state;
+	make(&c, 256, 64);
+	assert_int_equal(curve_working_set(&c, 4000), 0);
+	c.time_us = 1000000;
+	for (u32 k = 0; k < 8000; k++)
+		curve_note_distance(&c, CURVE_DISC, 12000);
+	for (u32 k = 0; k < 100; k++)
+		curve_note_distance(&c, CURVE_DISC, 1000);
+	assert_in_range(curve_working_set(&c, 1000), 8000 - 256, 8000);
+	assert_in_range(curve_working_set(&c, 100), 800 - 256, 810);
+	assert_in_range(curve_working_set(&c, 100000), 12000 - 256, 12000 + 256); /* never more than it touches */
+	free(c.hits);
+}
+
 /* s seconds in which the near half is touched, and the far half so many times a second. */
 static void seconds(struct curve *c, u64 *t, u32 s, u32 far)
 {
@@ -364,6 +383,7 @@ int main(void)
 		cmocka_unit_test(replacement),
 		cmocka_unit_test(rates_and_decay),
 		cmocka_unit_test(quiet_bands),
+		cmocka_unit_test(working_set),
 		cmocka_unit_test(sleep_and_regret),
 		cmocka_unit_test(scans_are_not_regretted),
 		cmocka_unit_test(classes_cold_and_goals),
