@@ -129,7 +129,7 @@ build/unit/%: build/asan/tests/unit/%.c.o $$(call objs,asan,$$(call srcs,tests/u
 build/fuzz/%: build/fuzzobj/tests/fuzz/%.c.o $$(call objs,fuzzobj,$$(call srcs,tests/fuzz/$$*.c))
 	@mkdir -p $(@D)
 	$(call say,LD)
-	$(Q)$(CLANG) $(FUZZ_SAN) -o $@ $^ -lZydis -lm
+	$(Q)$(CLANG) $(FUZZ_SAN) -o $@ $^ -lZydis -llz4 -lm
 
 build/sim/sim: $(call objs,asan,$(SIM_SRCS))
 	@mkdir -p $(@D)
