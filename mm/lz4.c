@@ -67,7 +67,7 @@ static u32 common(const u8 *a, const u8 *b, u32 most)
 }
 
 /* What a count beyond the token's 15 takes. */
-static u8 *put_rest(u8 *d, u32 rest)
+static inline u8 *put_rest(u8 *d, u32 rest)
 {
 	for (; rest >= 255; rest -= 255)
 		*d++ = 255;
@@ -75,13 +75,22 @@ static u8 *put_rest(u8 *d, u32 rest)
 	return d;
 }
 
+static bool has_room(const u8 *d, const u8 *end, u32 n, u32 over, bool match)
+{
+	u64 room = (u64)(end - d);
+
+	if (likely(room >= (u64)n + n / 128 + over / 128 + 2 * STEP)) /* more than enough, without a division */
+		return true;
+	return room >= 1 + n + (n + 240) / 255 + (match ? 2 + (over + 240) / 255 : 0);
+}
+
 /* A sequence; match 0: the last one. NULL: no room. Up to 7 bytes after the literals may be read if there is a match. */
-static u8 *put_sequence(u8 *d, const u8 *end, const u8 *literals, u32 n, u32 distance, u32 match)
+static inline u8 *put_sequence(u8 *d, const u8 *end, const u8 *literals, u32 n, u32 distance, u32 match)
 {
 	u32 over = match ? match - MIN_MATCH : 0;
-	u8 *token = d++;
+	u8 *token = d;
 
-	if ((u64)(end - token) < 1 + n + (n + 240) / 255 + (match ? 2 + (over + 240) / 255 : 0))
+	if (!has_room(d++, end, n, over, match))
 		return NULL;
 	*token = (u8)(MIN(n, 15) << 4 | MIN(over, 15));
 	if (n >= 15)
@@ -153,29 +162,54 @@ static bool get_rest(struct in *in, u32 *n)
 	return true;
 }
 
-/* n bytes from `distance` before d, which may overlap them: then they repeat. slack: writable bytes from d on. */
+/* n bytes from `distance` before d, which may overlap them: then they repeat. slack: writable bytes from d on, >= n. */
 static void copy_match(u8 *d, u32 distance, u32 n, u32 slack)
 {
 	const u8 *s = d - distance;
 	u32 i = 0;
 
-	if (slack < n + 2 * STEP) {
-		for (; i < n; i++)
-			d[i] = s[i];
-		return;
-	}
 	if (distance < STEP) {
-		/* After the first step the content has grown to a multiple of the distance that a step fits in. */
-		for (; i < STEP; i++)
+		/* After one step the content has grown to a multiple of the distance that a step fits in. */
+		for (; i < n && i < STEP; i++)
 			d[i] = s[i];
-		if (n <= STEP)
-			return;
 		s = d - distance * ((STEP + distance - 1) / distance);
-		s += STEP;
-		copy_steps(d + STEP, s, n - STEP);
-		return;
 	}
-	copy_steps(d, s, n);
+	for (; i < n && i + STEP <= slack; i += STEP)
+		store64(d + i, load64(s + i));
+	for (; i < n; i++)
+		d[i] = s[i];
+}
+
+/*
+ * Sequences of the usual kind - up to 14 literals, a match of up to 18 bytes from 8 bytes away or more - far enough from
+ * both ends to copy whole steps. Stops before the first other one.
+ */
+static void usual(struct in *in, const u8 *start, u8 **at, const u8 *end)
+{
+	const u8 *s = in->at;
+	u8 *d = *at;
+
+	while (in->end - s >= 20 && end - d >= 40) {
+		u32 literals = *s >> 4, match = *s & 15, distance;
+		const u8 *from;
+
+		if (literals == 15 || match == 15)
+			break;
+		distance = s[1 + literals] | (u32)s[2 + literals] << 8;
+		if (distance < STEP || distance > (u32)(d - start) + literals)
+			break;
+		store64(d, load64(s + 1));
+		store64(d + STEP, load64(s + 1 + STEP));
+		s += 3 + literals;
+		d += literals;
+		from = d - distance;
+		store64(d, load64(from));
+		store64(d + STEP, load64(from + STEP));
+		store64(d + 2 * STEP, load64(from + 2 * STEP));
+		d += match + MIN_MATCH;
+	}
+	in->at = s;
+	*at = d;
 }
 
 int lz4_decompress(const void *src, u32 n, void *dst, u32 room)
@@ -183,10 +217,15 @@ int lz4_decompress(const void *src, u32 n, void *dst, u32 room)
 	struct in in = { src, (const u8 *)src + n };
 	u8 *d = dst, *end = d + room;
 
-	while (in.at < in.end) {
-		u8 token = *in.at++;
-		u32 count = token >> 4, distance;
+	for (;;) {
+		u32 count, distance;
+		u8 token;
 
+		usual(&in, dst, &d, end);
+		if (in.at == in.end)
+			break;
+		token = *in.at++;
+		count = token >> 4;
 		if (count == 15 && !get_rest(&in, &count))
 			break;
 		if (count > left(&in) || count > (u32)(end - d))
