@@ -4,10 +4,12 @@
  * zipmodel.c - would compressing in front of the swap area pay? Counts what LRU over a page trace does with FRAMES frames,
  * of which at most BUDGET hold compressed pages.
  *
- * zipmodel FRAMES% BUDGET% DIRTY% SIZES TRACE - FRAMES% of the trace's footprint, BUDGET% of those, DIRTY% of the references
- *	are writes, SIZES: 65 counts of pages that compress to 0, 64, .. 4096 bytes (4096: not at all), by comma. One JSON
+ * zipmodel FRAMES% BUDGET DIRTY% SIZES TRACE - FRAMES% of the trace's footprint; BUDGET: per cent of those, or
+ *	auto:READ:AHEAD:WRITE:COMPRESS:REFUSE:DECOMPRESS:FAULT (nanoseconds): the budget that would have cost least so
+ *	far, by the miss curve, looked at again after as many references as there are frames; DIRTY% of the references are writes, SIZES: 65 counts of pages that compress to 0, 64, .. 4096 bytes (4096: not at all), by comma. One JSON
  *	object: refs, pages, frames, store (the most frames it took), most (the most pages it held), reads, ahead (reads
- *	that a request for the page before brings along), writes, hits (of the store), compressed, refused, ousted.
+ *	that a request for the page before brings along), writes, hits (of the store), compressed, refused, ousted,
+ *	budget (mean, per cent).
  *
  * A page has one size for ever, drawn by its number. Every page is anonymous: the first touch costs nothing, an evicted
  * page goes to the store or the swap area, unless a copy of it is there. The store is first in, first out and has
@@ -27,6 +29,9 @@
 #define OWN 16u
 #define CHUNKS 16u
 #define AHEAD 8u /* pages of a request */
+#define DISTANCE_STEPS 64u
+#define DISTANCES (DISTANCE_STEPS * 8)
+#define SAMPLE 32u /* while the budget is 0, one eviction of so many is compressed to see how well it goes */
 
 enum where { FRESH, RESIDENT, STORED, SWAPPED };
 
@@ -40,6 +45,12 @@ static struct model {
 	u32 last_read, run;
 	u64 reads, ahead, writes, hits, compressed, refused, ousted;
 	u32 most_frames, most_pages;
+	/* auto */
+	bool automatic;
+	u64 ns_read, ns_ahead, ns_write, ns_compress, ns_refuse, ns_decompress, ns_fault;
+	u32 *tree, *seen, now, times; /* how many pages were last touched when: for LRU distances */
+	u64 at_distance[DISTANCES + 1], fresh; /* references, halved at each look; by frames / DISTANCE_STEPS */
+	u64 tried, tried_stored, tried_chunks, budget_sum, looks, evictions;
 } m;
 
 static void leave(struct queue *q, u32 g)
@@ -95,6 +106,14 @@ static void evict(void)
 	struct page *p = &m.page[g];
 
 	leave(&m.lru, g);
+	m.evictions++;
+	if (m.automatic && (m.budget || m.evictions % SAMPLE == 0)) {
+		m.tried++;
+		m.tried_stored += p->bytes < PAGE_SIZE;
+		m.tried_chunks += p->bytes < PAGE_SIZE ? chunks_of(g) : 0;
+		m.compressed += !m.budget && p->bytes < PAGE_SIZE;
+		m.refused += !m.budget && p->bytes >= PAGE_SIZE;
+	}
 	if (m.budget && p->bytes >= PAGE_SIZE) {
 		m.refused++;
 	} else if (m.budget) {
@@ -111,6 +130,94 @@ static void evict(void)
 	to_swap(g);
 }
 
+/* ---- the budget by the curve ---- */
+
+static void tree_add(u32 at, u32 n)
+{
+	for (at++; at <= m.times; at += at & -at)
+		m.tree[at] += n;
+}
+
+static u32 tree_sum(u32 at)
+{
+	u32 sum = 0;
+
+	for (; at; at &= at - 1)
+		sum += m.tree[at];
+	return sum;
+}
+
+static void note_distance(u32 g)
+{
+	if (m.seen[g]) {
+		u64 d = tree_sum(m.now) - tree_sum(m.seen[g]);
+
+		m.at_distance[MIN(d * DISTANCE_STEPS / m.frames, (u64)DISTANCES)]++;
+		tree_add(m.seen[g] - 1, ~0u);
+	} else {
+		m.fresh++;
+	}
+	tree_add(m.now++, 1);
+	m.seen[g] = m.now;
+}
+
+/* Misses of LRU with so many sixty-fourths of the frames, first touches apart. */
+static u64 misses(u64 steps)
+{
+	u64 n = 0;
+
+	for (u64 i = MIN(steps, (u64)DISTANCES); i <= DISTANCES; i++)
+		n += m.at_distance[i];
+	return n;
+}
+
+/* What the last references would have cost with a store of so many sixty-fourths of the frames. */
+static double cost_of(u32 steps)
+{
+	double fits = (double)m.tried_stored / (double)m.tried, reads, evicted, hits, ousted, beyond;
+	double read = m.reads ? (double)((m.reads - m.ahead) * m.ns_read + m.ahead * m.ns_ahead) / (double)m.reads
+			      : (double)m.ns_read;
+
+	if (!steps)
+		return (double)misses(DISTANCE_STEPS) * (read + m.ns_fault) +
+		       (double)(misses(DISTANCE_STEPS) + m.fresh) * m.ns_write;
+	if (!m.tried_stored)
+		return 1e300;
+	evicted = (double)(misses(DISTANCE_STEPS - steps) + m.fresh);
+	/* The store holds the compressible of this many pages of the stack. */
+	beyond = steps * CHUNKS * (double)m.tried / (double)m.tried_chunks;
+	hits = fits * ((double)misses(DISTANCE_STEPS - steps) - (double)misses((u64)(DISTANCE_STEPS - steps + beyond)));
+	reads = (double)misses(DISTANCE_STEPS - steps) - hits;
+	ousted = evicted * fits - hits;
+	return reads * (read + m.ns_fault) + (evicted - hits) * m.ns_write + evicted * fits * m.ns_compress +
+	       evicted * (1 - fits) * m.ns_refuse + (hits + ousted) * m.ns_decompress + hits * m.ns_fault;
+}
+
+static void look(void)
+{
+	static const u32 choice[] = { 0, 2, 4, 8, 16, 32 };
+	double least = 0;
+
+	for (u32 i = 0; m.tried && i < ARRAY_SIZE(choice); i++) {
+		/* A change must be worth something. */
+		double c = cost_of(choice[i]) * (m.frames * choice[i] / DISTANCE_STEPS == m.budget ? 1 : 1.02);
+
+		if (!i || c < least) {
+			least = c;
+			m.budget = m.frames * choice[i] / DISTANCE_STEPS;
+		}
+	}
+	while (store_frames() > m.budget)
+		oust();
+	for (u32 i = 0; i <= DISTANCES; i++)
+		m.at_distance[i] /= 2;
+	m.fresh /= 2;
+	m.budget_sum += m.budget;
+	m.looks++;
+}
+
+/* ---- references ---- */
+
 static void read_back(u32 g)
 {
 	m.run = g == m.last_read + 1 && m.run < AHEAD ? m.run + 1 : 1;
@@ -123,6 +230,11 @@ static void touch(u32 g, bool write)
 {
 	struct page *p = &m.page[g];
 
+	if (m.automatic) {
+		note_distance(g);
+		if (m.now % m.frames == 0)
+			look();
+	}
 	if (p->where == RESIDENT) {
 		leave(&m.lru, g);
 	} else if (p->where == STORED) {
@@ -193,10 +305,11 @@ static bool open_trace(struct trace *t, const char *arg)
 
 int main(int argc, char **argv)
 {
+	unsigned long long ns[7];
 	struct trace t;
 
 	if (argc != 6 || !open_trace(&t, argv[5])) {
-		fprintf(stderr, "usage: zipmodel FRAMES%% BUDGET%% DIRTY%% SIZES TRACE\n");
+		fprintf(stderr, "usage: zipmodel FRAMES%% BUDGET DIRTY%% SIZES TRACE\n");
 		return 2;
 	}
 	m.page = oracle_alloc(t.pages, sizeof(struct page));
@@ -205,7 +318,22 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	m.frames = (u32)MAX((double)t.pages * atof(argv[1]) / 100, 2);
-	m.budget = (u32)(m.frames * atof(argv[2]) / 100);
+	m.automatic = sscanf(argv[2], "auto:%llu:%llu:%llu:%llu:%llu:%llu:%llu", &ns[0], &ns[1], &ns[2], &ns[3], &ns[4], &ns[5],
+			     &ns[6]) == 7;
+	if (m.automatic) {
+		m.ns_read = ns[0];
+		m.ns_ahead = ns[1];
+		m.ns_write = ns[2];
+		m.ns_compress = ns[3];
+		m.ns_refuse = ns[4];
+		m.ns_decompress = ns[5];
+		m.ns_fault = ns[6];
+		m.times = t.refs + 1;
+		m.tree = oracle_alloc(m.times + 1, sizeof(u32));
+		m.seen = oracle_alloc(t.pages, sizeof(u32));
+	} else {
+		m.budget = (u32)(m.frames * atof(argv[2]) / 100);
+	}
 	m.dirty = (u32)atoi(argv[3]);
 	m.lru = m.store = (struct queue){ NONE, NONE, 0 };
 	m.last_read = NONE - 1;
@@ -213,9 +341,9 @@ int main(int argc, char **argv)
 		touch(t.ref[i], mix(i) % 100 < m.dirty);
 	printf("{\"refs\": %u, \"pages\": %u, \"frames\": %u, \"store\": %u, \"most\": %u, \"reads\": %llu, "
 	       "\"ahead\": %llu, \"writes\": %llu, \"hits\": %llu, \"compressed\": %llu, \"refused\": %llu, "
-	       "\"ousted\": %llu}\n", t.refs, t.pages, m.frames, m.most_frames, m.most_pages,
+	       "\"ousted\": %llu, \"budget\": %.1f}\n", t.refs, t.pages, m.frames, m.most_frames, m.most_pages,
 	       (unsigned long long)m.reads, (unsigned long long)m.ahead, (unsigned long long)m.writes,
 	       (unsigned long long)m.hits, (unsigned long long)m.compressed, (unsigned long long)m.refused,
-	       (unsigned long long)m.ousted);
+	       (unsigned long long)m.ousted, 100.0 * (m.looks ? (double)m.budget_sum / (double)m.looks : m.budget) / m.frames);
 	return 0;
 }
