@@ -71,10 +71,16 @@ int fault_resident(struct vm_mem *m, u32 g)
 
 enum verdict pager_fault(struct vm_mem *m, gpfn_t g, bool write)
 {
-	(void)write; /* every mapping is writable: hardware's D bit tells */
+	int err;
+
 	BUG_ON(g.n >= m->npages);
 	m->n.faults++;
-	if (!fault_resident(m, g.n))
+	/* Every mapping is writable, hardware's D bit tells; but a copy in the swap area is of no use to a page that is written. */
+	if (write && m->page[g.n].state == GPAGE_SWAP)
+		err = fill_page(m, g.n, FILL_WRITE);
+	else
+		err = fault_resident(m, g.n);
+	if (!err)
 		return V_RETRY;
 	m->parked = true;
 	return V_BLOCK;

@@ -2,12 +2,12 @@
 /*
  * fill.c - reads evicted content back. Contract: fill.h.
  *
- * A touch of one page reads its neighbours too, where their content follows on the disk and frames are plentiful: they
- * are mapped with A clear, so that they go first if the guess was wrong. The page keeps its stamp while it is FILLING;
- * its distance is noted when it is mapped.
+ * A touch of one page reads its neighbours too, those whose content follows or precedes it on the disk (ahead.c says how
+ * many). The page keeps its stamp while it is FILLING; the distance of the one that was asked for is noted when it is mapped.
  */
 #include "kernel/fill.h"
 #include "arch/x86_64/arch.h"
+#include "kernel/ahead.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager_priv.h"
 #include "kernel/reclaim.h"
@@ -17,15 +17,15 @@
 #include "mm/swap.h"
 
 #define FILLS 64
-#define FILL_PAGES 8
 
 struct fill {
 	struct block_req req;
-	struct block_seg seg[FILL_PAGES];
+	struct block_seg seg[AHEAD_MOST];
 	struct vm_mem *m;  /* NULL: free */
-	u32 g, n;          /* pages g .. g + n - 1 */
+	u32 g[AHEAD_MOST], n, asked; /* pages; which of them was asked for */
 	u32 loc;           /* first slot or block */
-	bool swap, rescue;
+	bool swap;
+	u8 why;            /* enum fill_why */
 	fill_bounce_fn *bounced;
 	void *ctx;
 };
@@ -98,61 +98,53 @@ static void give_back(struct fill *f, u32 g, u32 i)
 	frame_put(pfn);
 }
 
+static bool is_touch(u8 why)
+{
+	return why == FILL_TOUCH || why == FILL_WRITE;
+}
+
 static void arrive(struct fill *f, u32 g, u32 i)
 {
 	struct vm_mem *m = f->m;
 	struct gpage *p = &m->page[g];
-	bool rescue = gpage_frame(m, g)->flags & FRAME_RESCUE;
+	bool rescue = gpage_frame(m, g)->flags & FRAME_RESCUE, asked = is_touch(f->why) && i == f->asked;
 
-	if (f->swap)
-		swap_free(f->loc + i);
-	gpage_map(m, g, (pfn_t){ p->loc }, i == 0 && !f->rescue);
+	gpage_map(m, g, (pfn_t){ p->loc }, asked);
 	p->flags = 0;
-	if (f->swap || rescue)
+	if (f->swap && asked && f->why == FILL_WRITE)
+		swap_free(f->loc + i); /* about to differ */
+	else if (f->swap)
+		gpage_keep_slot(m, g, f->loc + i);
+	if (rescue || !gpage_frame(m, g)->block)
 		gpage_set_dirty(m, g);
-	curve_return(&m->curve, &m->ages, f->swap ? CURVE_SWAP : CURVE_DISC, p->stamp, &m->age[g]);
+	if (asked) {
+		curve_return(&m->curve, &m->ages, f->swap ? CURVE_SWAP : CURVE_DISC, p->stamp, &m->age[g]);
+		return;
+	}
+	ages_restore(&m->ages, p->stamp, &m->age[g]);
+	if (f->why != FILL_RESCUE)
+		ahead_returned(m, g);
 }
 
 static void fill_done(struct block_req *r)
 {
+	static const char *const what[] = { "fill", "fill", "rescue", "fill ahead" };
 	struct fill *f = r->ctx;
 	struct vm_mem *m = f->m;
 
 	m->io_in_flight--;
+	m->ahead.background -= f->why == FILL_AHEAD;
 	for (u32 i = 0; i < f->n; i++) {
 		if (r->err)
-			give_back(f, f->g + i, i);
+			give_back(f, f->g[i], i);
 		else
-			arrive(f, f->g + i, i);
+			arrive(f, f->g[i], i);
 	}
 	f->m = NULL;
 	if (r->err)
-		pager_io_failed(m, f->swap ? "swap" : f->rescue ? "rescue" : "fill", r);
+		pager_io_failed(m, f->swap ? "swap" : what[f->why], r);
 	pager_progress(m);
 	pager_frames_freed();
-}
-
-/* How many pages from g on may be read by one request: content in a row, frames to spare. */
-static u32 run_of(const struct vm_mem *m, u32 g, const struct block_dev *dev)
-{
-	const struct gpage *p = &m->page[g];
-	const struct guest_disk *d = NULL;
-	u32 most = MIN(FILL_PAGES, dev->max_sectors / SECTORS_PER_PAGE), n = 1;
-	u64 sector;
-
-	if (!pager_plentiful(m, FILL_PAGES))
-		return 1;
-	if (p->state == GPAGE_DISC && !blockmap_locate(m, p->loc, &d, &sector))
-		return 1;
-	for (; n < most && g + n < m->npages; n++) {
-		const struct gpage *q = &m->page[g + n];
-
-		if (q->state != p->state || q->loc != p->loc + n || q->pins)
-			break;
-		if (d && (q->loc - d->base >= d->nblocks || !pfn_none(page_cache_find(m, q->loc))))
-			break;
-	}
-	return n;
 }
 
 /* The block is in memory: the page takes the cached frame over. */
@@ -163,7 +155,7 @@ static void adopt(struct vm_mem *m, u32 g, pfn_t c, enum fill_why why)
 
 	page_cache_take(m, c);
 	frame_of(c)->block = block + 1; /* the chain already has the page under it */
-	gpage_map(m, g, c, why == FILL_TOUCH);
+	gpage_map(m, g, c, is_touch((u8)why));
 	p->flags = 0;
 	ages_forget(&m->ages, cached_stamp);
 	curve_return(&m->curve, &m->ages, CURVE_CACHE, p->stamp, &m->age[g]);
@@ -173,30 +165,79 @@ static void adopt(struct vm_mem *m, u32 g, pfn_t c, enum fill_why why)
 		gpage_set_dirty(m, g);
 }
 
-static bool begin_one(struct fill *f, u32 i, enum reclaim_level level)
+/* Page g goes to frame pfn; NO_PFN: false. Reclaim for the frame has touched resident pages only: g is as it was. */
+static bool begin_one(struct fill *f, u32 g, pfn_t pfn)
 {
 	struct vm_mem *m = f->m;
-	u32 g = f->g + i;
 	struct gpage *p = &m->page[g];
-	u32 loc = p->loc;
-	pfn_t pfn = reclaim_get_frame(m, FRAME_FILLING, false, level);
 
 	if (pfn_none(pfn))
 		return false;
-	/* Reclaim for the frame touches resident pages only: p is as it was. */
 	if (p->state == GPAGE_DISC)
-		frame_of(pfn)->block = loc + 1;
+		frame_of(pfn)->block = p->loc + 1;
 	gpage_fill_begin(m, g, pfn);
-	if (f->rescue)
+	if (f->why == FILL_RESCUE)
 		frame_of(pfn)->flags |= FRAME_RESCUE;
-	f->seg[i] = (struct block_seg){ pfn_hpa(pfn), PAGE_SIZE };
 	return true;
+}
+
+/* As much of the run as there are frames for, the page that was asked for first. False: not even that. */
+static bool begin_run(struct fill *f, const struct ahead_run *r)
+{
+	struct vm_mem *m = f->m;
+	u32 lo = r->at, end = r->at + 1;
+	pfn_t pfn = f->why == FILL_AHEAD ? reclaim_ahead_frame(m) :
+		    reclaim_get_frame(m, FRAME_FILLING, false, f->why == FILL_RESCUE ? LEVEL_URGENT : LEVEL_FILL);
+
+	if (!begin_one(f, r->g[r->at], pfn))
+		return false;
+	while (end < r->n && begin_one(f, r->g[end], reclaim_ahead_frame(m)))
+		end++;
+	while (lo > 0 && begin_one(f, r->g[lo - 1], reclaim_ahead_frame(m)))
+		lo--;
+	f->n = end - lo;
+	f->asked = r->at - lo;
+	for (u32 i = 0; i < f->n; i++) {
+		f->g[i] = r->g[lo + i];
+		f->seg[i] = (struct block_seg){ pfn_hpa((pfn_t){ m->page[f->g[i]].loc }), PAGE_SIZE };
+	}
+	BUG_ON(!aim(f, r->loc + lo, f->swap));
+	return true;
+}
+
+static void start(struct fill *f)
+{
+	struct vm_mem *m = f->m;
+
+	*(f->swap ? &m->n.swap_reads : &m->n.disc_reads) += f->n;
+	if (f->why == FILL_AHEAD) {
+		m->n.ahead_background += f->n;
+		m->ahead.background++;
+	} else {
+		m->n.ahead += f->n - 1;
+	}
+	if (is_touch(f->why)) {
+		m->n.demand_reads++;
+		m->n.double_paging += m->io_sourcing;
+		ahead_follow(m, f->loc + f->n, f->swap);
+	}
+	if (pager_miss_hook && f->why != FILL_AHEAD)
+		pager_miss_hook(m);
+	submit(f, fill_done);
+}
+
+/* The device that a page in loc is read from. */
+static u32 max_pages(struct fill *f, u32 loc)
+{
+	BUG_ON(!aim(f, loc, f->swap));
+	return f->req.dev->max_sectors / SECTORS_PER_PAGE;
 }
 
 int fill_page(struct vm_mem *m, u32 g, enum fill_why why)
 {
 	struct gpage *p = &m->page[g];
 	bool swap = p->state == GPAGE_SWAP;
+	struct ahead_run run;
 	struct fill *f;
 	u32 want;
 
@@ -216,22 +257,34 @@ int fill_page(struct vm_mem *m, u32 g, enum fill_why why)
 		return E_AGAIN;
 	}
 	f->m = m;
-	f->g = g;
-	f->rescue = why == FILL_RESCUE;
-	BUG_ON(!aim(f, p->loc, swap));
-	want = f->rescue ? 1 : run_of(m, g, f->req.dev);
-	if (!begin_one(f, 0, f->rescue ? LEVEL_URGENT : LEVEL_FILL)) {
+	f->swap = swap;
+	f->why = (u8)why;
+	want = is_touch((u8)why) ? MIN(ahead_demand(m, g), max_pages(f, p->loc)) : 1;
+	ahead_run(m, g, want, &run);
+	if (begin_run(f, &run))
+		start(f);
+	else
 		f->m = NULL;
-		return E_AGAIN;
-	}
-	for (f->n = 1; f->n < want && begin_one(f, f->n, LEVEL_GUEST); f->n++)
-		;
-	*(swap ? &m->n.swap_reads : &m->n.disc_reads) += f->n;
-	m->n.double_paging += m->io_sourcing && why == FILL_TOUCH;
-	if (pager_miss_hook)
-		pager_miss_hook(m);
-	submit(f, fill_done);
 	return E_AGAIN;
+}
+
+bool fill_ahead(struct vm_mem *m, u32 g)
+{
+	struct fill *f = fill_get();
+	struct ahead_run run;
+
+	if (!f)
+		return false;
+	f->m = m;
+	f->swap = m->page[g].state == GPAGE_SWAP;
+	f->why = FILL_AHEAD;
+	ahead_run(m, g, MIN(AHEAD_MOST, max_pages(f, m->page[g].loc)), &run);
+	if (begin_run(f, &run)) {
+		start(f);
+		return true;
+	}
+	f->m = NULL;
+	return false;
 }
 
 /* ---- into a bounce frame ---- */
@@ -242,7 +295,7 @@ static void bounce_done(struct block_req *r)
 	struct vm_mem *m = f->m;
 
 	m->io_in_flight--;
-	m->page[f->g].pins--;
+	m->page[f->g[0]].pins--;
 	f->m = NULL;
 	if (r->err)
 		pager_io_failed(m, f->swap ? "swap" : "bounce", r);
@@ -268,12 +321,13 @@ int fill_bounce(struct vm_mem *m, u32 g, pfn_t pfn, fill_bounce_fn *done, void *
 	if (!f)
 		return E_BUSY;
 	f->m = m;
-	f->g = g;
+	f->g[0] = g;
 	f->n = 1;
+	f->swap = p->state == GPAGE_SWAP;
 	f->bounced = done;
 	f->ctx = ctx;
 	f->seg[0] = (struct block_seg){ pfn_hpa(pfn), PAGE_SIZE };
-	BUG_ON(!aim(f, p->loc, p->state == GPAGE_SWAP));
+	BUG_ON(!aim(f, p->loc, f->swap));
 	p->pins++;
 	m->n.bounce_reads++;
 	submit(f, bounce_done);

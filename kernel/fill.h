@@ -8,13 +8,16 @@
 
 #include "kernel/pager.h"
 
-enum fill_why { FILL_TOUCH, FILL_RESCUE };
+enum fill_why { FILL_TOUCH, FILL_WRITE /* a touch that writes */, FILL_RESCUE, FILL_AHEAD };
 
 /*
  * Makes a DISC or SWAP page resident. 0: it is HOT (its block was cached). E_AGAIN: under way, or no frame, no
  * request or a bounce read of it in flight: guest_io_drive() and pager_wake() follow. RESCUE: dirty once resident.
  */
 int fill_page(struct vm_mem *m, u32 g, enum fill_why why) MUST_CHECK;
+
+/* Reads evicted page g and what lies beside it on a guess, if there are frames for it. True: under way. */
+bool fill_ahead(struct vm_mem *m, u32 g);
 
 typedef void fill_bounce_fn(void *ctx, int err);
 /*

@@ -4,6 +4,7 @@
  */
 #include "kernel/pager.h"
 #include "arch/x86_64/arch.h"
+#include "kernel/ahead.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager_priv.h"
 #include "kernel/reclaim.h"
@@ -200,6 +201,7 @@ bool pager_chore(void)
 		if (m && m->starving && !m->dead)
 			more |= help_starving(m);
 	}
+	more |= ahead_chore();
 	for (u32 i = 0; i < 8 && frame_count(FRAME_ZEROED) < ZEROED_WANTED; i++)
 		if (!frame_zero_one())
 			return more;

@@ -18,7 +18,7 @@ struct check {
 	void *ctx;
 	const struct vm_mem *m;
 	u32 bad;
-	u32 in_state[GPAGE_FILLING + 1], with_block, writeback, slots, pins;
+	u32 in_state[GPAGE_FILLING + 1], with_block, writeback, slots, copies, pins;
 	u32 of_age[AGES_N];
 };
 
@@ -58,7 +58,7 @@ static void check_frame(struct check *c, u32 g)
 		complain(c, "page %x state %u: frame %x is in state %u of %u for page %x", g, p->state, p->loc,
 			 f->state, f->owner, f->gpfn);
 	if (f->block && p->flags & GPAGE_DIRTY)
-		complain(c, "page %x: dirty and associated with block %u", g, f->block - 1);
+		complain(c, "page %x: dirty and associated with %x", g, f->block);
 }
 
 static void check_page(struct check *c, u32 g)
@@ -89,6 +89,13 @@ static void check_page(struct check *c, u32 g)
 	if (p->state == GPAGE_SWAP && !swap_check_owner(p->loc))
 		complain(c, "page %x: slot %u is free or has another owner", g, p->loc);
 	c->slots += p->state == GPAGE_SWAP;
+	if (gpage_resident(p) && frame_in_slot(gpage_frame(m, g))) {
+		c->slots++;
+		c->copies++;
+		if (!swap_check_owner(frame_slot(gpage_frame(m, g))))
+			complain(c, "page %x: its copy's slot %u is free or has another owner", g,
+				 frame_slot(gpage_frame(m, g)));
+	}
 	block = blockmap_block_of(m, g);
 	if (block == BLOCK_NONE)
 		return;
@@ -225,6 +232,7 @@ u32 pager_check(pager_say_fn *say, void *ctx)
 	fill_each_slot(own_slot, &c);
 	swapout_each_slot(own_slot, &c);
 	compare(&c, "swap slots in use and owned", swap_used(), c.slots);
+	compare(&c, "slots that double what is in memory", swap_copies(), c.copies);
 	frame_recount(say_frame, &c);
 	sum += frame_count(FRAME_HYP) + frame_count(FRAME_MODULE) + frame_free();
 	compare(&c, "frames of the machine and of everybody", frame_total(), sum);

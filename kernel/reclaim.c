@@ -9,6 +9,7 @@
  */
 #include "kernel/reclaim.h"
 #include "arch/x86_64/arch.h"
+#include "kernel/ahead.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager_priv.h"
 #include "mm/gpage.h"
@@ -82,6 +83,8 @@ static void hand_round(struct vm_mem *v, u32 n, bool any, struct soft_batch *b)
 			continue;
 		p = &v->page[g];
 		if (p->state != GPAGE_HOT || p->pins || p->flags & GPAGE_WRITEBACK)
+			continue;
+		if (!any && ahead_spared(v, g))
 			continue;
 		if (!any && v->choice_left)
 			v->choice_left--;
@@ -245,7 +248,7 @@ static u32 floor_of(enum reclaim_level level)
 /* The swap area is full, so only what is clean can go, whoever has it: first from those above their min. */
 static bool last_resort(const struct vm_mem *m)
 {
-	if (swap_used() < swap_slots())
+	if (!swap_full())
 		return false;
 	for (u32 pass = 0; pass < 2; pass++) {
 		for (u32 i = 0; i < FRAME_MAX_VMS; i++) {
@@ -312,4 +315,20 @@ pfn_t reclaim_spare_frame(struct vm_mem *m, enum frame_state s, u32 stamp)
 	if ((s32)(m->ages.stamp[ages_threshold(&m->ages, SOFTEN_BATCH)] + 1 - stamp) < 0 && reclaim_take(m, 1))
 		return frame_get(m->id, s, false);
 	return NO_PFN;
+}
+
+pfn_t reclaim_ahead_frame(struct vm_mem *m)
+{
+	u32 held = vmmem_held(m);
+	struct vm_mem *v = NULL;
+
+	if (held >= m->max)
+		return NO_PFN;
+	if (frame_free() > reclaim_reserve())
+		return frame_get(m->id, FRAME_FILLING, false);
+	if (held < m->target)
+		v = reclaim_richest(m, false);
+	else if (ahead_trusted(m))
+		v = m;
+	return v && reclaim_take(v, 1) ? frame_get(m->id, FRAME_FILLING, false) : NO_PFN;
 }

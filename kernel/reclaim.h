@@ -16,6 +16,9 @@ enum reclaim_level { LEVEL_GUEST, LEVEL_FILL, LEVEL_URGENT };
 pfn_t reclaim_get_frame(struct vm_mem *m, enum frame_state s, bool zero, enum reclaim_level level);
 /* For something nice to have (a frame beside the cache): never starves, never at the cost of pages warmer than stamp. */
 pfn_t reclaim_spare_frame(struct vm_mem *m, enum frame_state s, u32 stamp);
+/* FILLING, for a page that is brought back on a guess: free, of a guest above its target, or, if guesses of m have been
+ * right, of its own coldest. Never starves. */
+pfn_t reclaim_ahead_frame(struct vm_mem *m);
 /* Takes up to want frames from v: soft-unmaps a batch if its FIFO is short, evicts, starts swap writes. Frames gained. */
 u32 reclaim_take(struct vm_mem *v, u32 want);
 void reclaim_starve(struct vm_mem *m);

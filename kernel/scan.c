@@ -6,6 +6,7 @@
  * owed after the pass so that hot global translations show up in the next one.
  */
 #include "arch/x86_64/arch.h"
+#include "kernel/ahead.h"
 #include "kernel/pager.h"
 
 #define BREATHE_TABLES 8 /* leaf tables between two looks at what can't wait for the end of a pass */
@@ -43,6 +44,7 @@ void pager_scan(struct vm_mem *m)
 	struct scan s = { .m = m };
 	u64 start = arch_tsc();
 
+	ahead_look(m);
 	ages_begin_pass(&m->ages);
 	slat_each_leaf_table(&m->slat, scan_table, &s);
 	ages_end_pass(&m->ages);

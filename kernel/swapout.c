@@ -13,6 +13,7 @@
 #include "mm/swap.h"
 
 #define SWAPOUTS 8
+#define COPY_LOOKS 8192 /* slots looked at for copies by one request */
 
 struct swapout {
 	struct block_req req;
@@ -35,7 +36,27 @@ static struct swapout *swapout_get(void)
 
 bool swapout_ready(void)
 {
-	return swap_used() < swap_slots() && swapout_get();
+	return !swap_full() && swapout_get();
+}
+
+/* Slots that only double what is in memory make room for others. */
+static void release_copies(u32 want)
+{
+	static u32 hand;
+
+	for (u32 looks = 0; looks < COPY_LOOKS && want && swap_copies(); looks++) {
+		u32 slot = hand < swap_slots() ? hand : 0;
+		u8 owner = swap_owner_of(slot);
+		struct vm_mem *m = owner < FRAME_MAX_VMS ? vmmem_all[owner] : NULL;
+		u32 g = m ? swap_page_at(slot, owner) : NO_GPFN.n;
+
+		hand = slot + 1;
+		if (!m || g >= m->npages || !gpage_resident(&m->page[g]) ||
+		    gpage_frame(m, g)->block != (FRAME_IN_SLOT | slot))
+			continue;
+		gpage_set_dirty(m, g);
+		want--;
+	}
 }
 
 u32 reclaim_writing(void)
@@ -97,6 +118,8 @@ u32 swapout_start(struct vm_mem *m, const u32 *g, u32 n)
 	if (!s || m->dead || !swap_slots())
 		return 0;
 	most = MIN(most, swap_dev()->max_sectors / SECTORS_PER_PAGE);
+	if (swap_slots() - swap_used() < 2 * most)
+		release_copies(2 * most);
 	n = swap_take(most, &s->slot);
 	if (!n)
 		return 0;
@@ -110,6 +133,7 @@ u32 swapout_start(struct vm_mem *m, const u32 *g, u32 n)
 		gpage_soft_leave(m, g[i]);
 		frame_change(gpage_frame(m, g[i]), FRAME_WRITING);
 		p->flags |= GPAGE_WRITEBACK;
+		swap_note_page(s->slot + i, m->id, g[i]);
 		s->g[i] = g[i];
 		s->seg[i] = (struct block_seg){ pfn_hpa((pfn_t){ p->loc }), PAGE_SIZE };
 	}

@@ -273,6 +273,16 @@ void ages_return(struct ages *a, u32 stamp, u8 *age, struct ages_range *r)
 	a->resident++;
 }
 
+void ages_restore(struct ages *a, u32 stamp, u8 *age)
+{
+	u32 k = age_of(a, stamp);
+
+	take(&a->gone[k]);
+	*age = (u8)k;
+	a->pop[k]++;
+	a->resident++;
+}
+
 bool ages_touch(struct ages *a, u8 *age, struct ages_range *r)
 {
 	u32 k = *age;

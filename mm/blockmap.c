@@ -8,12 +8,14 @@
 u32 blockmap_block_of(const struct vm_mem *m, u32 g)
 {
 	const struct gpage *p = &m->page[g];
+	const struct frame *f;
 
 	switch (p->state) {
 	case GPAGE_HOT:
 	case GPAGE_SOFT:
 	case GPAGE_FILLING:
-		return frame_of((pfn_t){ p->loc })->block - 1;
+		f = frame_of((pfn_t){ p->loc });
+		return frame_in_slot(f) ? BLOCK_NONE : f->block - 1;
 	case GPAGE_DISC:
 		return p->loc;
 	default:

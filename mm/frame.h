@@ -34,16 +34,21 @@ enum frame_state {
 enum frame_flags {
 	FRAME_RESCUE = 1, /* FILLING: its block is about to be overwritten: dirty and unassociated once filled */
 	FRAME_GUEST_IO = 2, /* FILLING: by the guest's own disk read (stamp: number of that transfer) */
+	FRAME_AHEAD = 4,  /* MAPPED: brought back on a guess (stamp: the pass of ages it came in), not to be taken at once */
 };
 
 struct frame {
 	u8 state, owner, unused, flags; /* flags: enum frame_flags */
 	u32 gpfn;        /* MAPPED SOFT FILLING WRITING: the guest page; CACHED: next of its hash chain */
-	u32 block;       /* guest-wide block number + 1 whose content it equals (if still clean), 0 none */
+	u32 block;       /* what its content equals, if still clean: guest-wide block number + 1, or FRAME_IN_SLOT | slot; 0 none */
 	u32 next, prev;  /* free list, SOFT FIFO, cache LRU; frame numbers, FRAME_NONE */
 	u32 stamp;       /* CACHED: what ages_evict() gave at put */
 };
 _Static_assert(sizeof(struct frame) == 24, "struct frame");
+
+#define FRAME_IN_SLOT BIT(31)
+static inline bool frame_in_slot(const struct frame *f) { return f->block & FRAME_IN_SLOT; }
+static inline u32 frame_slot(const struct frame *f) { return f->block & ~FRAME_IN_SLOT; }
 
 /*
  * Table storage is taken from the largest usable gap; ranges and reserved (end exclusive, bytes) as boot tells, in

@@ -14,8 +14,50 @@ void gpage_dissociate(struct vm_mem *m, u32 g)
 
 	if (!f->block)
 		return;
+	if (frame_in_slot(f)) {
+		gpage_forget_slot(m, g);
+		return;
+	}
 	blockmap_remove(m, g);
 	f->block = 0;
+}
+
+void gpage_forget_slot(struct vm_mem *m, u32 g)
+{
+	struct frame *f = gpage_frame(m, g);
+
+	if (!frame_in_slot(f))
+		return;
+	swap_copy_end(frame_slot(f));
+	swap_free(frame_slot(f));
+	f->block = 0;
+}
+
+void gpage_keep_slot(struct vm_mem *m, u32 g, u32 slot)
+{
+	if (!swap_copies_welcome()) {
+		swap_free(slot);
+		gpage_set_dirty(m, g);
+		return;
+	}
+	gpage_dissociate(m, g);
+	swap_copy_begin(slot);
+	gpage_frame(m, g)->block = FRAME_IN_SLOT | slot;
+	m->page[g].flags &= (u8)~GPAGE_DIRTY;
+}
+
+/* A page without a frame from now on; frame f's content stays where f->block says. */
+static void leave_frame(struct gpage *p, const struct frame *f)
+{
+	if (frame_in_slot(f)) {
+		swap_copy_end(frame_slot(f));
+		p->state = GPAGE_SWAP;
+		p->loc = frame_slot(f);
+	} else {
+		/* The chain stays: the block is the page's own from now on. */
+		p->state = GPAGE_DISC;
+		p->loc = f->block - 1;
+	}
 }
 
 void gpage_set_dirty(struct vm_mem *m, u32 g)
@@ -125,7 +167,6 @@ void gpage_drop(struct vm_mem *m, u32 g)
 {
 	struct gpage *p = &m->page[g];
 	pfn_t pfn = { p->loc };
-	u32 block = frame_of(pfn)->block;
 
 	BUG_ON(p->pins);
 	gpage_soft_leave(m, g);
@@ -136,10 +177,9 @@ void gpage_drop(struct vm_mem *m, u32 g)
 		p->loc = 0;
 		m->n.zero_drops++;
 	} else {
-		BUG_ON(!block || p->flags & GPAGE_DIRTY);
-		/* The chain stays: the block is the page's own from now on. */
-		p->state = GPAGE_DISC;
-		p->loc = block - 1;
+		BUG_ON(!frame_of(pfn)->block || p->flags & GPAGE_DIRTY);
+		m->n.copy_drops += frame_in_slot(frame_of(pfn));
+		leave_frame(p, frame_of(pfn));
 		m->n.clean_drops++;
 	}
 	p->flags = 0;
@@ -157,8 +197,8 @@ u32 gpage_drop_heads(struct vm_mem *m, u32 want)
 
 		if (p->flags || p->pins || !f->block)
 			break;
-		p->state = GPAGE_DISC;
-		p->loc = f->block - 1;
+		m->n.copy_drops += frame_in_slot(f);
+		leave_frame(p, f);
 		frame_put((pfn_t){ at });
 		at = next;
 		n++;

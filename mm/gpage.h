@@ -6,8 +6,8 @@
  *  - HOT: mapped, counted in ages as resident; frame MAPPED. SOFT: frame SOFT and on the FIFO, or WRITING under a swap
  *    write (GPAGE_WRITEBACK). FILLING: frame FILLING. All three: frame.gpfn points back, loc is the frame.
  *  - SOFT, DISC, SWAP own a stamp of ages_evict(); so does FILLING on its way back from DISC or SWAP.
- *  - A page has GPAGE_DIRTY or a block, never both; HOT with a block may besides be dirty by the slat's D bit.
- *    Neither: content is nowhere else (it must be swapped), or zero if GPAGE_KNOWN_ZERO.
+ *  - A page has GPAGE_DIRTY, or a block or swap slot that it equals, never both; HOT with one may besides be dirty by the
+ *    slat's D bit. Neither: content is nowhere else (it must be swapped), or zero if GPAGE_KNOWN_ZERO.
  *  - A GPAGE_WRITEBACK page keeps its frame until the write is done, whatever its state.
  * Flushes are the caller's business. One CPU; may be called from interrupt windows.
  */
@@ -23,8 +23,12 @@ static inline struct frame *gpage_frame(const struct vm_mem *m, u32 g)
 static inline bool gpage_resident(const struct gpage *p) { return p->state == GPAGE_HOT || p->state == GPAGE_SOFT; }
 static inline bool gpage_evicted(const struct gpage *p) { return p->state == GPAGE_DISC || p->state == GPAGE_SWAP; }
 
-/* Takes the block away from a page that has a frame; it is neither dirty nor associated after. */
+/* Takes the block or slot away from a page that has a frame; it is neither dirty nor associated after. */
 void gpage_dissociate(struct vm_mem *m, u32 g);
+/* The slot only. */
+void gpage_forget_slot(struct vm_mem *m, u32 g);
+/* A page that has just come from this slot: it keeps it as a copy if copies are welcome, else it is dirty. */
+void gpage_keep_slot(struct vm_mem *m, u32 g, u32 slot);
 /* A page with a frame differs from every block from now on. */
 void gpage_set_dirty(struct vm_mem *m, u32 g);
 /* A page with a frame equals this block. False: bound of the blockmap, the page is dirty instead. */
@@ -50,9 +54,9 @@ static inline bool gpage_droppable(const struct vm_mem *m, u32 g)
 
 	return p->flags & GPAGE_KNOWN_ZERO || (!(p->flags & GPAGE_DIRTY) && gpage_frame(m, g)->block);
 }
-/* A droppable SOFT page -> ZERO or DISC; its frame is freed. */
+/* A droppable SOFT page -> ZERO, DISC or SWAP; its frame is freed. */
 void gpage_drop(struct vm_mem *m, u32 g);
-/* The same, faster, for up to want pages with a block at the head of the FIFO; how many. */
+/* The same, faster, for up to want pages with a block or slot at the head of the FIFO; how many. */
 u32 gpage_drop_heads(struct vm_mem *m, u32 want);
 /* DISC or SWAP -> ZERO: slot, block and stamp are given up. keep_ghost: a DISC block's distance may be asked for. */
 void gpage_discard_evicted(struct vm_mem *m, u32 g, bool keep_ghost);

@@ -10,9 +10,13 @@
 
 static struct {
 	struct block_extent ext;
-	u32 slots, used, hand;
+	u32 slots, used, copies, hand;
 	u64 *map, *seen;
+	u32 *page; /* by slot: guest << PAGE_BITS | page */
 } swap;
+
+#define PAGE_BITS 28
+_Static_assert(FRAME_MAX_VMS <= 1 << (32 - PAGE_BITS), "a guest's number beside a page's");
 
 static bool test(const u64 *map, u32 i)
 {
@@ -32,13 +36,14 @@ int swap_init(const struct block_extent *ext)
 	memset(&swap, 0, sizeof(swap)); /* an earlier area went with its frame table */
 	if (!ext || ext->sectors < SECTORS_PER_PAGE)
 		return E_OK;
-	slots = MIN(ext->sectors / SECTORS_PER_PAGE, 0xfffffff0ull);
+	slots = MIN(ext->sectors / SECTORS_PER_PAGE, FRAME_IN_SLOT - 16ull);
 	bytes = (slots + 63) / 64 * 8;
-	run = frame_get_run((u32)((2 * bytes + PAGE_SIZE - 1) / PAGE_SIZE));
+	run = frame_get_run((u32)((2 * bytes + slots * sizeof(u32) + PAGE_SIZE - 1) / PAGE_SIZE));
 	if (pfn_none(run))
 		return E_NOMEM;
 	swap.map = pfn_ptr(run);
 	swap.seen = swap.map + bytes / 8;
+	swap.page = (u32 *)(swap.seen + bytes / 8);
 	swap.ext = *ext;
 	swap.slots = (u32)slots;
 	return E_OK;
@@ -113,6 +118,45 @@ void swap_free(u32 slot)
 	BUG_ON(slot >= swap.slots || !test(swap.map, slot));
 	swap.map[slot / 64] &= ~BIT64(slot % 64);
 	swap.used--;
+}
+
+void swap_copy_begin(u32 slot)
+{
+	BUG_ON(slot >= swap.slots || !test(swap.map, slot));
+	swap.copies++;
+}
+
+void swap_copy_end(u32 slot)
+{
+	BUG_ON(slot >= swap.slots || !test(swap.map, slot) || !swap.copies);
+	swap.copies--;
+}
+
+u32 swap_copies(void)
+{
+	return swap.copies;
+}
+
+bool swap_copies_welcome(void)
+{
+	return swap.used < swap.slots - swap.slots / 4;
+}
+
+u8 swap_owner_of(u32 slot)
+{
+	return slot < swap.slots && test(swap.map, slot) ? (u8)(swap.page[slot] >> PAGE_BITS) : FRAME_NO_VM;
+}
+
+void swap_note_page(u32 slot, u8 vm, u32 g)
+{
+	swap.page[slot] = (u32)vm << PAGE_BITS | g;
+}
+
+u32 swap_page_at(u32 slot, u8 vm)
+{
+	if (slot >= swap.slots || !test(swap.map, slot) || swap.page[slot] >> PAGE_BITS != vm)
+		return NO_GPFN.n;
+	return swap.page[slot] & (BIT(PAGE_BITS) - 1);
 }
 
 struct block_dev *swap_dev(void)

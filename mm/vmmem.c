@@ -24,7 +24,7 @@ static u32 pow2_at_least(u32 n)
 	return p;
 }
 
-/* Block numbers of all disks in one space; what does not fit 32 bits is never associated. */
+/* Block numbers of all disks in one space; what does not fit (struct frame) is never associated. */
 static void number_blocks(struct vm_mem *m)
 {
 	u64 next = 0;
@@ -34,7 +34,7 @@ static void number_blocks(struct vm_mem *m)
 		u64 blocks = d->used ? d->ext.sectors / SECTORS_PER_PAGE : 0;
 
 		d->base = (u32)next;
-		d->nblocks = (u32)MIN(blocks, 0xfffffff0ull - next);
+		d->nblocks = (u32)MIN(blocks, FRAME_IN_SLOT - 16ull - next);
 		next += d->nblocks;
 	}
 }
@@ -85,6 +85,7 @@ static void empty_maps(struct vm_mem *m)
 	m->pins_in_flight = 0;
 	m->starving = m->parked = false;
 	m->starving_since_ns = 0;
+	m->ahead = (struct ahead){ 0 };
 	ages_reset(&m->ages);
 }
 
@@ -131,6 +132,8 @@ void vmmem_clear(struct vm_mem *m)
 
 		if (p->state == GPAGE_HOT)
 			gpage_unmap(m, g);
+		if (gpage_resident(p))
+			gpage_forget_slot(m, g);
 		if (gpage_resident(p) || p->state == GPAGE_FILLING)
 			frame_put((pfn_t){ p->loc });
 		else if (p->state == GPAGE_SWAP)

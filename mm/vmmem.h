@@ -54,6 +54,25 @@ struct vm_counters {
 	u64 stall_ticks, run_ticks;                         /* vCPU parked for a page; in the guest */
 	u64 guest_reads, guest_writes;                      /* pages the guest itself read from and wrote to its disks */
 	u64 softened, around;                               /* pages unmapped softly; zero pages mapped around a fault */
+	u64 ahead, ahead_background;                         /* pages read back unasked: beside a demand, in the background */
+	u64 ahead_used, ahead_wasted;                        /* of those looked at again */
+	u64 demand_reads;                                    /* requests that a touch waited for */
+	u64 copy_drops;                                      /* of clean_drops: what a swap slot still held */
+};
+
+/* What is read back beside and after what was asked for: kernel/ahead.c. */
+#define AHEAD_SAMPLES 64
+struct ahead {
+	u32 window;          /* pages a demand reads, itself included */
+	u32 next;            /* the block or slot behind the last run, */
+	bool next_swap;
+	u8 samples;
+	u32 cursor, left;    /* the background's next page, and how many are left to look at */
+	u32 used, wasted;    /* samples, halved when there are many */
+	u32 demands;         /* in a row, with little time between */
+	u32 background;      /* its requests in flight */
+	u64 demand_ns;       /* the last read that a touch asked for */
+	struct { u32 g; bool seen_once; } sample[AHEAD_SAMPLES];
 };
 
 struct vm;
@@ -96,6 +115,7 @@ struct vm_mem {
 	struct ages_choice choice; /* ages it takes from, until choice_left is used up or a pass ends */
 	u32 choice_epoch, choice_left;
 	u32 writing;         /* pages in swap writes under way */
+	struct ahead ahead;
 	void *arrays; u32 arrays_frames; /* storage of all the arrays: one run of frames */
 	struct vm_counters n;
 };

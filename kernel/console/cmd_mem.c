@@ -33,14 +33,15 @@ static void mem(struct cmd *c)
 			promised += vm_all[i]->mem.npages;
 	cmd_line(c, "%-14s %8llu frames %10s of %u", "sum", (unsigned long long)sum,
 		 fmt_size(s, sizeof(s), sum * PAGE_SIZE), frame_total());
-	cmd_line(c, "promised to guests: %s, theirs to share: %s, swap used %u of %u slots (%s)",
+	cmd_line(c, "promised to guests: %s, theirs to share: %s, swap used %u of %u slots (%s), %u of them copies",
 		 fmt_size(s, sizeof(s), promised * PAGE_SIZE),
 		 fmt_size(t, sizeof(t), (u64)pager_guest_frames() * PAGE_SIZE), swap_used(), swap_slots(),
-		 fmt_size(u, sizeof(u), (u64)swap_slots() * PAGE_SIZE));
+		 fmt_size(u, sizeof(u), (u64)swap_slots() * PAGE_SIZE), swap_copies());
 	cmd_json_u64(c, "total", frame_total());
 	cmd_json_u64(c, "promised", promised);
 	cmd_json_u64(c, "guest_frames", pager_guest_frames());
 	cmd_json_u64(c, "swap_used", swap_used());
+	cmd_json_u64(c, "swap_copies", swap_copies());
 	cmd_json_u64(c, "swap_total", swap_slots());
 	cmd_json_end(c);
 }

@@ -62,6 +62,7 @@ static const struct { const char *name; size_t offset; } counters[] = {
 	COUNTER(zero_drops), COUNTER(rescues), COUNTER(bounce_reads), COUNTER(overwrites_unread), COUNTER(exchanged),
 	COUNTER(copied), COUNTER(silent_swap_writes), COUNTER(stale_reads), COUNTER(double_paging), COUNTER(scans),
 	COUNTER(scanned_entries), COUNTER(softened), COUNTER(around),
+	COUNTER(demand_reads), COUNTER(ahead), COUNTER(ahead_background), COUNTER(ahead_used), COUNTER(ahead_wasted), COUNTER(copy_drops),
 	COUNTER(guest_reads), COUNTER(guest_writes), COUNTER(leaf_ticks), COUNTER(scan_ticks),
 	COUNTER(flushes), COUNTER(stall_ticks), COUNTER(run_ticks),
 #undef COUNTER

@@ -337,4 +337,47 @@ static inline int io_simple(struct vm_mem *m, u8 op, u64 sector, u32 n, u64 gpa)
 	return io_now(&io);
 }
 
+/* ---- pages with known content ---- */
+
+static inline void fill_page_with(struct vm_mem *m, u32 g, u64 v)
+{
+	u8 *p = cpu_page(m, g, true);
+
+	for (u32 s = 0; s < 8; s++)
+		sector_set(p + s * SECTOR_SIZE, v + s);
+}
+
+static inline void expect_page(struct vm_mem *m, u32 g, u64 v)
+{
+	const u8 *p = cpu_page(m, g, false);
+
+	for (u32 s = 0; s < 8; s++)
+		assert_int_equal(sector_get(p + s * SECTOR_SIZE), v + s);
+}
+
+static inline void fill_block(u64 host_sector, u64 v)
+{
+	for (u32 s = 0; s < 8; s++)
+		sector_set(env.disk + (host_sector + s) * SECTOR_SIZE, v + s);
+}
+
+/* Makes v give up n frames, as if somebody wanted them. */
+static inline void squeeze(struct vm_mem *v, u32 n)
+{
+	for (u32 i = 0; i < 1000 && n; i++) {
+		u32 before = vmmem_held(v);
+
+		reclaim_take(v, n);
+		disk_run();
+		n -= MIN(n, before - vmmem_held(v));
+	}
+}
+
+static inline void evict_all(struct vm_mem *v)
+{
+	squeeze(v, vmmem_held(v));
+	assert_int_equal(vmmem_held(v), 0);
+	env_check();
+}
+
 #endif

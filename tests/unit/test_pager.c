@@ -1,52 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/pager.c kernel/pager_check.c kernel/fault.c kernel/fill.c kernel/reclaim.c kernel/swapout.c kernel/guest_io.c kernel/guest_plan.c kernel/guest_read.c kernel/guest_write.c kernel/guest_bounce.c kernel/io_range.c kernel/guest_mem.c kernel/scan.c mm/frame.c mm/slat.c mm/swap.c mm/blockmap.c mm/page_cache.c mm/gpage.c mm/vmmem.c mm/ages.c mm/curve.c kernel/lib/fmt.c kernel/lib/err.c kernel/lib/parse.c tests/fake/fake_arch.c */
+/* SRCS: kernel/pager.c kernel/pager_check.c kernel/fault.c kernel/fill.c kernel/ahead.c kernel/reclaim.c kernel/swapout.c kernel/guest_io.c kernel/guest_plan.c kernel/guest_read.c kernel/guest_write.c kernel/guest_bounce.c kernel/io_range.c kernel/guest_mem.c kernel/scan.c mm/frame.c mm/slat.c mm/swap.c mm/blockmap.c mm/page_cache.c mm/gpage.c mm/vmmem.c mm/ages.c mm/curve.c kernel/lib/fmt.c kernel/lib/err.c kernel/lib/parse.c tests/fake/fake_arch.c */
 /*
  * test_pager.c - a guest page's life, one story a test. Random mixtures: test_pager_random.c.
  */
 #include "tests/unit/pager_env.h"
 
 #define DISK0 8000u /* first sector of guest 0's disk: swap is below */
-
-static void fill_page_with(struct vm_mem *m, u32 g, u64 v)
-{
-	u8 *p = cpu_page(m, g, true);
-
-	for (u32 s = 0; s < 8; s++)
-		sector_set(p + s * SECTOR_SIZE, v + s);
-}
-
-static void expect_page(struct vm_mem *m, u32 g, u64 v)
-{
-	const u8 *p = cpu_page(m, g, false);
-
-	for (u32 s = 0; s < 8; s++)
-		assert_int_equal(sector_get(p + s * SECTOR_SIZE), v + s);
-}
-
-static void fill_block(u64 host_sector, u64 v)
-{
-	for (u32 s = 0; s < 8; s++)
-		sector_set(env.disk + (host_sector + s) * SECTOR_SIZE, v + s);
-}
-
-/* Makes v give up n frames, as if somebody wanted them. */
-static void squeeze(struct vm_mem *v, u32 n)
-{
-	for (u32 i = 0; i < 1000 && n; i++) {
-		u32 before = vmmem_held(v);
-
-		reclaim_take(v, n);
-		disk_run();
-		n -= MIN(n, before - vmmem_held(v));
-	}
-}
-
-static void evict_all(struct vm_mem *v)
-{
-	squeeze(v, vmmem_held(v));
-	assert_int_equal(vmmem_held(v), 0);
-	env_check();
-}
 
 static void zero_pages_need_no_io(void **s)
 {
@@ -87,8 +46,55 @@ static void dirty_pages_go_to_swap_and_back(void **s)
 	assert_true(env.submitted < 20); /* clustered */
 	for (u32 g = 200; g-- > 0;)
 		expect_page(m, g, 1000 + g * 8);
-	assert_int_equal(swap_used(), 0);
+	assert_int_equal(swap_used() - swap_copies(), 0);
 	env_check();
+	/* What has not changed since is not written again. */
+	fill_page_with(m, 7, 3);
+	evict_all(m);
+	assert_int_equal(m->n.swap_writes, 201);
+	assert_int_equal(m->n.copy_drops, 199);
+	assert_int_equal(swap_used(), 200);
+	for (u32 g = 200; g-- > 0;)
+		expect_page(m, g, g == 7 ? 3 : 1000 + g * 8);
+	env_check();
+	/* A page that is asked for by a write keeps no copy; one that is written later loses it when it is unmapped. */
+	evict_all(m);
+	assert_int_equal(swap_copies(), 0);
+	for (u32 g = 0; g < 200; g++)
+		fill_page_with(m, g, 5 + g);
+	env_check();
+	evict_all(m);
+	assert_int_equal(m->n.swap_writes, 401);
+	for (u32 g = 0; g < 200; g++)
+		expect_page(m, g, 5 + g);
+	env_end();
+}
+
+static void copies_make_room(void **s)
+{
+	(void)s;
+	env_start(4096, 256);
+	struct vm_mem *m = env_vm(0, 1024, 1024, DISK0, 4000);
+	u32 held;
+
+	for (u32 g = 0; g < 250; g++)
+		fill_page_with(m, g, 100 + g * 8);
+	evict_all(m);
+	for (u32 g = 0; g < 250; g++)
+		expect_page(m, g, 100 + g * 8);
+	assert_in_range(swap_copies(), 100, 192);
+	for (u32 g = 300; g < 500; g++)
+		fill_page_with(m, g, 200 + g * 8);
+	/* The area holds 256 of 450 pages: copies of what stays give way. */
+	held = vmmem_held(m);
+	squeeze(m, 200);
+	assert_true(vmmem_held(m) <= held - 200);
+	assert_false(m->dead);
+	env_check();
+	for (u32 g = 0; g < 250; g++)
+		expect_page(m, g, 100 + g * 8);
+	for (u32 g = 300; g < 500; g++)
+		expect_page(m, g, 200 + g * 8);
 	env_end();
 }
 
@@ -606,6 +612,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(zero_pages_need_no_io),
 		cmocka_unit_test(dirty_pages_go_to_swap_and_back),
+		cmocka_unit_test(copies_make_room),
 		cmocka_unit_test(a_touch_under_writeback_keeps_the_page),
 		cmocka_unit_test(clean_blocks_are_dropped_and_read_again),
 		cmocka_unit_test(written_pages_are_clean_after),
