@@ -18,7 +18,7 @@
 #define QUIET_FADE_MS 1500 /* for so long, to about an eighth: it may come back */
 
 static const u32 default_cost_us[CURVE_CLASSES] = {
-	[CURVE_SOFT] = 2, [CURVE_CACHE] = 10, [CURVE_DISC] = 6000, [CURVE_SWAP] = 8000,
+	[CURVE_SOFT] = 2, [CURVE_CACHE] = 10, [CURVE_ZIP] = 20, [CURVE_DISC] = 6000, [CURVE_SWAP] = 8000,
 };
 
 u32 curve_step_for(u32 frames, u32 max_points)

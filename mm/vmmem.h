@@ -13,11 +13,12 @@
 #include "mm/curve.h"
 #include "mm/frame.h"
 #include "mm/slat.h"
+#include "mm/zstore.h"
 
 #define VMMEM_MAX_DISKS 4
 
 /* Where a guest page's content is. DESIGN section 3. */
-enum gpage_state { GPAGE_ZERO, GPAGE_HOT, GPAGE_SOFT, GPAGE_DISC, GPAGE_SWAP, GPAGE_FILLING };
+enum gpage_state { GPAGE_ZERO, GPAGE_HOT, GPAGE_SOFT, GPAGE_DISC, GPAGE_SWAP, GPAGE_ZIP, GPAGE_FILLING };
 
 enum gpage_flags {
 	GPAGE_DIRTY = 1,     /* content differs from any block: must be kept by swap */
@@ -26,8 +27,8 @@ enum gpage_flags {
 };
 
 struct gpage {
-	u32 loc;    /* HOT SOFT FILLING: pfn; DISC: block; SWAP: slot */
-	u32 stamp;  /* what ages_evict() gave when it left HOT (SOFT DISC SWAP) */
+	u32 loc;    /* HOT SOFT FILLING: pfn; DISC: block; SWAP: slot; ZIP: first chunk (zstore.h) */
+	u32 stamp;  /* what ages_evict() gave when it left HOT (SOFT DISC SWAP ZIP) */
 	u32 link;   /* next page + 1 of the same block (blockmap chain) */
 	u8 state;   /* enum gpage_state */
 	u8 flags;
@@ -116,6 +117,7 @@ struct vm_mem {
 	u32 choice_epoch, choice_left;
 	u32 writing;         /* pages in swap writes under way */
 	struct ahead ahead;
+	struct zstore zip;
 	void *arrays; u32 arrays_frames; /* storage of all the arrays: one run of frames */
 	struct vm_counters n;
 };
