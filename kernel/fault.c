@@ -7,6 +7,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/pager_priv.h"
 #include "kernel/reclaim.h"
+#include "kernel/zip.h"
 #include "mm/gpage.h"
 #include "mm/page_cache.h"
 
@@ -61,6 +62,8 @@ int fault_resident(struct vm_mem *m, u32 g)
 		return E_OK;
 	case GPAGE_ZERO:
 		return m->dead ? E_AGAIN : fault_zero(m, g);
+	case GPAGE_ZIP:
+		return zip_fault(m, g);
 	case GPAGE_DISC:
 	case GPAGE_SWAP:
 		return fill_page(m, g, FILL_TOUCH);
@@ -116,7 +119,7 @@ static int replace_evicted(struct vm_mem *m, u32 g)
 int pager_overwrite(struct vm_mem *m, gpfn_t g, void **page)
 {
 	struct gpage *p = &m->page[g.n];
-	int err = p->state == GPAGE_DISC || p->state == GPAGE_SWAP || p->state == GPAGE_ZERO ?
+	int err = gpage_evicted(p) || p->state == GPAGE_ZERO ?
 		  replace_evicted(m, g.n) : fault_resident(m, g.n);
 
 	if (err) {

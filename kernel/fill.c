@@ -11,6 +11,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/pager_priv.h"
 #include "kernel/reclaim.h"
+#include "kernel/zip.h"
 #include "mm/blockmap.h"
 #include "mm/gpage.h"
 #include "mm/page_cache.h"
@@ -308,6 +309,11 @@ int fill_bounce(struct vm_mem *m, u32 g, pfn_t pfn, fill_bounce_fn *done, void *
 	struct gpage *p = &m->page[g];
 	struct fill *f;
 
+	if (p->state == GPAGE_ZIP) {
+		zip_copy(m, g, pfn);
+		m->n.copied++;
+		return 0;
+	}
 	if (p->state == GPAGE_DISC) {
 		pfn_t c = page_cache_find(m, p->loc);
 

@@ -87,6 +87,8 @@ static void empty_maps(struct vm_mem *m)
 	m->starving_since_ns = 0;
 	m->ahead = (struct ahead){ 0 };
 	zstore_init(&m->zip);
+	m->zplan.budget = 0;
+	m->zip_watch.turned_away = 0;
 	ages_reset(&m->ages);
 }
 

@@ -13,6 +13,7 @@
 #include "mm/curve.h"
 #include "mm/frame.h"
 #include "mm/slat.h"
+#include "mm/zplan.h"
 #include "mm/zstore.h"
 
 #define VMMEM_MAX_DISKS 4
@@ -58,6 +59,7 @@ struct vm_counters {
 	u64 ahead, ahead_background;                         /* pages read back unasked: beside a demand, in the background */
 	u64 ahead_used, ahead_wasted;                        /* of those looked at again */
 	u64 demand_reads;                                    /* requests that a touch waited for */
+	u64 zip_puts, zip_hits, zip_refused, zip_ousted;     /* compressed in memory, touched again, did not compress, went on to swap */
 	u64 copy_drops;                                      /* of clean_drops: what a swap slot still held */
 };
 
@@ -75,6 +77,9 @@ struct ahead {
 	u64 demand_ns;       /* the last read that a touch asked for */
 	struct { u32 g; bool seen_once; } sample[AHEAD_SAMPLES];
 };
+
+/* What kernel/zip.c has seen of the counters. */
+struct zip_watch { u64 stall_ticks, reads, fresh, ns; u32 turned_away, sample; };
 
 struct vm;
 struct vm_mem {
@@ -117,7 +122,9 @@ struct vm_mem {
 	u32 choice_epoch, choice_left;
 	u32 writing;         /* pages in swap writes under way */
 	struct ahead ahead;
-	struct zstore zip;
+	struct zstore zip;   /* cold pages, compressed: kernel/zip.c */
+	struct zplan zplan;
+	struct zip_watch zip_watch;
 	void *arrays; u32 arrays_frames; /* storage of all the arrays: one run of frames */
 	struct vm_counters n;
 };

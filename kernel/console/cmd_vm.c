@@ -63,6 +63,7 @@ static const struct { const char *name; size_t offset; } counters[] = {
 	COUNTER(copied), COUNTER(silent_swap_writes), COUNTER(stale_reads), COUNTER(double_paging), COUNTER(scans),
 	COUNTER(scanned_entries), COUNTER(softened), COUNTER(around),
 	COUNTER(demand_reads), COUNTER(ahead), COUNTER(ahead_background), COUNTER(ahead_used), COUNTER(ahead_wasted), COUNTER(copy_drops),
+	COUNTER(zip_puts), COUNTER(zip_hits), COUNTER(zip_refused), COUNTER(zip_ousted),
 	COUNTER(guest_reads), COUNTER(guest_writes), COUNTER(leaf_ticks), COUNTER(scan_ticks),
 	COUNTER(flushes), COUNTER(stall_ticks), COUNTER(run_ticks),
 #undef COUNTER
@@ -85,6 +86,9 @@ static void vm_show(struct cmd *c)
 		 frame_count_vm(m->id, FRAME_FILLING) + frame_count_vm(m->id, FRAME_WRITING) +
 			 frame_count_vm(m->id, FRAME_BOUNCE),
 		 frame_count_vm(m->id, FRAME_TABLE), m->clock);
+	if (m->zplan.budget || m->zip.pages)
+		cmd_line(c, "compressed %u pages in %u frames of a budget of %u", m->zip.pages, m->zip.frames,
+			 m->zplan.budget);
 	if (vm->vcpu.hw && backend->describe(vm->vcpu.hw, state, sizeof(state)) > 0)
 		cmd_line(c, "%s", state);
 	for (u32 i = 0; i < VMMEM_MAX_DISKS; i++)
@@ -102,6 +106,9 @@ static void vm_show(struct cmd *c)
 		if (n)
 			cmd_line(c, "  %-20s %llu", counters[i].name, (unsigned long long)n);
 	}
+	cmd_json_u64(c, "zip_pages", m->zip.pages);
+	cmd_json_u64(c, "zip_frames", m->zip.frames);
+	cmd_json_u64(c, "zip_budget", m->zplan.budget);
 	cmd_json_end(c);
 }
 
