@@ -18,6 +18,7 @@
 #define AWAKE_DEMANDS 4u      /* so many in a row before the background helps */
 #define LOOKS 2048u           /* pages looked at by one call of the chore */
 #define FEW_SAMPLES 16u
+#define TRIAL 3u              /* pages read ahead at the price of own ones before guesses are known to be right */
 #define MANY_SAMPLES 128u
 #define SPARED_PASSES 2u
 #define SLACK (4 * AHEAD_MOST)
@@ -86,15 +87,18 @@ void ahead_run(const struct vm_mem *m, u32 g, u32 most, struct ahead_run *r)
 
 /* ---- how much ---- */
 
-bool ahead_trusted(const struct vm_mem *m)
+static bool is_known(const struct ahead *a)
 {
-	const struct ahead *a = &m->ahead;
+	return a->used + a->wasted >= FEW_SAMPLES;
+}
 
-	return a->used >= FEW_SAMPLES && a->used >= 3 * a->wasted;
+bool ahead_may_pay(const struct vm_mem *m)
+{
+	return !is_known(&m->ahead) || m->ahead.used >= 3 * m->ahead.wasted;
 }
 
 /* Pages beyond the wanted one that may come now. A guest below its target is going to be given the frames anyway; one
- * at its target pays with its coldest pages, if that has proved right. */
+ * at its target pays with its coldest pages, if that has proved right, and for a few to find out. */
 static u32 room(const struct vm_mem *m, u32 n)
 {
 	u32 held = vmmem_held(m), deserved = MIN(m->target, m->max);
@@ -103,7 +107,9 @@ static u32 room(const struct vm_mem *m, u32 n)
 		return n;
 	if (held < deserved)
 		return MIN(n, deserved - held);
-	return ahead_trusted(m) && held < m->max ? n / 2 : 0;
+	if (!ahead_may_pay(m) || held >= m->max)
+		return 0;
+	return is_known(&m->ahead) ? n / 2 : MIN(n, TRIAL);
 }
 
 u32 ahead_demand(struct vm_mem *m, u32 g)
@@ -183,7 +189,7 @@ void ahead_look(struct vm_mem *m)
 		a->used /= 2;
 		a->wasted /= 2;
 	}
-	if (a->used + a->wasted >= FEW_SAMPLES && a->wasted > 2 * a->used)
+	if (is_known(a) && a->wasted > 2 * a->used)
 		a->window = MAX(a->window / 2, 2u);
 	else if (a->used > a->wasted && a->window < START_WINDOW)
 		a->window *= 2;
@@ -197,7 +203,7 @@ static bool wakes_up(const struct vm_mem *m, u64 now)
 
 	return !m->dead && !m->draining && !m->starving && a->left && !a->background &&
 	       a->demands >= AWAKE_DEMANDS && now - a->demand_ns < AWAKE_NS &&
-	       (a->used + a->wasted < FEW_SAMPLES || a->used >= a->wasted);
+	       (!is_known(a) || a->used >= a->wasted);
 }
 
 /* Below a limit that it may run into, more than one eviction there frees: what was written out must not come back by itself. */

@@ -30,8 +30,8 @@ void ahead_follow(struct vm_mem *m, u32 loc, bool swap);
 void ahead_returned(struct vm_mem *m, u32 g);
 /* A HOT page that came on a guess and has not had its time yet. */
 bool ahead_spared(const struct vm_mem *m, u32 g);
-/* Guesses are right often enough to give own pages for them. */
-bool ahead_trusted(const struct vm_mem *m);
+/* Guesses are right often enough, or too little is known of them, to give own pages for some. */
+bool ahead_may_pay(const struct vm_mem *m);
 /* Before a scan pass: which of the samples were touched. */
 void ahead_look(struct vm_mem *m);
 /* One background request, for a guest that is waking up. True: something was started. */

@@ -50,64 +50,89 @@ static void advance(struct vcpu *v, const struct insn *in)
 static enum verdict stos(struct vcpu *v, const struct insn *in, gpfn_t g)
 {
 	void *page;
-	int err = pager_overwrite(&v->vm->mem, g, &page);
 
-	if (err)
-		return err == E_AGAIN ? V_BLOCK : pager_fault(&v->vm->mem, g, true);
+	if (pager_overwrite(&v->vm->mem, g, &page))
+		return V_BLOCK;
 	fill_pattern(page, regs_get(v->regs, REG_RAX, in->size), in->size);
 	advance(v, in);
 	return V_RETRY;
 }
 
-/* The source page is pinned before the old content of the target is given up. */
-static enum verdict movs(struct vcpu *v, const struct guest_mode *m, const struct insn *in, gpfn_t g)
+/* RAM and not the target itself, page for page. */
+static bool source_is_other(struct vcpu *v, const struct guest_mode *m, u64 la, gpfn_t target)
 {
+	struct walk_fault f = { 0, 0 };
+	gpa_t gpa;
+
+	/* What the walk finds wrong the copy finds again, and says so. */
+	return guest_walk(v->vm, m, v->regs->rflags, la, WALK_READ, &gpa, &f) ||
+	       (gpa_gpfn(gpa).n != target.n && gpa.a >> PAGE_SHIFT < v->vm->mem.npages);
+}
+
+/* The source, on any address, is copied aside before the old content of the target is given up. */
+static enum verdict movs(struct vcpu *v, const struct guest_mode *m, const struct insn *in, gpfn_t g, bool *done)
+{
+	static u8 aside[PAGE_SIZE];
 	u64 src = guest_linear(m, in->seg == 0xff ? SEG_DS : in->seg, v->regs->gpr[REG_RSI], in->addr_size);
 	struct walk_fault f = { 0, 0 };
-	gpa_t from;
-	void *page, *bytes;
+	void *page;
 	int err;
 
-	if (src & PAGE_MASK)
-		return pager_fault(&v->vm->mem, g, true);
-	err = guest_walk(v->vm, m, v->regs->rflags, src, WALK_READ, &from, &f);
-	if (!err && (gpa_gpfn(from).n == g.n || from.a >> PAGE_SHIFT >= v->vm->mem.npages))
-		return pager_fault(&v->vm->mem, g, true);
-	if (!err)
-		err = guest_pin(v->vm, from, PAGE_SIZE, false, &bytes);
+	*done = source_is_other(v, m, src, g) && source_is_other(v, m, src + PAGE_SIZE - 1, g);
+	if (!*done)
+		return V_RETRY;
+	err = guest_copy_in(v, m, src, aside, PAGE_SIZE, WALK_READ, &f);
 	if (err)
 		return guest_walk_verdict(v, err, &f, "copying a page");
 	err = pager_overwrite(&v->vm->mem, g, &page);
-	if (!err) {
-		memcpy(page, bytes, PAGE_SIZE);
-		advance(v, in);
-	}
-	guest_unpin(v->vm, from);
 	if (err)
-		return err == E_AGAIN ? V_BLOCK : pager_fault(&v->vm->mem, g, true);
+		return V_BLOCK;
+	memcpy(page, aside, PAGE_SIZE);
+	advance(v, in);
 	return V_RETRY;
+}
+
+/* The instruction that faulted; 0, or it can't be told. */
+static int decode(struct vcpu *v, struct guest_mode *m, struct insn *in)
+{
+	struct walk_fault f = { 0, 0 };
+	u8 bytes[16];
+	u32 n = 0;
+	int err;
+
+	backend->mode(v->hw, m);
+	err = guest_fetch(v, m, bytes, &n, &f);
+	return err ? err : insn_decode(bytes, n, guest_mode_bits(m), in);
 }
 
 bool exit_overwrite(struct vcpu *v, const struct vmexit *x, enum verdict *verdict)
 {
 	gpfn_t g = gpa_gpfn(x->slat.gpa);
+	struct vm_counters *n = &v->vm->mem.n;
 	struct walk_fault f = { 0, 0 };
 	struct guest_mode m;
 	struct insn in;
-	u8 bytes[16];
+	bool done = true;
 	u64 dst;
 	gpa_t to;
-	u32 n = 0;
 
-	if (!x->slat.write || x->slat.in_walk || !pager_needs_read(&v->vm->mem, g))
+	if (!pager_overwrite_helps(&v->vm->mem, g))
 		return false;
-	backend->mode(v->hw, &m);
-	if (guest_fetch(v, &m, bytes, &n, &f) || insn_decode(bytes, n, guest_mode_bits(&m), &in))
+	if (!x->slat.write || x->slat.in_walk) {
+		n->refault_reads++;
 		return false;
-	if (!covers_page(v, &m, &in, &dst))
+	}
+	if (decode(v, &m, &in) || !in.rep || (in.op != INSN_STOS && in.op != INSN_MOVS)) {
+		n->refault_writes++;
 		return false;
-	if (guest_walk(v->vm, &m, v->regs->rflags, dst, WALK_WRITE, &to, &f) || gpa_gpfn(to).n != g.n)
+	}
+	if (!covers_page(v, &m, &in, &dst) ||
+	    guest_walk(v->vm, &m, v->regs->rflags, dst, WALK_WRITE, &to, &f) || gpa_gpfn(to).n != g.n) {
+		n->rep_part++;
 		return false;
-	*verdict = in.op == INSN_STOS ? stos(v, &in, g) : movs(v, &m, &in, g);
-	return true;
+	}
+	*verdict = in.op == INSN_STOS ? stos(v, &in, g) : movs(v, &m, &in, g, &done);
+	n->rep_whole += done && *verdict == V_RETRY;
+	n->rep_part += !done;
+	return done;
 }

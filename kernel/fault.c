@@ -4,12 +4,13 @@
  */
 #include "arch/x86_64/arch.h"
 #include "kernel/fill.h"
+#include "kernel/guest_cache.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager_priv.h"
 #include "kernel/reclaim.h"
 #include "kernel/zip.h"
+#include "mm/blockmap.h"
 #include "mm/gpage.h"
-#include "mm/page_cache.h"
 
 #define AROUND_PAGES 64u
 
@@ -89,14 +90,21 @@ enum verdict pager_fault(struct vm_mem *m, gpfn_t g, bool write)
 	return V_BLOCK;
 }
 
-bool pager_needs_read(const struct vm_mem *m, gpfn_t g)
+/* SOFT, and equal to a block of the guest's disk. */
+static bool soft_block(const struct vm_mem *m, u32 g)
 {
-	const struct gpage *p = &m->page[g.n];
+	const struct gpage *p = &m->page[g];
 
-	return p->state == GPAGE_SWAP || (p->state == GPAGE_DISC && pfn_none(page_cache_find(m, p->loc)));
+	return p->state == GPAGE_SOFT && !p->pins && !(p->flags & (GPAGE_WRITEBACK | GPAGE_DIRTY)) &&
+	       blockmap_block_of(m, g) != BLOCK_NONE;
 }
 
-/* A fresh frame in place of content that nobody will read. */
+bool pager_overwrite_helps(const struct vm_mem *m, gpfn_t g)
+{
+	return gpage_evicted(&m->page[g.n]) || soft_block(m, g.n);
+}
+
+/* A fresh frame in place of content that nobody will read there; its block, if it had one, may be read elsewhere. */
 static int replace_evicted(struct vm_mem *m, u32 g)
 {
 	struct gpage *p = &m->page[g];
@@ -108,7 +116,7 @@ static int replace_evicted(struct vm_mem *m, u32 g)
 	if (pfn_none(pfn))
 		return E_AGAIN;
 	if (gpage_evicted(p)) {
-		gpage_discard_evicted(m, g, false);
+		gpage_discard_evicted(m, g, true);
 		m->n.overwrites_unread++;
 	}
 	gpage_map(m, g, pfn, true);
@@ -116,11 +124,30 @@ static int replace_evicted(struct vm_mem *m, u32 g)
 	return E_OK;
 }
 
+static void replace_soft(struct vm_mem *m, u32 g)
+{
+	struct gpage *p = &m->page[g];
+	u32 block = blockmap_block_of(m, g);
+	pfn_t f = { p->loc };
+
+	gpage_soft_leave(m, g);
+	gpage_dissociate(m, g);
+	f = guest_cache_keep(m, g, f, block, p->stamp, FRAME_MAPPED);
+	gpage_map(m, g, f, true);
+	ages_arrive(&m->ages, &m->age[g]);
+}
+
 int pager_overwrite(struct vm_mem *m, gpfn_t g, void **page)
 {
 	struct gpage *p = &m->page[g.n];
-	int err = gpage_evicted(p) || p->state == GPAGE_ZERO ?
-		  replace_evicted(m, g.n) : fault_resident(m, g.n);
+	int err = E_OK;
+
+	if (soft_block(m, g.n))
+		replace_soft(m, g.n);
+	else if (gpage_evicted(p) || p->state == GPAGE_ZERO)
+		err = replace_evicted(m, g.n);
+	else
+		err = fault_resident(m, g.n);
 
 	if (err) {
 		m->parked = true;

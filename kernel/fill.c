@@ -14,6 +14,7 @@
 #include "kernel/zip.h"
 #include "mm/blockmap.h"
 #include "mm/gpage.h"
+#include "mm/guest_swap.h"
 #include "mm/page_cache.h"
 #include "mm/swap.h"
 
@@ -104,6 +105,17 @@ static bool is_touch(u8 why)
 	return why == FILL_TOUCH || why == FILL_WRITE;
 }
 
+/* A page that lives in a block of the guest's disk has been read from it again. */
+static void mark_block(struct vm_mem *m, u32 g, u32 block, bool asked)
+{
+	struct frame *fr = gpage_frame(m, g);
+
+	if (asked)
+		fr->flags |= FRAME_PROVEN;
+	if (guest_swap_holds(m, block))
+		fr->flags |= FRAME_SWAPPED_IN;
+}
+
 static void arrive(struct fill *f, u32 g, u32 i)
 {
 	struct vm_mem *m = f->m;
@@ -116,6 +128,8 @@ static void arrive(struct fill *f, u32 g, u32 i)
 		swap_free(f->loc + i); /* about to differ */
 	else if (f->swap)
 		gpage_keep_slot(m, g, f->loc + i);
+	else
+		mark_block(m, g, f->loc + i, asked);
 	if (rescue || !gpage_frame(m, g)->block)
 		gpage_set_dirty(m, g);
 	if (asked) {
@@ -162,6 +176,7 @@ static void adopt(struct vm_mem *m, u32 g, pfn_t c, enum fill_why why)
 	curve_return(&m->curve, &m->ages, CURVE_CACHE, p->stamp, &m->age[g]);
 	m->n.cache_hits++;
 	m->n.exchanged++;
+	frame_of(c)->flags |= FRAME_PROVEN;
 	if (why == FILL_RESCUE)
 		gpage_set_dirty(m, g);
 }

@@ -35,6 +35,7 @@ enum gio_part_flags {
 	PART_DIRTY = 1,  /* TAKEN: hardware's D was set */
 	PART_STAMP = 2,  /* stamp is a distance of the block that is read */
 	PART_ASSOC = 4,  /* write: the page may equal the block afterwards */
+	PART_SOFTEN = 8, /* write done: the guest swapped it out, and it is unmapped; DIRTY as above */
 };
 
 struct gio_part {

@@ -6,12 +6,14 @@
  * block (association is made at once, tentatively: nobody trusts a FILLING page). What it held before is dropped
  * unread, or goes to the cache if it provably equals another block.
  */
+#include "kernel/guest_cache.h"
 #include "kernel/guest_io.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager_priv.h"
 #include "kernel/reclaim.h"
 #include "mm/blockmap.h"
 #include "mm/gpage.h"
+#include "mm/guest_swap.h"
 #include "mm/page_cache.h"
 
 #define CUT 1 /* the part must wait for this very chunk: end it here */
@@ -32,11 +34,10 @@ static void begin_fill(struct gio *x, struct gio_part *part, pfn_t n)
 		gpage_set_dirty(m, part->gpfn);
 		return;
 	}
-	if (page_cache_ghost_take(m, part->block, &part->stamp)) {
+	if (page_cache_ghost_take(m, part->block, &part->stamp))
 		part->flags |= PART_STAMP;
-		if (pager_miss_hook) /* more memory would have avoided it */
-			pager_miss_hook(m);
-	}
+	if ((part->flags & PART_STAMP || guest_swap_live(m, part->block)) && pager_miss_hook)
+		pager_miss_hook(m); /* more memory would have avoided it */
 	(void)gpage_associate(m, part->gpfn, part->block);
 }
 
@@ -51,18 +52,9 @@ static void hit(struct gio *x, struct gio_part *part, pfn_t c)
 	m->page[part->gpfn].flags = 0;
 	(void)gpage_associate(m, part->gpfn, part->block);
 	curve_return(&m->curve, &m->ages, CURVE_CACHE, stamp, &m->age[part->gpfn]);
+	guest_cache_read(m, part->gpfn, part->block, true);
 	part->how = GIO_HIT;
 	m->n.cache_hits++;
-}
-
-/* A frame whose content the guest has given up; old: the block it equals, if that is worth remembering. */
-static void let_go(struct vm_mem *m, pfn_t f, u32 old, u32 stamp)
-{
-	frame_put(f);
-	if (old != BLOCK_NONE)
-		page_cache_ghost_put(m, old, stamp);
-	else
-		ages_forget(&m->ages, stamp);
 }
 
 /* A target that had a frame, unmapped and flushed: TAKEN. */
@@ -71,7 +63,7 @@ static void resolve(struct gio *x, struct gio_part *part)
 	struct vm_mem *m = x->m;
 	u32 g = part->gpfn, old, stamp = part->stamp;
 	struct gpage *p = &m->page[g];
-	pfn_t f = { p->loc }, c = NO_PFN, n = NO_PFN;
+	pfn_t f = { p->loc }, c = NO_PFN;
 
 	if (part->flags & PART_DIRTY)
 		gpage_set_dirty(m, g);
@@ -86,30 +78,15 @@ static void resolve(struct gio *x, struct gio_part *part)
 		return;
 	}
 	gpage_dissociate(m, g);
-	if (old != BLOCK_NONE && (blockmap_resident(m, old, g) || !pfn_none(page_cache_find(m, old))))
-		old = BLOCK_NONE;
 	if (part->block != BLOCK_NONE)
 		c = page_cache_find(m, part->block);
-	if (!pfn_none(c)) {
-		hit(x, part, c);
-		m->n.exchanged++;
-		if (old == BLOCK_NONE || !page_cache_put(m, f, old, stamp))
-			let_go(m, f, old, stamp);
+	if (pfn_none(c)) {
+		begin_fill(x, part, guest_cache_keep(m, g, f, old, stamp, FRAME_FILLING));
 		return;
 	}
-	if (old != BLOCK_NONE)
-		n = reclaim_spare_frame(m, FRAME_FILLING, stamp);
-	if (!pfn_none(n) && page_cache_put(m, f, old, stamp)) {
-		begin_fill(x, part, n);
-		return;
-	}
-	if (!pfn_none(n))
-		frame_put(n);
-	if (old != BLOCK_NONE)
-		page_cache_ghost_put(m, old, stamp);
-	else
-		ages_forget(&m->ages, stamp);
-	begin_fill(x, part, f);
+	hit(x, part, c);
+	m->n.exchanged++;
+	guest_cache_give(m, g, f, old, stamp);
 }
 
 static void take_hot(struct gio *x, struct gio_part *part)
@@ -230,16 +207,21 @@ static void filled(struct vm_mem *m, struct gio_part *part)
 {
 	u32 g = part->gpfn;
 	pfn_t pfn = { part->pfn };
-	bool known = part->flags & PART_STAMP;
+	bool known = part->flags & PART_STAMP, back = part->block != BLOCK_NONE && guest_swap_live(m, part->block);
 
 	gpage_map(m, g, pfn, true);
-	if (known) {
+	if (known)
 		curve_return(&m->curve, &m->ages, CURVE_DISC, part->stamp, &m->age[g]);
+	else
+		ages_arrive(&m->ages, &m->age[g]);
+	if (part->block == BLOCK_NONE)
 		return;
-	}
-	ages_arrive(&m->ages, &m->age[g]);
-	if (part->block != BLOCK_NONE)
+	if (!known && back) /* it was in memory once, further down than anything that is known */
+		curve_note_distance(&m->curve, CURVE_DISC, m->ages.base[AGES_N]);
+	else if (!known)
 		curve_note_cold(&m->curve, CURVE_DISC);
+	m->n.swap_ins += back;
+	guest_cache_read(m, g, part->block, known);
 }
 
 static void fill_lost(struct vm_mem *m, struct gio_part *part)

@@ -8,6 +8,7 @@
  */
 #include "arch/x86_64/arch.h"
 #include "kernel/fill.h"
+#include "kernel/guest_cache.h"
 #include "kernel/guest_io.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager_priv.h"
@@ -127,7 +128,29 @@ static void unpin(struct vm_mem *m, struct gio_part *part, int err)
 	c = page_cache_find(m, part->block);
 	if (!pfn_none(c)) /* dropped at submission, and nobody could put it since */
 		page_cache_drop(m, c, false);
-	(void)gpage_associate(m, g, part->block);
+	if (!gpage_associate(m, g, part->block) || !guest_cache_written(m, g, part->block))
+		return;
+	m->n.swap_outs++;
+	if (gpage_unmap(m, g).dirty)
+		part->flags |= PART_DIRTY;
+	part->flags |= PART_SOFTEN;
+}
+
+/* Swapped out by the guest: who gets the page next will touch it, most likely by overwriting it, and that is seen. */
+static void soften(struct gio *x)
+{
+	bool flushed = false;
+
+	for (u32 i = 0; i < x->prepared; i++) {
+		const struct gio_part *part = &x->part[i];
+
+		if (!(part->flags & PART_SOFTEN))
+			continue;
+		if (!flushed)
+			pager_flush(x->m);
+		flushed = true;
+		gpage_soft_enter(x->m, part->gpfn, part->flags & PART_DIRTY);
+	}
 }
 
 void guest_write_finish(struct gio *x, int err)
@@ -143,4 +166,5 @@ void guest_write_finish(struct gio *x, int err)
 			frame_put((pfn_t){ part->pfn });
 		m->n.guest_writes += gio_whole(part);
 	}
+	soften(x);
 }

@@ -8,6 +8,7 @@
  * done and looks a little ahead, so that several rescues are under way at once.
  */
 #include "kernel/fill.h"
+#include "kernel/guest_cache.h"
 #include "kernel/guest_io.h"
 #include "kernel/lib/lib.h"
 #include "mm/blockmap.h"
@@ -75,13 +76,14 @@ static bool release_block(struct vm_mem *m, u32 block)
 
 static void drop_cached(struct vm_mem *m, const struct range *r)
 {
-	for (u32 n = m->cache_head, next; n != FRAME_NONE; n = next) {
-		u32 block = frame_of((pfn_t){ n })->block - 1;
+	for (u32 i = 0; i < CACHE_LISTS; i++)
+		for (u32 n = m->cache[i].head, next; n != FRAME_NONE; n = next) {
+			u32 block = frame_of((pfn_t){ n })->block - 1;
 
-		next = frame_of((pfn_t){ n })->next;
-		if (block >= r->first && block < r->end)
-			page_cache_drop(m, (pfn_t){ n }, false);
-	}
+			next = frame_of((pfn_t){ n })->next;
+			if (block >= r->first && block < r->end)
+				page_cache_drop(m, (pfn_t){ n }, false);
+		}
 }
 
 static int clear_by_page(struct gio *x, const struct range *r)
@@ -121,6 +123,11 @@ static int clear_by_block(struct gio *x, const struct range *r)
 int io_range_clear(struct gio *x)
 {
 	struct range r = range_of(x);
+	int err;
+
 	/* Pages the range touches may be dirty by now and swapped out: by page, a rescued one is seen as done. */
-	return r.end - r.first > x->m->npages ? clear_by_page(x, &r) : clear_by_block(x, &r);
+	err = r.end - r.first > x->m->npages ? clear_by_page(x, &r) : clear_by_block(x, &r);
+	if (!err && x->io->op != GUEST_IO_WRITE)
+		guest_cache_erased(x->m, r.first, r.end);
+	return err;
 }

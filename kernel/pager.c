@@ -54,7 +54,7 @@ int pager_admit(u32 ram_pages, u32 min_frames, u32 max_frames, char *why, size_t
 {
 	u64 ram = ram_pages, mins = min_frames, swap = swap_slots();
 	/* What vmmem_init() will take for its arrays and tables. */
-	u32 own = (u32)((u64)ram_pages * 33 / 4096) + ram_pages / 512 + 40, all = pager_guest_frames();
+	u32 own = (u32)((u64)ram_pages * 34 / 4096) + ram_pages / 512 + 40, all = pager_guest_frames();
 	u64 frames = all > own ? all - own : 0;
 	char a[16], b[16], c[16], d[16];
 

@@ -30,8 +30,9 @@ int pager_init(const struct block_extent *swap) MUST_CHECK;
 
 /* A second-level fault at g. V_NEXT is never returned. */
 enum verdict pager_fault(struct vm_mem *m, gpfn_t g, bool write);
-/* True if making g resident needs a disk read: worth looking whether the whole page is about to be overwritten. */
-bool pager_needs_read(const struct vm_mem *m, gpfn_t g);
+/* True: worth looking whether the whole page is about to be overwritten: that saves a read from disk, or shows that the guest
+ * has given up a block which the cache may keep. */
+bool pager_overwrite_helps(const struct vm_mem *m, gpfn_t g);
 /* The whole page is about to be overwritten: discards old content, gives a frame's pointer, mapped dirty.
  * E_AGAIN: no frame now (the vCPU must block; woken later). Caller fills all 4096 bytes at once. */
 int pager_overwrite(struct vm_mem *m, gpfn_t g, void **page) MUST_CHECK;

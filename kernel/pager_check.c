@@ -41,6 +41,12 @@ static void complain(struct check *c, const char *format, ...)
 	c->say(c->ctx, line);
 }
 
+static void compare(struct check *c, const char *what, u32 a, u32 b)
+{
+	if (a != b)
+		complain(c, "%s: %u against %u", what, a, b);
+}
+
 static void check_frame(struct check *c, u32 g)
 {
 	const struct vm_mem *m = c->m;
@@ -127,12 +133,18 @@ static void check_cache(struct check *c)
 	const struct vm_mem *m = c->m;
 	u32 n = 0, chained = 0;
 
-	for (u32 i = m->cache_head; i != FRAME_NONE && n <= m->cache_count; i = frame_of((pfn_t){ i })->next, n++) {
-		const struct frame *f = frame_of((pfn_t){ i });
+	for (u32 l = 0; l < CACHE_LISTS; l++) {
+		u32 first = n;
 
-		if (f->state != FRAME_CACHED || f->owner != m->id || !f->block ||
-		    page_cache_find(m, f->block - 1).n != i)
-			complain(c, "cached frame %x: state %u of %u, block %u", i, f->state, f->owner, f->block - 1);
+		for (u32 i = m->cache[l].head; i != FRAME_NONE && n <= m->cache_count; i = frame_of((pfn_t){ i })->next, n++) {
+			const struct frame *f = frame_of((pfn_t){ i });
+
+			if (f->state != FRAME_CACHED || f->owner != m->id || !f->block || frame_in_slot(f) ||
+			    !(f->flags & FRAME_PROVEN) != (l == CACHE_PROBATION) || page_cache_find(m, f->block - 1).n != i)
+				complain(c, "cached frame %x: state %u of %u, flags %x, block %u", i, f->state, f->owner,
+					 f->flags, f->block - 1);
+		}
+		compare(c, "cached frames in a list", n - first, m->cache[l].count);
 	}
 	for (u32 b = 0; b < m->cache_buckets; b++)
 		for (u32 i = m->cache_bucket[b]; i != FRAME_NONE && chained <= m->cache_count;
@@ -154,12 +166,6 @@ static void check_soft(struct check *c)
 	if (n != m->soft_count || n != frame_count_vm(m->id, FRAME_SOFT))
 		complain(c, "%u frames on the soft list, count %u, frames %u", n, m->soft_count,
 			 frame_count_vm(m->id, FRAME_SOFT));
-}
-
-static void compare(struct check *c, const char *what, u32 a, u32 b)
-{
-	if (a != b)
-		complain(c, "%s: %u against %u", what, a, b);
 }
 
 /* A scan counts only touched pages and believes pop[] for the rest. */

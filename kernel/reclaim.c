@@ -138,11 +138,11 @@ static bool found_zero(struct vm_mem *v, u32 g)
 
 static bool cache_goes_first(const struct vm_mem *v, u32 soft)
 {
-	pfn_t c = page_cache_oldest(v);
+	pfn_t c = page_cache_victim(v);
 
 	if (c.n == FRAME_NONE)
 		return false;
-	if (soft == FRAME_NONE)
+	if (soft == FRAME_NONE || page_cache_crowded(v))
 		return true;
 	return (s32)(frame_of(c)->stamp - v->page[frame_of((pfn_t){ soft })->gpfn].stamp) <= 0;
 }
@@ -176,7 +176,7 @@ static u32 evict(struct vm_mem *v, u32 want)
 		int zipped = E_AGAIN;
 
 		if (cache_goes_first(v, at)) {
-			page_cache_drop(v, page_cache_oldest(v), true);
+			page_cache_drop(v, page_cache_victim(v), true);
 			gained++;
 			continue;
 		}
@@ -321,7 +321,7 @@ pfn_t reclaim_spare_frame(struct vm_mem *m, enum frame_state s, u32 stamp)
 	if (held > m->max)
 		return NO_PFN;
 	if (m->cache_count) {
-		page_cache_drop(m, page_cache_oldest(m), true);
+		page_cache_drop(m, page_cache_victim(m), true);
 		return frame_get(m->id, s, false);
 	}
 	/* Are there pages that are colder than the block that wants to be kept? */
@@ -341,7 +341,7 @@ pfn_t reclaim_ahead_frame(struct vm_mem *m)
 		return frame_get(m->id, FRAME_FILLING, false);
 	if (held < m->target)
 		v = reclaim_richest(m, false);
-	else if (ahead_trusted(m))
+	else if (ahead_may_pay(m))
 		v = m;
 	return v && reclaim_take(v, 1) ? frame_get(m->id, FRAME_FILLING, false) : NO_PFN;
 }

@@ -10,6 +10,7 @@
 #include "mm/gpage.h"
 
 #define DRAIN_PAGES 16u /* a chore hands on */
+#define PLAN_NS 250000000ull /* while pages are read back, a guest that waits is rarely scanned */
 
 static void breathe(void)
 {
@@ -152,15 +153,26 @@ static u32 hand_on(struct vm_mem *m)
 	return n;
 }
 
+static void plan_when_due(struct vm_mem *m)
+{
+	if (m->zplan.percent && m->n.swap_reads + m->n.disc_reads != m->zip_watch.reads &&
+	    arch_ns() - m->zip_watch.ns >= PLAN_NS)
+		zip_plan(m);
+}
+
 bool zip_chore(void)
 {
 	bool more = false;
 
 	for (u32 i = 0; i < FRAME_MAX_VMS; i++) {
 		struct vm_mem *m = vmmem_all[i];
-		u32 budget = m ? m->zplan.budget : 0;
+		u32 budget;
 
-		if (!m || !m->zip.frames || m->dead || m->draining)
+		if (!m)
+			continue;
+		plan_when_due(m);
+		budget = m->zplan.budget;
+		if (!m->zip.frames || m->dead || m->draining)
 			continue;
 		/* Room for what comes next, if something had to go by. */
 		if (m->zip.frames <= budget && (!m->zip_watch.turned_away || m->zip.frames < budget - budget / 16))

@@ -27,7 +27,7 @@ int zip_offer(struct vm_mem *m, u32 g) MUST_CHECK;
 int zip_fault(struct vm_mem *m, u32 g) MUST_CHECK;
 /* Copies the content of GPAGE_ZIP page g into frame p. */
 void zip_copy(struct vm_mem *m, u32 g, pfn_t p);
-/* After a scan pass: the budget from here on. */
+/* After a scan pass, and from the chore: the budget from here on. */
 void zip_plan(struct vm_mem *m);
 /* Bounded. True: there is more to do. */
 bool zip_chore(void);

@@ -253,6 +253,12 @@ u32 ages_evict(struct ages *a, u8 *age)
 	return a->stamp[k];
 }
 
+u32 ages_leave(struct ages *a)
+{
+	a->gone[AGE_NEW]++;
+	return a->stamp[AGE_NEW];
+}
+
 void ages_distance(const struct ages *a, u32 stamp, struct ages_range *r)
 {
 	range_now(a, age_of(a, stamp), r);

@@ -89,6 +89,8 @@ void ages_end_pass(struct ages *a);
 void ages_arrive(struct ages *a, u8 *age);
 /* A resident page leaves (soft, swap, drop): AGE_NONE; keep the stamp for its return. */
 u32 ages_evict(struct ages *a, u8 *age);
+/* Content leaves whose page stays, for something else: the stamp for its return. */
+u32 ages_leave(struct ages *a);
 /* It returns: its age byte becomes AGE_NEW, *r is the LRU distance. */
 void ages_return(struct ages *a, u32 stamp, u8 *age, struct ages_range *r);
 /* It is brought back untouched, on a guess: resident again at the age it has by now, so that

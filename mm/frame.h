@@ -36,6 +36,8 @@ enum frame_flags {
 	FRAME_RESCUE = 1, /* FILLING: its block is about to be overwritten: dirty and unassociated once filled */
 	FRAME_GUEST_IO = 2, /* FILLING: by the guest's own disk read (stamp: number of that transfer) */
 	FRAME_AHEAD = 4,  /* MAPPED: brought back on a guess (stamp: the pass of ages it came in), not to be taken at once */
+	FRAME_PROVEN = 8, /* with a block: it has been asked for again after it had left the guest's memory */
+	FRAME_SWAPPED_IN = 16, /* MAPPED SOFT: the guest read it from its own swap area */
 };
 
 struct frame {

@@ -5,6 +5,7 @@
 #include "mm/gpage.h"
 #include "kernel/lib/lib.h"
 #include "mm/blockmap.h"
+#include "mm/guest_swap.h"
 #include "mm/page_cache.h"
 #include "mm/swap.h"
 
@@ -60,8 +61,28 @@ static void leave_frame(struct gpage *p, const struct frame *f)
 	}
 }
 
+/*
+ * A page that equals a slot of the guest's swap area is written. If it was read from there the guest's copy is the newer one
+ * from now on; if it was written there it is somebody else's page already, and the slot will be asked for.
+ */
+static void slot_page_changes(struct vm_mem *m, u32 g, const struct frame *f)
+{
+	u32 block = f->block - 1;
+
+	if (!guest_swap_live(m, block))
+		return;
+	if (f->flags & FRAME_SWAPPED_IN)
+		guest_swap_set(m, block, false);
+	else if (!blockmap_resident(m, block, g) && pfn_none(page_cache_find(m, block)))
+		page_cache_ghost_put(m, block, ages_leave(&m->ages));
+}
+
 void gpage_set_dirty(struct vm_mem *m, u32 g)
 {
+	struct frame *f = gpage_frame(m, g);
+
+	if (f->block && !frame_in_slot(f))
+		slot_page_changes(m, g, f);
 	gpage_dissociate(m, g);
 	m->page[g].flags = (u8)((m->page[g].flags & ~GPAGE_KNOWN_ZERO) | GPAGE_DIRTY);
 }
@@ -87,7 +108,7 @@ void gpage_map(struct vm_mem *m, u32 g, pfn_t p, bool accessed)
 
 	frame_change(f, FRAME_MAPPED);
 	f->gpfn = g;
-	f->flags = 0;
+	f->flags &= FRAME_PROVEN | FRAME_SWAPPED_IN;
 	m->page[g].state = GPAGE_HOT;
 	m->page[g].loc = p.n;
 	slat_map(&m->slat, (gpfn_t){ g }, p, true, accessed, false);

@@ -25,27 +25,34 @@ pfn_t page_cache_find(const struct vm_mem *m, u32 block)
 	return NO_PFN;
 }
 
-bool page_cache_put(struct vm_mem *m, pfn_t p, u32 block, u32 stamp)
+static struct cache_list *list_of(struct vm_mem *m, const struct frame *f)
+{
+	return &m->cache[f->flags & FRAME_PROVEN ? CACHE_PROVEN : CACHE_PROBATION];
+}
+
+bool page_cache_put(struct vm_mem *m, pfn_t p, u32 block, u32 stamp, bool proven)
 {
 	u32 *bucket = bucket_of(m, block), chain = 0;
+	struct cache_list *l = &m->cache[proven ? CACHE_PROVEN : CACHE_PROBATION];
 	struct frame *f = frame_of(p);
 
 	for (u32 n = *bucket; n != FRAME_NONE; n = frame_of((pfn_t){ n })->gpfn)
 		if (++chain >= CHAIN_MAX || frame_of((pfn_t){ n })->block == block + 1)
 			return false;
 	frame_change(f, FRAME_CACHED);
-	f->flags = 0;
+	f->flags = proven ? FRAME_PROVEN : 0;
 	f->block = block + 1;
 	f->stamp = stamp;
 	f->gpfn = *bucket;
 	*bucket = p.n;
 	f->next = FRAME_NONE;
-	f->prev = m->cache_tail;
-	if (m->cache_tail != FRAME_NONE)
-		frame_of((pfn_t){ m->cache_tail })->next = p.n;
+	f->prev = l->tail;
+	if (l->tail != FRAME_NONE)
+		frame_of((pfn_t){ l->tail })->next = p.n;
 	else
-		m->cache_head = p.n;
-	m->cache_tail = p.n;
+		l->head = p.n;
+	l->tail = p.n;
+	l->count++;
 	m->cache_count++;
 	m->clock++;
 	m->n.cache_puts++;
@@ -55,21 +62,23 @@ bool page_cache_put(struct vm_mem *m, pfn_t p, u32 block, u32 stamp)
 void page_cache_take(struct vm_mem *m, pfn_t p)
 {
 	struct frame *f = frame_of(p);
-	u32 *l = bucket_of(m, f->block - 1);
+	struct cache_list *l = list_of(m, f);
+	u32 *n = bucket_of(m, f->block - 1);
 
 	BUG_ON(f->state != FRAME_CACHED || f->owner != m->id);
-	while (*l != FRAME_NONE && *l != p.n)
-		l = &frame_of((pfn_t){ *l })->gpfn;
-	BUG_ON(*l == FRAME_NONE);
-	*l = f->gpfn;
+	while (*n != FRAME_NONE && *n != p.n)
+		n = &frame_of((pfn_t){ *n })->gpfn;
+	BUG_ON(*n == FRAME_NONE);
+	*n = f->gpfn;
 	if (f->prev != FRAME_NONE)
 		frame_of((pfn_t){ f->prev })->next = f->next;
 	else
-		m->cache_head = f->next;
+		l->head = f->next;
 	if (f->next != FRAME_NONE)
 		frame_of((pfn_t){ f->next })->prev = f->prev;
 	else
-		m->cache_tail = f->prev;
+		l->tail = f->prev;
+	l->count--;
 	f->next = f->prev = FRAME_NONE;
 	f->gpfn = NO_GPFN.n;
 	f->block = 0;
@@ -83,11 +92,13 @@ void page_cache_drop(struct vm_mem *m, pfn_t p, bool ghost)
 
 	page_cache_take(m, p);
 	frame_put(p);
-	m->n.cache_drops++;
-	if (ghost)
+	if (ghost) {
+		m->n.cache_drops++;
 		page_cache_ghost_put(m, block, stamp);
-	else
+	} else {
+		m->n.cache_false++;
 		ages_forget(&m->ages, stamp);
+	}
 }
 
 /* ---- ghosts: high half block + 1, low half stamp; 0 is empty ---- */

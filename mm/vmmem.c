@@ -53,7 +53,8 @@ static int take_arrays(struct vm_mem *m, u32 ram_pages)
 	u32 step = curve_step_for(ram_pages * 2, CURVE_POINTS_WANTED);
 	u32 points = (ram_pages * 2 + step - 1) / step;
 	u64 curve = curve_bytes(points);
-	u64 bytes = (u64)ram_pages * sizeof(struct gpage) + ages + 8ull * buckets + 8ull * buckets + curve + 6 * 64;
+	u64 bits = ALIGN_UP(ram_pages * 2ull, 64ull); /* a swap area of twice its RAM */
+	u64 bytes = (u64)ram_pages * sizeof(struct gpage) + ages + 8ull * buckets + 8ull * buckets + bits / 8 + curve + 7 * 64;
 	u8 *at;
 	pfn_t run;
 
@@ -67,6 +68,8 @@ static int take_arrays(struct vm_mem *m, u32 ram_pages)
 	m->block_bucket = carve(&at, 4ull * buckets);
 	m->cache_bucket = carve(&at, 4ull * buckets);
 	m->ghost = carve(&at, 8ull * buckets);
+	m->swap.live = carve(&at, bits / 8);
+	m->swap.bits = (u32)bits;
 	m->block_buckets = m->cache_buckets = m->ghosts = buckets;
 	return curve_init(&m->curve, step, points, carve(&at, curve), arch_ns());
 }
@@ -79,7 +82,11 @@ static void empty_maps(struct vm_mem *m)
 	memset(m->cache_bucket, 0xff, 4ull * m->cache_buckets);
 	memset(m->ghost, 0, 8ull * m->ghosts);
 	m->blockmap_count = 0;
-	m->soft_head = m->soft_tail = m->cache_head = m->cache_tail = FRAME_NONE;
+	memset(m->swap.live, 0, m->swap.bits / 8);
+	m->swap.areas = m->swap.bits_used = 0;
+	m->soft_head = m->soft_tail = FRAME_NONE;
+	for (u32 i = 0; i < CACHE_LISTS; i++)
+		m->cache[i] = (struct cache_list){ FRAME_NONE, FRAME_NONE, 0 };
 	m->soft_count = m->cache_count = 0;
 	m->clock = m->reclaim_hand = m->choice_left = m->choice_epoch = 0;
 	m->pins_in_flight = 0;
@@ -143,10 +150,11 @@ void vmmem_clear(struct vm_mem *m)
 		else if (p->state == GPAGE_SWAP)
 			swap_free(p->loc);
 	}
-	for (u32 n = m->cache_head, next; n != FRAME_NONE; n = next) {
-		next = frame_of((pfn_t){ n })->next;
-		frame_put((pfn_t){ n });
-	}
+	for (u32 i = 0; i < CACHE_LISTS; i++)
+		for (u32 n = m->cache[i].head, next; n != FRAME_NONE; n = next) {
+			next = frame_of((pfn_t){ n })->next;
+			frame_put((pfn_t){ n });
+		}
 	empty_maps(m);
 	curve_reset(&m->curve, arch_ns());
 }

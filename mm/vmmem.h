@@ -61,6 +61,10 @@ struct vm_counters {
 	u64 demand_reads;                                    /* requests that a touch waited for */
 	u64 zip_puts, zip_hits, zip_refused, zip_ousted;     /* compressed in memory, touched again, did not compress, went on to swap */
 	u64 copy_drops;                                      /* of clean_drops: what a swap slot still held */
+	u64 cache_false;                                     /* puts whose block was overwritten or erased before it was asked for */
+	u64 swap_outs, swap_ins;                             /* the guest's own, recognised: blocks */
+	u64 refault_reads, refault_writes;                   /* touches of evicted pages by reads; by plain writes; */
+	u64 rep_whole, rep_part;                             /* by REP STOS/MOVS over the whole page, unread; by other REP */
 };
 
 /* What is read back beside and after what was asked for: kernel/ahead.c. */
@@ -80,6 +84,18 @@ struct ahead {
 
 /* What kernel/zip.c has seen of the counters. */
 struct zip_watch { u64 stall_ticks, reads, fresh, ns; u32 turned_away, sample; };
+/* Areas of its disks that the guest swaps to: mm/guest_swap.h. */
+#define GUEST_SWAP_AREAS 4
+struct guest_swap_area { u32 first, slots, bit, bits; }; /* blocks behind the header; bits of live[] */
+struct guest_swap {
+	struct guest_swap_area area[GUEST_SWAP_AREAS];
+	u32 areas, bits, bits_used;
+	u64 *live;
+};
+
+/* Cached blocks in the order of their puts; those never asked for again are on probation. */
+struct cache_list { u32 head, tail, count; };
+enum { CACHE_PROBATION, CACHE_PROVEN, CACHE_LISTS };
 
 struct vm;
 struct vm_mem {
@@ -100,7 +116,9 @@ struct vm_mem {
 	u32 blockmap_count;  /* pages in the map */
 	u64 *ghost; u32 ghosts; /* {block + 1, ages stamp} of blocks dropped from the cache, direct-mapped */
 	u32 soft_head, soft_tail, soft_count;     /* FIFO by frame number, oldest first */
-	u32 cache_head, cache_tail, cache_count;  /* LRU by frame number, oldest first */
+	struct cache_list cache[CACHE_LISTS];     /* by frame number, oldest first */
+	u32 cache_count;                          /* of both */
+	struct guest_swap swap;
 
 	u32 min, max, target;                     /* frames; held is frame_held(id) */
 	struct guest_disk disk[VMMEM_MAX_DISKS];

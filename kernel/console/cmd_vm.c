@@ -7,6 +7,7 @@
 #include "kernel/console/cmd.h"
 #include "kernel/lib/lib.h"
 #include "kernel/vm.h"
+#include "mm/guest_swap.h"
 
 static const char *frames_str(char *buf, size_t size, u64 frames)
 {
@@ -64,10 +65,30 @@ static const struct { const char *name; size_t offset; } counters[] = {
 	COUNTER(scanned_entries), COUNTER(softened), COUNTER(around),
 	COUNTER(demand_reads), COUNTER(ahead), COUNTER(ahead_background), COUNTER(ahead_used), COUNTER(ahead_wasted), COUNTER(copy_drops),
 	COUNTER(zip_puts), COUNTER(zip_hits), COUNTER(zip_refused), COUNTER(zip_ousted),
+	COUNTER(cache_false), COUNTER(swap_outs), COUNTER(swap_ins), COUNTER(refault_reads), COUNTER(refault_writes),
+	COUNTER(rep_whole), COUNTER(rep_part),
 	COUNTER(guest_reads), COUNTER(guest_writes), COUNTER(leaf_ticks), COUNTER(scan_ticks),
 	COUNTER(flushes), COUNTER(stall_ticks), COUNTER(run_ticks),
 #undef COUNTER
 };
+
+/* A put is false if its block is overwritten or erased before the guest asks for it: the eviction was none, or not worth it. */
+static void show_cache(struct cmd *c, const struct vm_mem *m)
+{
+	u64 ended = m->n.cache_hits + m->n.cache_drops + m->n.cache_false;
+	u64 false_permille = ended ? m->n.cache_false * 1000 / ended : 0;
+
+	if (m->n.cache_puts)
+		cmd_line(c, "its cache holds %u proven and %u blocks on probation; of %llu puts %llu were taken back, %llu aged out, %llu were false (%llu.%llu %%)",
+			 m->cache[CACHE_PROVEN].count, m->cache[CACHE_PROBATION].count, (unsigned long long)m->n.cache_puts,
+			 (unsigned long long)m->n.cache_hits, (unsigned long long)m->n.cache_drops,
+			 (unsigned long long)m->n.cache_false, (unsigned long long)(false_permille / 10),
+			 (unsigned long long)(false_permille % 10));
+	if (guest_swap_slots(m))
+		cmd_line(c, "its own swap areas: %u slots, %u live; swapped out %llu and in %llu pages",
+			 guest_swap_slots(m), guest_swap_live_slots(m), (unsigned long long)m->n.swap_outs,
+			 (unsigned long long)m->n.swap_ins);
+}
 
 static void vm_show(struct cmd *c)
 {
@@ -89,6 +110,7 @@ static void vm_show(struct cmd *c)
 	if (m->zplan.budget || m->zip.pages)
 		cmd_line(c, "compressed %u pages in %u frames of a budget of %u", m->zip.pages, m->zip.frames,
 			 m->zplan.budget);
+	show_cache(c, m);
 	if (vm->vcpu.hw && backend->describe(vm->vcpu.hw, state, sizeof(state)) > 0)
 		cmd_line(c, "%s", state);
 	for (u32 i = 0; i < VMMEM_MAX_DISKS; i++)
@@ -99,6 +121,8 @@ static void vm_show(struct cmd *c)
 				 m->disk[i].read_only ? ", read-only" : "");
 	if (c->json)
 		vm_json(c, vm);
+	cmd_json_u64(c, "guest_swap_slots", guest_swap_slots(m));
+	cmd_json_u64(c, "guest_swap_live", guest_swap_live_slots(m));
 	for (u32 i = 0; i < ARRAY_SIZE(counters); i++) {
 		u64 n = *(const u64 *)((const char *)&m->n + counters[i].offset);
 

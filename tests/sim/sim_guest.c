@@ -10,6 +10,7 @@
 
 #include "arch/x86_64/arch.h"
 #include "kernel/pager.h"
+#include "mm/guest_swap.h"
 #include "tests/fake/fake_arch.h"
 #include "tests/sim/sim.h"
 
@@ -41,6 +42,18 @@ static struct sim_guest guests[VM_MAX];
 
 static struct sim_guest *guest_of(struct vm *vm) { return &guests[vm->id]; }
 
+/* Some of its disk looks like a swap area: what is written there is taken for swapped out. */
+static void swap_to_disk(struct vm *vm)
+{
+	static u8 page[PAGE_SIZE];
+	const u32 info[3] = { 1, 400, 0 };
+
+	memcpy(page + 1024, info, sizeof(info));
+	memcpy(page + PAGE_SIZE - 10, "SWAPSPACE2", 10);
+	if (!guest_swap_look(&vm->mem, 10, page, false))
+		sim_fail("%s: its swap area is not recognised", vm->name);
+}
+
 void sim_guest_init(struct vm *vm, u64 disk_sectors)
 {
 	struct sim_guest *g = guest_of(vm);
@@ -54,6 +67,7 @@ void sim_guest_init(struct vm *vm, u64 disk_sectors)
 	g->disk_unknown = calloc(disk_sectors, 1);
 	g->sectors = disk_sectors;
 	memset(g->mem_unknown, 1, MIN(LOADED_PAGES, vm->mem.npages));
+	swap_to_disk(vm);
 	for (u32 i = 0; i < IO_MAX; i++) {
 		g->io[i].expect = malloc(GUEST_IO_MAX_SECTORS * SECTOR_SIZE);
 		g->io[i].expect_unknown = malloc(GUEST_IO_MAX_SECTORS);
@@ -68,6 +82,7 @@ void sim_guest_restarted(struct vm *vm)
 		return; /* the first start comes before sim_guest_init */
 	if (sim_guest_io_in_flight(vm))
 		sim_fail("%s restarted with transfers in flight", vm->name);
+	swap_to_disk(vm);
 	memset(g->mem, 0, (size_t)vm->mem.npages * PAGE_SIZE);
 	memset(g->mem_unknown, 0, vm->mem.npages);
 	memset(g->mem_unknown, 1, MIN(LOADED_PAGES, vm->mem.npages));
@@ -156,7 +171,7 @@ static bool fill_page(struct sim_guest *g, u32 page, struct vmexit *out)
 
 	if (g->reading[page] || g->writing[page])
 		return true;
-	if (!pager_needs_read(&g->vm->mem, (gpfn_t){ page }))
+	if (!pager_overwrite_helps(&g->vm->mem, (gpfn_t){ page }))
 		return touch(g, page, true, out);
 	if (pager_overwrite(&g->vm->mem, (gpfn_t){ page }, &p))
 		return touch(g, page, true, out);
@@ -351,11 +366,12 @@ void sim_guest_report(void)
 		       (unsigned long long)g->n.disk_reads, (unsigned long long)g->n.disk_writes,
 		       (unsigned long long)g->n.discards, (unsigned long long)g->n.failed, (unsigned long long)g->n.restarts);
 		printf("  faults %llu zero %llu soft %llu cache hits %llu puts %llu disc %llu swap in %llu out %llu clean drops "
-		       "%llu rescues %llu bounce %llu unread %llu compressed %llu back %llu on %llu\n", (unsigned long long)n->faults,
+		       "%llu rescues %llu bounce %llu unread %llu, guest's swap out %llu in %llu, false puts %llu, compressed %llu back %llu on %llu\n", (unsigned long long)n->faults,
 		       (unsigned long long)n->zero_fills, (unsigned long long)n->soft_hits, (unsigned long long)n->cache_hits,
 		       (unsigned long long)n->cache_puts, (unsigned long long)n->disc_reads, (unsigned long long)n->swap_reads,
 		       (unsigned long long)n->swap_writes, (unsigned long long)n->clean_drops, (unsigned long long)n->rescues,
 		       (unsigned long long)n->bounce_reads, (unsigned long long)n->overwrites_unread,
+		       (unsigned long long)n->swap_outs, (unsigned long long)n->swap_ins, (unsigned long long)n->cache_false,
 		       (unsigned long long)n->zip_puts, (unsigned long long)n->zip_hits, (unsigned long long)n->zip_ousted);
 	}
 }

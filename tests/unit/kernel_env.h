@@ -285,7 +285,7 @@ enum verdict pager_fault(struct vm_mem *m, gpfn_t g, bool write)
 	return env.fault_verdict;
 }
 
-bool pager_needs_read(const struct vm_mem *m, gpfn_t g)
+bool pager_overwrite_helps(const struct vm_mem *m, gpfn_t g)
 {
 	(void)m;
 	(void)g;

@@ -26,6 +26,7 @@
 #include "kernel/vm.h"
 #include "mm/blockmap.h"
 #include "mm/gpage.h"
+#include "mm/guest_swap.h"
 #include "mm/page_cache.h"
 #include "mm/swap.h"
 #include "tests/fake/fake_arch.h"
@@ -338,6 +339,25 @@ static inline int io_simple(struct vm_mem *m, u8 op, u64 sector, u32 n, u64 gpa)
 }
 
 /* ---- pages with known content ---- */
+
+/* The header of a swap area of that many pages, as mkswap writes it. */
+static inline void swap_header(u8 *page, u32 pages)
+{
+	u32 info[3] = { 1, pages - 1, 0 };
+
+	memset(page, 0, PAGE_SIZE);
+	memcpy(page + 1024, info, sizeof(info));
+	memcpy(page + PAGE_SIZE - 10, "SWAPSPACE2", 10);
+}
+
+/* As if the guest had read such a header from block first of its disk. */
+static inline void recognise_swap(struct vm_mem *m, u32 first, u32 pages)
+{
+	u8 page[PAGE_SIZE];
+
+	swap_header(page, pages);
+	assert_true(guest_swap_look(m, first, page, false));
+}
 
 static inline void fill_page_with(struct vm_mem *m, u32 g, u64 v)
 {

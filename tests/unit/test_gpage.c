@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: mm/gpage.c mm/zstore.c mm/lz4.c mm/page_cache.c mm/blockmap.c mm/vmmem.c mm/swap.c mm/frame.c mm/slat.c mm/ages.c mm/curve.c kernel/lib/fmt.c kernel/lib/err.c tests/fake/fake_arch.c */
+/* SRCS: mm/gpage.c mm/zstore.c mm/lz4.c mm/guest_swap.c mm/page_cache.c mm/blockmap.c mm/vmmem.c mm/swap.c mm/frame.c mm/slat.c mm/ages.c mm/curve.c kernel/lib/fmt.c kernel/lib/err.c tests/fake/fake_arch.c */
 /*
  * test_gpage.c - the small steps of a guest page's life, and the making and unmaking of a guest's memory.
  */
@@ -174,7 +174,7 @@ static void clear_gives_all_back(void **s)
 	m.page[7].state = GPAGE_SWAP;
 	m.page[7].flags = 0;
 	m.page[7].loc = slot;
-	assert_true(page_cache_put(&m, frame_get(1, FRAME_FILLING, false), 123, 0));
+	assert_true(page_cache_put(&m, frame_get(1, FRAME_FILLING, false), 123, 0, false));
 	vmmem_clear(&m);
 	assert_int_equal(frame_held(1), 0);
 	assert_int_equal(swap_used(), 0);

@@ -266,13 +266,32 @@ static void test_overwrite(void **state)
 	assert_int_equal(r->gpr[REG_RCX], 0);
 	assert_int_equal(r->gpr[REG_RSI], 0x19000);
 	assert_true(get64(0x4000 + 8 * 0x12) & 0x40); /* the guest's own dirty bit */
+	/* A source on any address, across two pages. */
+	r->gpr[REG_RDI] = 0x12000;
+	r->gpr[REG_RSI] = 0x18123;
+	r->gpr[REG_RCX] = 4096 + 5;
+	assert_int_equal(write_fault(0x12000, "\xf3\xa4", 2), V_RETRY);
+	assert_int_equal(env.overwrites, 3);
+	assert_memory_equal(env.ram + 0x12000, env.ram + 0x18123, PAGE_SIZE);
+	assert_int_equal(r->gpr[REG_RCX], 5);
+	assert_int_equal(r->gpr[REG_RSI], 0x19123);
+	assert_int_equal(env.vm[0].mem.n.rep_whole, 3);
+	/* The target is part of the source. */
+	r->gpr[REG_RDI] = 0x12000;
+	r->gpr[REG_RSI] = 0x11800;
+	r->gpr[REG_RCX] = 4096;
+	env.faults = 0;
+	write_fault(0x12000, "\xf3\xa4", 2);
+	assert_int_equal(env.overwrites, 3);
+	assert_int_equal(env.faults, 1);
+	assert_int_equal(env.vm[0].mem.n.rep_part, 2);
 	/* Its source is on disk: park, and give up nothing. */
 	r->gpr[REG_RDI] = 0x12000;
 	r->gpr[REG_RSI] = 0x18000;
 	r->gpr[REG_RCX] = 512;
 	env.again_page = 0x18;
 	assert_int_equal(write_fault(0x12000, "\xf3\x48\xa5", 3), V_BLOCK);
-	assert_int_equal(env.overwrites, 2);
+	assert_int_equal(env.overwrites, 3);
 }
 
 static void test_no_overwrite(void **state)
@@ -296,6 +315,8 @@ static void test_no_overwrite(void **state)
 	write_fault(0x10000, "\xf3\x48\xab", 3);
 	assert_int_equal(env.overwrites, 0);
 	assert_int_equal(env.faults, 6);
+	assert_int_equal(env.vm[0].mem.n.rep_part, 3);
+	assert_int_equal(env.vm[0].mem.n.refault_writes, 2);
 }
 
 int main(void)

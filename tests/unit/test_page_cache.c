@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: mm/page_cache.c mm/blockmap.c mm/gpage.c mm/zstore.c mm/lz4.c mm/vmmem.c mm/swap.c mm/frame.c mm/slat.c mm/ages.c mm/curve.c kernel/lib/fmt.c kernel/lib/err.c tests/fake/fake_arch.c */
+/* SRCS: mm/page_cache.c mm/blockmap.c mm/gpage.c mm/zstore.c mm/lz4.c mm/guest_swap.c mm/vmmem.c mm/swap.c mm/frame.c mm/slat.c mm/ages.c mm/curve.c kernel/lib/fmt.c kernel/lib/err.c tests/fake/fake_arch.c */
 /*
  * test_page_cache.c - the exclusive cache against a plain model: find, LRU order, bounds, ghosts.
  */
@@ -43,20 +43,26 @@ static u32 stamp_now(void)
 	return ages_evict(&m.ages, &age);
 }
 
-static bool put(u32 block)
+static bool put_as(u32 block, bool proven)
 {
 	pfn_t p = frame_get(0, FRAME_FILLING, false);
 
-	if (page_cache_put(&m, p, block, stamp_now()))
+	if (page_cache_put(&m, p, block, stamp_now(), proven))
 		return true;
 	frame_put(p);
 	return false;
 }
 
+static bool put(u32 block)
+{
+	return put_as(block, false);
+}
+
 static void against_a_model(void **s)
 {
 	static u32 order[3000];
-	u32 n = 0;
+	static bool proven[900];
+	u32 n = 0, nproven = 0;
 	unsigned int seed = 9;
 
 	(void)s;
@@ -69,15 +75,21 @@ static void against_a_model(void **s)
 			;
 		assert_int_equal(!pfn_none(p), at < n);
 		if (r % 4 < 2) {
-			assert_int_equal(put(block), at == n);
-			if (at == n)
+			assert_int_equal(put_as(block, r & 128), at == n);
+			if (at == n) {
 				order[n++] = block;
+				proven[block] = r & 128;
+				nproven += proven[block];
+			}
 			continue;
 		}
-		if (r % 4 == 3 && n) { /* the oldest goes */
-			at = 0;
-			p = page_cache_oldest(&m);
-			assert_int_equal(frame_of(p)->block, order[0] + 1);
+		if (r % 4 == 3 && n) { /* one goes: the oldest of those on probation while they are more than an eighth */
+			bool from_proven = nproven && n - nproven <= nproven / 7;
+
+			for (at = 0; proven[order[at]] != from_proven; at++)
+				;
+			p = page_cache_victim(&m);
+			assert_int_equal(frame_of(p)->block, order[at] + 1);
 			page_cache_drop(&m, p, r & 64);
 		} else if (at < n) {
 			page_cache_take(&m, p);
@@ -86,6 +98,7 @@ static void against_a_model(void **s)
 		} else {
 			continue;
 		}
+		nproven -= proven[order[at]];
 		memmove(order + at, order + at + 1, (n - at) * sizeof(order[0]));
 		n--;
 		assert_int_equal(m.cache_count, n);
@@ -93,6 +106,33 @@ static void against_a_model(void **s)
 	vmmem_destroy(&m);
 	assert_int_equal(frame_held(0), 0);
 	assert_int_equal(frame_recount(NULL, NULL), 0);
+}
+
+/* One pass over a big file, through a cache of 100 frames, of which 90 hold what has been asked for again. */
+static void one_read_of_a_big_file(void **s)
+{
+	u32 left = 0;
+
+	(void)s;
+	ready();
+	for (u32 b = 0; b < 90; b++)
+		assert_true(put_as(b, true));
+	for (u32 b = 1000; b < 3000; b++) {
+		assert_true(put_as(b, false));
+		if (m.cache_count > 100)
+			page_cache_drop(&m, page_cache_victim(&m), true);
+	}
+	for (u32 b = 0; b < 90; b++)
+		left += !pfn_none(page_cache_find(&m, b));
+	assert_in_range(left, 85, 90);
+	/* They do leave, if nobody asks for them: the newest of the others stay a share. */
+	for (u32 b = 3000; b < 3100; b++) {
+		assert_true(put_as(b, true));
+		page_cache_drop(&m, page_cache_victim(&m), true);
+	}
+	for (u32 b = 0; b < 90; b++)
+		assert_true(pfn_none(page_cache_find(&m, b)));
+	vmmem_destroy(&m);
 }
 
 static void ghosts(void **s)
@@ -104,12 +144,12 @@ static void ghosts(void **s)
 	assert_false(page_cache_ghost_take(&m, 7, &st));
 	assert_true(put(7));
 	before = frame_of(page_cache_find(&m, 7))->stamp;
-	page_cache_drop(&m, page_cache_oldest(&m), true);
+	page_cache_drop(&m, page_cache_victim(&m), true);
 	assert_true(page_cache_ghost_take(&m, 7, &st));
 	assert_int_equal(st, before);
 	assert_false(page_cache_ghost_take(&m, 7, &st));
 	assert_true(put(7));
-	page_cache_drop(&m, page_cache_oldest(&m), false);
+	page_cache_drop(&m, page_cache_victim(&m), false);
 	assert_false(page_cache_ghost_take(&m, 7, &st));
 	for (u32 b = 0; b < 5000; b++) /* more than there is room for */
 		page_cache_ghost_put(&m, b, stamp_now());
@@ -160,7 +200,7 @@ static void blocks_and_disks(void **s)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(against_a_model), cmocka_unit_test(ghosts), cmocka_unit_test(bounded_chains),
+		cmocka_unit_test(against_a_model), cmocka_unit_test(one_read_of_a_big_file), cmocka_unit_test(ghosts), cmocka_unit_test(bounded_chains),
 		cmocka_unit_test(blocks_and_disks),
 	};
 

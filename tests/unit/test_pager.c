@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/pager.c kernel/pager_check.c kernel/fault.c kernel/fill.c kernel/ahead.c kernel/reclaim.c kernel/zip.c mm/zplan.c kernel/swapout.c kernel/guest_io.c kernel/guest_plan.c kernel/guest_read.c kernel/guest_write.c kernel/guest_bounce.c kernel/io_range.c kernel/guest_mem.c kernel/scan.c mm/frame.c mm/slat.c mm/swap.c mm/blockmap.c mm/page_cache.c mm/gpage.c mm/zstore.c mm/lz4.c mm/vmmem.c mm/ages.c mm/curve.c kernel/lib/fmt.c kernel/lib/err.c kernel/lib/parse.c tests/fake/fake_arch.c */
+/* SRCS: kernel/pager.c kernel/pager_check.c kernel/fault.c kernel/fill.c kernel/ahead.c kernel/reclaim.c kernel/zip.c mm/zplan.c kernel/swapout.c kernel/guest_io.c kernel/guest_plan.c kernel/guest_read.c kernel/guest_cache.c mm/guest_swap.c kernel/guest_write.c kernel/guest_bounce.c kernel/io_range.c kernel/guest_mem.c kernel/scan.c mm/frame.c mm/slat.c mm/swap.c mm/blockmap.c mm/page_cache.c mm/gpage.c mm/zstore.c mm/lz4.c mm/vmmem.c mm/ages.c mm/curve.c kernel/lib/fmt.c kernel/lib/err.c kernel/lib/parse.c tests/fake/fake_arch.c */
 /*
  * test_pager.c - a guest page's life, one story a test. Random mixtures: test_pager_random.c.
  */
@@ -429,7 +429,7 @@ static void overwrite_whole_pages(void **s)
 
 	fill_page_with(m, 1, 5);
 	evict_all(m);
-	assert_true(pager_needs_read(m, (gpfn_t){ 1 }));
+	assert_true(pager_overwrite_helps(m, (gpfn_t){ 1 }));
 	assert_int_equal(pager_overwrite(m, (gpfn_t){ 1 }, &p), 0);
 	memset(p, 0, PAGE_SIZE);
 	sector_set(p, 77);

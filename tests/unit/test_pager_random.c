@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/pager.c kernel/pager_check.c kernel/fault.c kernel/fill.c kernel/ahead.c kernel/reclaim.c kernel/zip.c mm/zplan.c kernel/swapout.c kernel/guest_io.c kernel/guest_plan.c kernel/guest_read.c kernel/guest_write.c kernel/guest_bounce.c kernel/io_range.c kernel/guest_mem.c kernel/scan.c mm/frame.c mm/slat.c mm/swap.c mm/blockmap.c mm/page_cache.c mm/gpage.c mm/zstore.c mm/lz4.c mm/vmmem.c mm/ages.c mm/curve.c kernel/lib/fmt.c kernel/lib/err.c kernel/lib/parse.c tests/fake/fake_arch.c */
+/* SRCS: kernel/pager.c kernel/pager_check.c kernel/fault.c kernel/fill.c kernel/ahead.c kernel/reclaim.c kernel/zip.c mm/zplan.c kernel/swapout.c kernel/guest_io.c kernel/guest_plan.c kernel/guest_read.c kernel/guest_cache.c mm/guest_swap.c kernel/guest_write.c kernel/guest_bounce.c kernel/io_range.c kernel/guest_mem.c kernel/scan.c mm/frame.c mm/slat.c mm/swap.c mm/blockmap.c mm/page_cache.c mm/gpage.c mm/zstore.c mm/lz4.c mm/vmmem.c mm/ages.c mm/curve.c kernel/lib/fmt.c kernel/lib/err.c kernel/lib/parse.c tests/fake/fake_arch.c */
 /*
  * test_pager_random.c - three guests do everything at once on too little memory; every sector of every page and
  * disk is known, and the conservation law is checked all the time. PAGER_OPS and PAGER_SEED from the environment.
@@ -232,6 +232,7 @@ static void do_reset(u32 v)
 	}
 	assert_int_equal(pager_reset(m), 0);
 	assert_int_equal(vmmem_held(m), 0);
+	recognise_swap(m, 20, 150);
 	memset(d->page, 0, sizeof(d->page));
 	for (u32 g = 0; g < PAGES; g++)
 		assert_int_equal(d->reading[g], 0);
@@ -326,13 +327,15 @@ static void step(u32 n, bool errors)
 
 static void run(bool errors, u32 ops, u64 seed)
 {
-	u64 superfluous = 0, hits = 0, puts = 0, zipped = 0, touched = 0, ousted = 0;
+	u64 superfluous = 0, hits = 0, puts = 0, zipped = 0, touched = 0, ousted = 0, swapped = 0;
 
 	env_start(1100, 1100);
 	memset(model, 0, sizeof(model));
 	env.rng = seed;
 	for (u32 i = 0; i < ENV_VMS; i++)
 		env_vm(i, PAGES, 400, DISK0 + i * SECTORS, SECTORS)->target = 250;
+	for (u32 i = 0; i < ENV_VMS; i++)
+		recognise_swap(&env.vm[i].mem, 20, 150);
 	for (u32 n = 0; n < ops; n++)
 		step(n, errors);
 	env.fail_in = 0;
@@ -341,6 +344,7 @@ static void run(bool errors, u32 ops, u64 seed)
 		const struct vm_counters *c = &env.vm[i].mem.n;
 
 		superfluous += c->silent_swap_writes + c->stale_reads + c->double_paging;
+		swapped += MIN(c->swap_outs, c->swap_ins);
 		hits += c->cache_hits;
 		puts += c->cache_puts;
 		zipped += c->zip_puts;
@@ -357,7 +361,7 @@ static void run(bool errors, u32 ops, u64 seed)
 				      (unsigned long long)c->zip_hits, (unsigned long long)c->zip_ousted, model[i].resets);
 	}
 	assert_int_equal(superfluous, 0);
-	assert_true(hits && puts);
+	assert_true(hits && puts && swapped);
 	assert_true(zipped && touched && ousted);
 	env_end();
 }
