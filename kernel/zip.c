@@ -10,7 +10,7 @@
 #include "mm/gpage.h"
 
 #define DRAIN_PAGES 16u /* a chore hands on */
-#define PLAN_NS 250000000ull /* while pages are read back, a guest that waits is rarely scanned */
+#define PLAN_NS 250000000ull /* while pages come and go: a guest that waits is rarely scanned */
 
 static void breathe(void)
 {
@@ -92,13 +92,10 @@ static u64 since(u64 *last, u64 now)
 void zip_plan(struct vm_mem *m)
 {
 	struct zip_watch *w = &m->zip_watch;
-	u64 stall = arch_tsc_to_ns(since(&w->stall_ticks, m->n.stall_ticks));
-	u64 reads = since(&w->reads, m->n.disc_reads + m->n.swap_reads);
 	u64 fresh = since(&w->fresh, m->n.zero_fills), now = arch_ns(), ns = since(&w->ns, now);
 	u32 frames = frame_count_vm(m->id, FRAME_MAPPED) + frame_count_vm(m->id, FRAME_SOFT) + m->zip.frames;
 
-	if (reads)
-		zplan_note_reads(&m->zplan, reads, stall);
+	w->io = m->n.swap_reads + m->n.swap_writes;
 	zplan_choose(&m->zplan, &m->curve, frames, fresh * 1000 * 1000000 / MAX(ns / 1000, 1ull));
 }
 
@@ -155,7 +152,7 @@ static u32 hand_on(struct vm_mem *m)
 
 static void plan_when_due(struct vm_mem *m)
 {
-	if (m->zplan.percent && m->n.swap_reads + m->n.disc_reads != m->zip_watch.reads &&
+	if (m->zplan.percent && m->n.swap_reads + m->n.swap_writes != m->zip_watch.io &&
 	    arch_ns() - m->zip_watch.ns >= PLAN_NS)
 		zip_plan(m);
 }

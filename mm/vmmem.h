@@ -83,7 +83,7 @@ struct ahead {
 };
 
 /* What kernel/zip.c has seen of the counters. */
-struct zip_watch { u64 stall_ticks, reads, fresh, ns; u32 turned_away, sample; };
+struct zip_watch { u64 io, fresh, ns; u32 turned_away, sample; };
 /* Areas of its disks that the guest swaps to: mm/guest_swap.h. */
 #define GUEST_SWAP_AREAS 4
 struct guest_swap_area { u32 first, slots, bit, bits; }; /* blocks behind the header; bits of live[] */

@@ -6,7 +6,7 @@
 #include "kernel/lib/lib.h"
 #include "mm/zstore.h"
 
-#define MANY 4096      /* events after which the past weighs half */
+#define MANY 512       /* events after which the past weighs half */
 #define ENOUGH 16      /* events before anything is believed */
 #define MARGIN 50      /* 1/50: what a change must be worth */
 #define COST_MOST (~0ull / 8)
@@ -39,13 +39,23 @@ void zplan_note_get(struct zplan *z, u64 ns)
 	halve(&z->gets, &z->get_ns, &none, &none);
 }
 
-void zplan_note_reads(struct zplan *z, u64 pages, u64 ns)
+void zplan_note_read(struct zplan *z, u32 pages, u64 ns)
 {
 	u64 none = 0;
 
 	z->reads += pages;
 	z->read_ns += ns;
 	halve(&z->reads, &z->read_ns, &none, &none);
+}
+
+void zplan_note_write(struct zplan *z, u32 pages, u64 ns)
+{
+	u64 none = 0, slower = z->request_ns + z->request_ns / 8;
+
+	z->request_ns = z->request_ns ? MIN(ns, slower) : ns;
+	z->writes += pages;
+	z->write_ns += ns;
+	halve(&z->writes, &z->write_ns, &none, &none);
 }
 
 static u64 times(u64 rate, u64 ns)
@@ -55,10 +65,10 @@ static u64 times(u64 rate, u64 ns)
 
 u64 zplan_cost(const struct zplan *z, const struct curve *c, u32 frames, u64 fresh, u32 s)
 {
-	u64 read = z->read_ns / MAX(z->reads, 1ull), try = z->try_ns / MAX(z->tried, 1ull), get, out, hits, reach, fit;
+	u64 read = z->read_ns / MAX(z->reads, 1ull), write = z->write_ns / MAX(z->writes, 1ull), try = z->try_ns / MAX(z->tried, 1ull), get, out, hits, reach, fit;
 
 	if (!s)
-		return times(curve_misses_at(c, frames), read);
+		return times(curve_misses_at(c, frames), read + write) + times(fresh, write);
 	if (!z->stored)
 		return COST_MOST;
 	/* Until pages have come back: decompressing takes two thirds of what compressing does at most. */
@@ -69,7 +79,13 @@ u64 zplan_cost(const struct zplan *z, const struct curve *c, u32 frames, u64 fre
 	hits = hits * z->stored / z->tried;
 	fit = (out + fresh) * z->stored / z->tried;
 	/* A hit is a fault besides, a fifth of a decompression. What is stored and does not come back is decompressed to go on. */
-	return times(out - hits, read) + times(out + fresh, try) + times(MAX(fit, hits), get) + times(hits, get / 5);
+	return times(out - hits, read + write) + times(fresh, write) + times(out + fresh, try) + times(MAX(fit, hits), get) + times(hits, get / 5);
+}
+
+/* Before anything was read back. */
+static bool looks_well(const struct zplan *z)
+{
+	return z->tried >= ENOUGH && z->stored * 2 >= z->tried && z->try_ns / z->tried * 4 < z->request_ns;
 }
 
 u32 zplan_choose(struct zplan *z, const struct curve *c, u32 frames, u64 fresh)
@@ -79,14 +95,14 @@ u32 zplan_choose(struct zplan *z, const struct curve *c, u32 frames, u64 fresh)
 
 	if (z->percent != ZPLAN_AUTO)
 		return z->budget = (u32)((u64)frames * z->percent / 100);
+	if (z->budget > frames / 2)
+		z->budget = frames / 2;
 	if (z->reads < ENOUGH || z->tried < ENOUGH) {
-		if (z->budget > frames / 2)
-			z->budget = frames / 2;
+		if (looks_well(z))
+			z->budget = MAX(z->budget, frames / 8);
 		return z->budget;
 	}
 	/* What there is now is kept unless another choice is clearly better. */
-	if (z->budget > frames / 2)
-		z->budget = frames / 2;
 	best = z->budget;
 	least = zplan_cost(z, c, frames, fresh, best);
 	least -= least / MARGIN;

@@ -50,7 +50,8 @@ static struct zplan plan(u64 read_us, u32 chunks, u32 of_ten, u64 try_us)
 		zplan_note_try(&z, i % 10 < of_ten ? chunks : 0, try_us * 1000);
 	for (u32 i = 0; i < 100; i++)
 		zplan_note_get(&z, try_us * 500);
-	zplan_note_reads(&z, 1000, read_us * 1000 * 1000);
+	zplan_note_read(&z, 1000, read_us * 1000 * 1000);
+	zplan_note_write(&z, 32, read_us * 1000);
 	return z;
 }
 
@@ -120,9 +121,36 @@ static void nothing_known_nothing_done(void **s)
 	for (u32 i = 0; i < 100; i++)
 		zplan_note_try(&z, 5, 8000);
 	assert_int_equal(zplan_choose(&z, &curve, FRAMES, 0), 0); /* what a read costs is not known */
-	zplan_note_reads(&z, 100, 100 * 7000000ull);
+	zplan_note_read(&z, 100, 100 * 7000000ull);
 	assert_true(zplan_choose(&z, &curve, FRAMES, 0) > 0);
 	assert_in_range(zplan_choose(&z, &curve, 100, 0), 0, 50); /* the guest shrank */
+}
+
+/* The first that leave, before anything has come back. */
+static void starts_where_compressing_is_quick(void **s)
+{
+	struct zplan z = { .percent = ZPLAN_AUTO }, noise = z, slow = z;
+
+	(void)s;
+	new_curve();
+	a_second();
+	for (u32 i = 0; i < 100; i++) {
+		zplan_note_try(&z, 5, 8000);
+		zplan_note_try(&noise, i % 3 ? 0 : 5, 8000);
+		zplan_note_try(&slow, 5, 700000);
+	}
+	assert_int_equal(zplan_choose(&z, &curve, FRAMES, 0), 0); /* the disk is not known */
+	for (u32 i = 0; i < 5; i++) {
+		zplan_note_write(&z, 32, 2000000 + i % 2 * 3000000);
+		zplan_note_write(&noise, 32, 2000000);
+		zplan_note_write(&slow, 32, 2000000);
+	}
+	assert_int_equal(zplan_choose(&z, &curve, FRAMES, 0), FRAMES / 8);
+	assert_int_equal(zplan_choose(&noise, &curve, FRAMES, 0), 0);
+	assert_int_equal(zplan_choose(&slow, &curve, FRAMES, 0), 0);
+	/* They do not come back, and more and more of them leave. */
+	zplan_note_read(&z, 100, 100 * 7000000ull);
+	assert_int_equal(zplan_choose(&z, &curve, FRAMES, 5000 * 1000), 0);
 }
 
 static void keeps_what_it_has(void **s)
@@ -160,7 +188,8 @@ static void any_numbers(void **s)
 	(void)s;
 	for (u32 i = 0; i < 20000; i++) {
 		struct zplan z = { .percent = ZPLAN_AUTO };
-		u64 *field[] = { &z.tried, &z.stored, &z.chunks, &z.try_ns, &z.gets, &z.get_ns, &z.reads, &z.read_ns };
+		u64 *field[] = { &z.tried, &z.stored, &z.chunks, &z.try_ns, &z.gets, &z.get_ns, &z.reads, &z.read_ns,
+				 &z.writes, &z.write_ns, &z.request_ns };
 		u32 frames;
 
 		for (u32 k = 0; k < ARRAY_SIZE(field); k++) {
@@ -187,6 +216,7 @@ int main(void)
 		cmocka_unit_test(not_at_the_cost_of_the_working_set),
 		cmocka_unit_test(fresh_pages_count),
 		cmocka_unit_test(nothing_known_nothing_done),
+		cmocka_unit_test(starts_where_compressing_is_quick),
 		cmocka_unit_test(keeps_what_it_has),
 		cmocka_unit_test(fixed),
 		cmocka_unit_test(any_numbers),
