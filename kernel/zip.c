@@ -92,10 +92,15 @@ static u64 since(u64 *last, u64 now)
 void zip_plan(struct vm_mem *m)
 {
 	struct zip_watch *w = &m->zip_watch;
-	u64 fresh = since(&w->fresh, m->n.zero_fills), now = arch_ns(), ns = since(&w->ns, now);
+	u64 io = m->n.swap_reads + m->n.swap_writes, fresh, ns;
 	u32 frames = frame_count_vm(m->id, FRAME_MAPPED) + frame_count_vm(m->id, FRAME_SOFT) + m->zip.frames;
 
-	w->io = m->n.swap_reads + m->n.swap_writes;
+	/* A guest that swaps nothing needs no sums over its curve every pass. */
+	if (m->zplan.percent == ZPLAN_AUTO && io == w->io && !m->zplan.budget)
+		return;
+	fresh = since(&w->fresh, m->n.zero_fills);
+	ns = since(&w->ns, arch_ns());
+	w->io = io;
 	zplan_choose(&m->zplan, &m->curve, frames, fresh * 1000 * 1000000 / MAX(ns / 1000, 1ull));
 }
 
