@@ -212,6 +212,9 @@ u32 reclaim_take(struct vm_mem *v, u32 want)
 {
 	u32 gained;
 
+	/* As many at once as a swap write frees, about: what is read ahead needs room below max. */
+	if (zip_open(v))
+		want = MAX(want, ZIP_BATCH);
 	if (v->soft_count <= v->soft_goal || v->soft_count < MIN(want, SOFTEN_BATCH))
 		soften(v, SOFTEN_BATCH);
 	gained = v->cache_count || zip_open(v) ? 0 : gpage_drop_heads(v, want); /* the usual case */

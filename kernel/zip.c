@@ -36,7 +36,7 @@ int zip_offer(struct vm_mem *m, u32 g)
 	if (!zip_open(m)) {
 		m->zip_watch.turned_away += m->zplan.budget != 0;
 		/* How well would it go? */
-		if (!m->zplan.budget && m->zplan.percent == ZPLAN_AUTO && m->zip_watch.sample++ % ZPLAN_SAMPLE == 0)
+		if (!m->zplan.budget && m->zplan.percent == ZPLAN_AUTO && m->zip_watch.sample++ % zplan_sample(&m->zplan) == 0)
 			(void)try(m, g);
 		return E_AGAIN;
 	}

@@ -11,6 +11,8 @@
 
 #include "kernel/pager.h"
 
+#define ZIP_BATCH 16u /* pages put at a time */
+
 /* May pages be put into m's store now? */
 static inline bool zip_open(const struct vm_mem *m)
 {

@@ -17,7 +17,6 @@
 
 #define ZPLAN_AUTO 255
 #define ZPLAN_MOST_PERCENT 50
-#define ZPLAN_SAMPLE 32 /* without a store, one page of so many is tried to see how well it goes */
 
 struct zplan {
 	u8 percent;     /* of the guest's frames, for ever; ZPLAN_AUTO: the curve says */
@@ -29,6 +28,8 @@ struct zplan {
 	u64 request_ns;                    /* of those, the quickest request of late */
 };
 
+/* Without a store one page of so many is tried, to see how well it goes: fewer once that is known. */
+static inline u32 zplan_sample(const struct zplan *z) { return z->tried < 64 ? 32 : 128; }
 /* chunks 0: it did not compress. */
 void zplan_note_try(struct zplan *z, u32 chunks, u64 ns);
 void zplan_note_get(struct zplan *z, u64 ns);

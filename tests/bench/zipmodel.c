@@ -31,7 +31,8 @@
 #define AHEAD 8u /* pages of a request */
 #define DISTANCE_STEPS 64u
 #define DISTANCES (DISTANCE_STEPS * 8)
-#define SAMPLE 32u /* while the budget is 0, one eviction of so many is compressed to see how well it goes */
+/* While the budget is 0, one eviction of so many is compressed to see how well it goes. */
+#define SAMPLE (m.tried < 64 ? 32u : 128u)
 
 enum where { FRESH, RESIDENT, STORED, SWAPPED };
 
