@@ -27,6 +27,8 @@
 #define CONFIG_MAX_MIN (4 * MIB) /* the least that max may be */
 #define CONFIG_WEIGHT_MAX 10000
 #define CONFIG_WEIGHT_DEFAULT 100
+#define CONFIG_SCAN_MIN 100u    /* 0.01 % of the CPU */
+#define CONFIG_SCAN_MAX 200000u /* 20 % */
 
 #define CONFIG_ZIP_AUTO 255
 #define CONFIG_ZIP_MOST 50
@@ -61,6 +63,7 @@ struct config {
 	u32 console_baud;
 	u64 reserve;                 /* bytes kept from guests, on top of the hypervisor's own */
 	char swap[CONFIG_NAME_MAX];  /* "": every partition of the swap type; "none": none */
+	u32 scan_ppm;                /* what scanning may cost, parts in 1,000,000 of the CPU; 0: the usual */
 	u32 log_level;               /* enum log_level: shown up to here */
 	struct vm_config vm[CONFIG_MAX_VMS];
 	u32 nvms;

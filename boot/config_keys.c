@@ -209,6 +209,16 @@ static int parse_swap(struct config_line *l, const char *value)
 	return 0;
 }
 
+static int parse_scan(struct config_line *l, const char *value)
+{
+	u64 ppm;
+
+	if (parse_percent(value, &ppm) || ppm < CONFIG_SCAN_MIN || ppm > CONFIG_SCAN_MAX)
+		return bad(l, "a share of the CPU from 0.01% to 20%; try 0.5%");
+	l->out->scan_ppm = (u32)ppm;
+	return 0;
+}
+
 static int parse_log(struct config_line *l, const char *value)
 {
 	static const char *const names[] = { "error", "warning", "info", "debug" };
@@ -265,6 +275,8 @@ static const struct key keys[] = {
 	  parse_reserve },
 	{ "swap", NULL, "NAME", "swap partition, or none (default: those of the swap type)", ON_VMMB,
 	  false, parse_swap },
+	{ "scan", NULL, "PERCENT", "what looking for touched pages may cost of the CPU (default: 0.5%)", ON_VMMB,
+	  false, parse_scan },
 	{ "log", NULL, "LEVEL", "show log lines up to error, warning, info or debug (default: info)",
 	  ON_VMMB, false, parse_log },
 	{ "panic", NULL, "SECONDS", "reboot so long after an exception report (default: 0, halt)", ON_VMMB,

@@ -3,28 +3,19 @@
  * balancer.c - the clockwork around mm/balance: when each guest is scanned, when frames are divided
  * anew, and what the operator changes.
  *
- * One piece of work a call, so that guests are not held up. The scan period of a guest follows what it
- * touches: W1, the pages seen in one interval, should be near 2 % of what it holds, as long as scanning
- * costs no more than its budget of the CPU (which wins).
+ * One piece of work a call, so that guests are not held up. When a guest is scanned is scan_clock.c's.
  */
 #include "kernel/balancer.h"
 #include "arch/x86_64/arch.h"
 #include "boot/config.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager.h"
+#include "kernel/scan_clock.h"
 #include "kernel/vcpu.h"
-
-#define SCAN_START_NS 1000000000ull
-#define SCAN_MIN_NS 100000000ull
-#define SCAN_MAX_NS 4000000000ull
-#define SCAN_BUDGET 50 /* of all guests together: 1/50 of the CPU */
-
-struct scan_clock { u64 due_ns, period_ns; };
 
 static struct {
 	struct balance *b;
 	u32 most_frames; /* that its scratch memory is made for */
-	struct scan_clock scan[VM_MAX];
 	s32 index[VM_MAX]; /* of the guest in b, -1: takes no part */
 } bal;
 
@@ -41,12 +32,13 @@ static void miss(struct vm_mem *m)
 
 	if (m->vm->id >= VM_MAX || bal.index[m->vm->id] < 0)
 		return;
-	balance_note_miss(bal.b, (u32)bal.index[m->vm->id], now);
+	if (balance_note_miss(bal.b, (u32)bal.index[m->vm->id], now))
+		scan_clock_hurry(m->vm->id, now);
 	if (balance_due(bal.b, now))
 		vcpu_kick();
 }
 
-int balancer_init(void)
+int balancer_init(u32 scan_ppm)
 {
 	u32 frames = pager_guest_frames();
 	size_t bytes = divide_scratch_bytes(VM_MAX, frames, CURVE_STEP_FRAMES);
@@ -59,6 +51,9 @@ int balancer_init(void)
 	balance_init(bal.b, frames, scratch, bytes, arch_ns());
 	for (u32 i = 0; i < VM_MAX; i++)
 		bal.index[i] = -1;
+	scan_clock_init(arch_ns());
+	if (scan_ppm && scan_clock_set_budget(scan_ppm, arch_ns()))
+		log_warn("scan: no such budget; the usual one holds");
 	pager_miss_hook = miss;
 	return 0;
 }
@@ -98,7 +93,7 @@ void balancer_started(struct vm *vm)
 		balance_forget(bal.b, (u32)bal.index[vm->id], now);
 	else
 		bal.index[vm->id] = balance_add(bal.b, &q, &vm->mem.curve, &vm->mem.ages, now);
-	bal.scan[vm->id] = (struct scan_clock){ now + SCAN_START_NS, SCAN_START_NS };
+	scan_clock_start(vm->id, now);
 	copy_targets();
 }
 
@@ -108,6 +103,7 @@ void balancer_stopped(struct vm *vm)
 		return;
 	balance_remove(bal.b, (u32)bal.index[vm->id], arch_ns());
 	bal.index[vm->id] = -1;
+	scan_clock_stop(vm->id);
 	vm->mem.target = 0;
 }
 
@@ -122,33 +118,20 @@ static u32 active(void)
 	return n;
 }
 
-static void next_period(struct scan_clock *c, const struct vm_mem *m, u64 cost_ns)
-{
-	u64 want = (u64)m->ages.resident / 50, w1 = MAX(m->ages.w1_avg, 1u);
-	u64 period = c->period_ns * MAX(want, 1ull) / w1;
-
-	period = MIN(MAX(period, c->period_ns / 2), c->period_ns * 2);
-	period = MIN(MAX(period, SCAN_MIN_NS), SCAN_MAX_NS);
-	c->period_ns = MAX(period, cost_ns * SCAN_BUDGET * MAX(active(), 1u));
-}
-
 static bool scan_one(u64 now)
 {
 	struct vm *vm = NULL;
-	struct scan_clock *c;
 	u64 start;
 
-	for (u32 i = 0; i < vm_count; i++)
-		if (vm_all[i]->state == VM_RUNNING && bal.scan[i].due_ns <= now &&
-		    (!vm || bal.scan[i].due_ns < bal.scan[vm->id].due_ns))
+	for (u32 i = 0; i < vm_count && scan_clock_paid() <= now; i++)
+		if (vm_all[i]->state == VM_RUNNING && scan_clock_due(i) <= now &&
+		    (!vm || scan_clock_due(i) < scan_clock_due(vm->id)))
 			vm = vm_all[i];
 	if (!vm)
 		return false;
-	c = &bal.scan[vm->id];
 	start = arch_tsc();
 	pager_scan(&vm->mem);
-	next_period(c, &vm->mem, arch_tsc_to_ns(arch_tsc() - start));
-	c->due_ns = now + c->period_ns;
+	scan_clock_passed(vm->id, &vm->mem.ages, now, arch_tsc_to_ns(arch_tsc() - start));
 	return true;
 }
 
@@ -181,7 +164,7 @@ u64 balancer_due(void)
 	due = bal.b->due_ns;
 	for (u32 i = 0; i < vm_count; i++)
 		if (vm_all[i]->state == VM_RUNNING)
-			due = MIN(due, bal.scan[i].due_ns);
+			due = MIN(due, MAX(scan_clock_due(i), scan_clock_paid()));
 	return due;
 }
 
@@ -277,9 +260,4 @@ const struct balance_vm *balancer_vm(const struct vm *vm)
 const struct balance *balancer_state(void)
 {
 	return bal.b;
-}
-
-u64 balancer_scan_period_ns(const struct vm *vm)
-{
-	return bal.scan[vm->id].period_ns;
 }

@@ -12,8 +12,8 @@
 
 struct vm;
 
-/* pager_init() was called. E_NOMEM. */
-int balancer_init(void) MUST_CHECK;
+/* pager_init() was called. scan_ppm: the scan budget, 0 for the usual one. E_NOMEM. */
+int balancer_init(u32 scan_ppm) MUST_CHECK;
 /* The guest runs (again) from nothing: its past does not count; min, max, weight, goal are read from vm. / It
  * stopped: it needs no frames. */
 void balancer_started(struct vm *vm);
@@ -37,7 +37,6 @@ int balancer_set_qos(const struct qos_change *changes, u32 n, char *why, size_t 
 /* The last decision's numbers for this guest; NULL if it is not balanced. */
 const struct balance_vm *balancer_vm(const struct vm *vm);
 const struct balance *balancer_state(void);
-u64 balancer_scan_period_ns(const struct vm *vm);
 /* Guests that rest now because what they all touch does not fit. */
 u32 balancer_resting(void);
 

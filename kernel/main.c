@@ -168,7 +168,7 @@ void kernel_main(struct boot_info *bi)
 	init_disks(&swap, bi);            /* host disks, partitions, who gets which */
 	if (pager_init(&swap))            /* where guest pages live */
 		panic("no memory for the pager");
-	if (balancer_init())              /* who deserves how many */
+	if (balancer_init(config.scan_ppm)) /* who deserves how many */
 		panic("no memory for the balancer");
 	create_guests(bi);                /* their structures; the main loop loads and starts them */
 	start_console();                  /* from here on an operator may type */

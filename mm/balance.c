@@ -14,14 +14,19 @@
 #define BURST_WINDOW_NS (250 * NS_PER_MS)
 #define FADE_NS (2 * NS_PER_S)    /* at most one fade so often */
 #define FADE_SHIFT 4
+#define ALERT_NS NS_PER_S         /* so long decisions come fast, as what is known changes fast */
 #define SHRINK_FRAMES 4096u       /* one step takes this or a quarter, the larger */
 #define TRIAL_NS (2 * NS_PER_S)   /* measured so long after a move has settled */
 #define TRIAL_LIMIT_NS (60 * NS_PER_S)
 #define VETO_SHIFT_MAX 4
+#define HOPE_PART 16             /* one first read in so many is believed to be of something that will be re-used */
+#define HOPE_AHEAD_S 2            /* the footprint is growing: as it will be so much later */
+#define URGENT_PART 8             /* a move that saves more than this part of all waiting, and for each */
+#define URGENT_FRAME_US 50u      /* frame moved so much a second: a miss from a disk in thirty */
 
 /* ---- what really happened ---- */
 
-void balance_note_miss(struct balance *b, u32 vm, u64 now_ns)
+bool balance_note_miss(struct balance *b, u32 vm, u64 now_ns)
 {
 	struct balance_vm *v = &b->vm[vm];
 	u64 expected, seen;
@@ -31,18 +36,20 @@ void balance_note_miss(struct balance *b, u32 vm, u64 now_ns)
 		v->window_misses = 0;
 	}
 	if (++v->window_misses != b->cfg.burst_misses)
-		return;
+		return false;
 	expected = curve_misses_at(v->curve, MIN(v->quota.held, v->quota.target)) +
 		   curve_cold_misses(v->curve);
 	seen = (u64)v->window_misses * 1000 * NS_PER_S / MAX(now_ns - v->window_ns, NS_PER_MS);
 	if (seen < 4 * expected)
-		return;
+		return false;
 	v->burst = true;
 	b->due_ns = MIN(b->due_ns, MAX(now_ns, b->step_ns + b->cfg.fast_ns));
-	if (!v->fade_ns || now_ns - v->fade_ns > FADE_NS) {
-		curve_fade(v->curve, FADE_SHIFT);
-		v->fade_ns = now_ns;
-	}
+	if (v->fade_ns && now_ns - v->fade_ns <= FADE_NS)
+		return false;
+	curve_fade(v->curve, FADE_SHIFT);
+	v->fade_ns = now_ns;
+	b->alert_ns = now_ns + ALERT_NS;
+	return true;
 }
 
 static void measure(struct balance *b, u64 now_ns)
@@ -54,15 +61,29 @@ static void measure(struct balance *b, u64 now_ns)
 
 		if (!v->used)
 			continue;
-		b->wait_total_us += (v->curve->total_cost_us - v->last_cost_us) *
-				    v->quota.qos.weight / 100;
+		v->wait_us += v->curve->total_cost_us - v->last_cost_us;
 		v->last_cost_us = v->curve->total_cost_us;
+		if (dt_us < 900000)
+			continue;
+		v->rate_us = (v->wait_us - v->rate_total_us) * 1000 / MAX(dt_us / 1000, 1);
+		v->rate_total_us = v->wait_us;
 	}
-	if (dt_us < 900000)
-		return;
-	b->rate_us = (b->wait_total_us - b->rate_total_us) * 1000 / MAX(dt_us / 1000, 1);
-	b->rate_total_us = b->wait_total_us;
-	b->rate_ns = now_ns;
+	if (dt_us >= 900000)
+		b->rate_ns = now_ns;
+}
+
+/* Waiting of the guests in the mask, weighted: in all, or a second. */
+static u64 waited(const struct balance *b, u64 mask, bool rate)
+{
+	u64 sum = 0;
+
+	for (u32 i = 0; i < BALANCE_VMS_MAX; i++) {
+		const struct balance_vm *v = &b->vm[i];
+
+		if (v->used && mask >> i & 1)
+			sum += (rate ? v->rate_us : v->wait_us) * v->quota.qos.weight / 100;
+	}
+	return sum;
 }
 
 /* Those that grew have filled what they were given, so that misses tell. */
@@ -85,12 +106,28 @@ static void veto(struct balance *b, u64 now_ns)
 		if (!v->used || !(b->trial.grew >> i & 1))
 			continue;
 		v->why.veto_until_ns = now_ns + (b->cfg.veto_ns << v->veto_shift);
+		v->veto_us = v->rate_us;
 		v->veto_shift = MIN(v->veto_shift + 1, VETO_SHIFT_MAX);
 		v->why.vetoes++;
 	}
 }
 
-/* Did the last move pay? Waiting must have fallen by a tenth at least. */
+/* By what is known now, those that grew would have waited far longer without: another load than the one that was
+ * to be mended, which says nothing about the move. */
+static bool load_changed(const struct balance *b)
+{
+	u64 without = 0;
+
+	for (u32 i = 0; i < BALANCE_VMS_MAX; i++) {
+		const struct balance_vm *v = &b->vm[i];
+
+		if (v->used && b->trial.grew >> i & 1)
+			without += curve_cost_at(v->curve, v->trial_from) * v->quota.qos.weight / 100;
+	}
+	return without > 2 * b->trial.before_us;
+}
+
+/* Did the last move pay? The waiting of those that grew must have fallen by a tenth at least. */
 static void judge(struct balance *b, u64 now_ns)
 {
 	struct balance_trial *t = &b->trial;
@@ -105,14 +142,14 @@ static void judge(struct balance *b, u64 now_ns)
 	if (!t->settled_ns) {
 		if (filled(b)) {
 			t->settled_ns = now_ns;
-			t->total_us = b->wait_total_us;
+			t->total_us = waited(b, t->grew, false);
 		}
 		return;
 	}
 	if (now_ns - t->settled_ns < TRIAL_NS)
 		return;
-	after = (b->wait_total_us - t->total_us) * 1000 / ((now_ns - t->settled_ns) / NS_PER_MS);
-	if (after * 10 > t->before_us * 9)
+	after = (waited(b, t->grew, false) - t->total_us) * 1000 / ((now_ns - t->settled_ns) / NS_PER_MS);
+	if (after * 10 > t->before_us * 9 && !load_changed(b))
 		veto(b, now_ns);
 	else
 		for (u32 i = 0; i < BALANCE_VMS_MAX; i++)
@@ -122,6 +159,21 @@ static void judge(struct balance *b, u64 now_ns)
 }
 
 /* ---- a decision ---- */
+
+/*
+ * First reads say nothing about re-use, and a curve knows nothing of a working set until it has come round once. So a
+ * guest that reads a lot for the first time is given the benefit of a small doubt: if it is going round, it needs all that
+ * it has touched so far. That takes what others do not use, and ends by itself when it can't have so much.
+ */
+static void hope(struct divide_vm *w, const struct curve *c, const struct ages *a)
+{
+	u64 footprint = (u64)a->base[AGES_N] + a->cold, cold = curve_cold_misses(c);
+
+	if (footprint > w->max)
+		return;
+	w->hope = (u32)MIN(footprint + cold * HOPE_AHEAD_S / 1000, (u64)w->max);
+	w->hope_cost = cold * c->cost_us[CURVE_DISC] / 1000 / HOPE_PART;
+}
 
 static u32 gather(struct balance *b)
 {
@@ -138,6 +190,7 @@ static u32 gather(struct balance *b)
 		w->now = v->quota.target;
 		w->goal = v->quota.qos.miss_goal;
 		w->curve = v->curve;
+		hope(w, v->curve, v->ages);
 		k++;
 	}
 	return n;
@@ -163,12 +216,12 @@ static bool run_division(struct balance *b, u32 n)
 	return true;
 }
 
-/* Too little to bother, unless someone must move: 1 % and at least a step. */
-static bool is_small(const struct balance *b, u32 now, u32 want)
+/* Too little to bother, unless someone must move: 1 % and at least a step; 2 % if its curve is coarse. */
+static bool is_small(const struct balance *b, const struct curve *c, u32 now, u32 want)
 {
 	u32 diff = want > now ? want - now : now - want;
 
-	return diff < MAX(b->cfg.step_frames, now / 100);
+	return diff < MAX(b->cfg.step_frames, c->coarse ? now / 50 : now / 100);
 }
 
 /* No choice: outside its bounds, or well below a floor (what it touches, its goal). */
@@ -178,16 +231,22 @@ static bool must_move(const struct balance *b, const struct balance_vm *v,
 	u32 min = MIN(w->min, w->floor);
 
 	return v->qos_dirty || w->now < min || w->now > w->max ||
-	       (w->now < w->floor && !is_small(b, w->now, w->floor));
+	       (w->now < w->floor && !is_small(b, v->curve, w->now, w->floor));
+}
+
+/* It waits, or would wait, twice as long as when its last move did not pay: that says nothing about this one. */
+static bool is_vetoed(const struct balance_vm *v, const struct divide_vm *w, u64 now_ns)
+{
+	return now_ns < v->why.veto_until_ns && MAX(w->cost_now, v->rate_us) < 2 * v->veto_us;
 }
 
 /* The direction this guest may move to: +1, -1, 0 with the reason. */
 static s32 may_move(const struct balance *b, const struct balance_vm *v, const struct divide_vm *w,
-		    u64 now_ns, enum balance_reason *why)
+		    u64 now_ns, bool urgent, enum balance_reason *why)
 {
 	s32 dir = w->target > w->now ? 1 : -1;
 
-	if (w->target == w->now || (!must_move(b, v, w) && is_small(b, w->now, w->target))) {
+	if (w->target == w->now || (!must_move(b, v, w) && is_small(b, v->curve, w->now, w->target))) {
 		*why = BALANCE_KEEP;
 		return 0;
 	}
@@ -196,38 +255,52 @@ static s32 may_move(const struct balance *b, const struct balance_vm *v, const s
 		*why = BALANCE_QOS;
 		return dir;
 	}
-	if (v->dir == -dir && now_ns - v->dir_ns < b->cfg.dwell_ns && !v->burst) {
+	if (v->dir == -dir && now_ns - v->dir_ns < b->cfg.dwell_ns && !v->burst && !urgent) {
 		*why = BALANCE_DWELL;
 		return 0;
 	}
-	if (dir > 0 && now_ns < v->why.veto_until_ns) {
+	if (dir > 0 && is_vetoed(v, w, now_ns)) {
 		*why = BALANCE_VETO;
 		return 0;
 	}
 	return dir;
 }
 
-/* Saving and cost of the whole division, weighted. True: worth it, or some guest must move. */
-static bool worth_moving(const struct balance *b, u32 n, u64 *saving_us, u64 *moving_us)
+/* The whole division, weighted. */
+struct worth {
+	u64 saving_us, moving_us; /* over the horizon; once */
+	bool worth;  /* it pays, or some guest must move */
+	bool urgent; /* it would end a good part of all waiting: nobody dwells for long after such a change */
+};
+
+/* A coarse guest's frames count twice. */
+static struct worth weigh(const struct balance *b, u32 n)
 {
-	u64 now = 0, then = 0, moved = 0;
-	bool must = false;
+	u64 now = 0, then = 0, moved = 0, careful = 0, saved;
+	struct worth x = { 0 };
+	bool burst = false;
 	u32 k = 0;
 
 	for (u32 i = 0; i < BALANCE_VMS_MAX && k < n; i++) {
 		const struct divide_vm *w = &b->work[k];
+		u32 by = w->target > w->now ? w->target - w->now : w->now - w->target;
 
 		if (!b->vm[i].used)
 			continue;
 		k++;
 		now += w->cost_now * w->weight / 100;
 		then += w->cost_then * w->weight / 100;
-		moved += w->target > w->now ? w->target - w->now : w->now - w->target;
-		must |= must_move(b, &b->vm[i], w);
+		moved += by;
+		careful += (u64)by << w->curve->coarse;
+		x.worth |= must_move(b, &b->vm[i], w);
+		burst |= b->vm[i].burst && w->target > w->now;
 	}
-	*saving_us = now > then ? (now - then) * (b->cfg.horizon_ns / NS_PER_MS) / 1000 : 0;
-	*moving_us = (moved + 1) / 2 * b->cfg.move_us;
-	return must || *saving_us > 2 * *moving_us;
+	saved = now > then ? now - then : 0;
+	x.saving_us = saved * (b->cfg.horizon_ns / NS_PER_MS) / 1000;
+	x.moving_us = (moved + 1) / 2 * b->cfg.move_us;
+	x.worth |= x.saving_us > (careful + 1) / 2 * b->cfg.move_us * 2;
+	x.urgent = burst || (saved > now / URGENT_PART && saved > moved * URGENT_FRAME_US);
+	return x;
 }
 
 static void explain(struct balance_vm *v, const struct divide_vm *w, u64 now_ns)
@@ -309,12 +382,14 @@ static u32 apply(struct balance *b, const s32 *dir, u64 now_ns, u64 *grew)
 		if (dir[k] < 0) {
 			u32 most = MIN(q->target - w->target, shrink_step(q));
 
-			/* above max it goes down even if nobody asks */
-			by = q->target > w->max ? most : (u32)(most * give / MAX(shrink, 1));
+			/* Above max it goes down even if nobody asks. Rounded up: those that grow take no more than that. */
+			by = q->target > w->max ? most : (u32)((most * give + shrink - 1) / MAX(shrink, 1));
 			q->target -= by;
 		} else if (dir[k] > 0) {
 			by = (u32)((w->target - q->target) * MIN(demand, spare + give) /
 				   MAX(demand, 1));
+			if (!(b->trial.on && b->trial.grew >> i & 1))
+				v->trial_from = q->target;
 			q->target += by;
 			*grew |= by ? BIT64(i) : 0;
 		}
@@ -322,7 +397,7 @@ static u32 apply(struct balance *b, const s32 *dir, u64 now_ns, u64 *grew)
 			turn(v, dir[k], now_ns);
 			changed++;
 			v->why.dwell_until_ns = now_ns + b->cfg.dwell_ns;
-			b->moving |= !is_small(b, q->target, w->target);
+			b->moving |= !is_small(b, v->curve, q->target, w->target);
 		}
 		k++;
 	}
@@ -332,8 +407,8 @@ static u32 apply(struct balance *b, const s32 *dir, u64 now_ns, u64 *grew)
 static u32 decide(struct balance *b, u32 n, u64 now_ns)
 {
 	s32 dir[BALANCE_VMS_MAX] = { 0 };
-	u64 saving_us, moving_us, grew = 0;
-	bool worth = worth_moving(b, n, &saving_us, &moving_us);
+	struct worth x = weigh(b, n);
+	u64 grew = 0;
 	u32 k = 0, changed;
 
 	for (u32 i = 0; i < BALANCE_VMS_MAX; i++) {
@@ -341,21 +416,21 @@ static u32 decide(struct balance *b, u32 n, u64 now_ns)
 
 		if (!v->used)
 			continue;
-		dir[k] = may_move(b, v, &b->work[k], now_ns, &v->why.reason);
-		if (dir[k] && !worth) {
+		dir[k] = may_move(b, v, &b->work[k], now_ns, x.urgent, &v->why.reason);
+		if (dir[k] && !x.worth) {
 			dir[k] = 0;
 			v->why.reason = BALANCE_SMALL;
 		}
-		v->why.saving_us = saving_us;
-		v->why.moving_us = moving_us;
+		v->why.saving_us = x.saving_us;
+		v->why.moving_us = x.moving_us;
 		k++;
 	}
 	b->moving = false;
 	changed = apply(b, dir, now_ns, &grew);
 	if (grew && !b->trial.on)
-		b->trial = (struct balance_trial){ .on = true, .start_ns = now_ns,
-						   .before_us = b->rate_us };
+		b->trial = (struct balance_trial){ .on = true, .start_ns = now_ns };
 	if (grew) {
+		b->trial.before_us += waited(b, grew & ~b->trial.grew, true);
 		b->trial.grew |= grew;
 		b->trial.settled_ns = 0;
 	}
@@ -385,6 +460,6 @@ u32 balance_step(struct balance *b, u64 now_ns, u32 free_frames)
 			v->qos_dirty = false;
 		}
 	}
-	b->due_ns = now_ns + (b->moving ? b->cfg.fast_ns : b->cfg.period_ns);
+	b->due_ns = now_ns + (b->moving || now_ns < b->alert_ns ? b->cfg.fast_ns : b->cfg.period_ns);
 	return changed;
 }

@@ -11,8 +11,11 @@
  *
  * A target moves only if the predicted saving over the horizon beats twice
  * the cost of moving; it grows at once and shrinks by bounded steps; a
- * direction may be reversed only after a dwell time; a move that did not pay
- * is vetoed for a time that doubles. Every decision leaves its numbers in
+ * direction may be reversed only after a dwell time, unless the move would end
+ * a good part of all waiting; a move that did not pay for those that grew is
+ * vetoed for a time that doubles, or until they wait far longer than then. A guest whose curve is coarse (W1 above
+ * 10 %) is moved with care: what moving it costs counts twice, and moves below
+ * 2 % of its target are left alone, 1 % otherwise. Every decision leaves its numbers in
  * struct balance_why. held may exceed target while free frames are plentiful.
  *
  * No locks: called by one CPU at a time, never from an interrupt.
@@ -80,14 +83,18 @@ struct balance_vm {
 	u32 want;              /* where the move under way ends */
 	u32 window_misses, moves, turns; /* turns: changes of direction */
 	u64 dir_ns, window_ns, fade_ns, last_cost_us;
+	u64 wait_us;           /* measured waiting, unweighted, since it was added */
+	u64 rate_total_us, rate_us; /* ... us a second, over about a second */
+	u64 veto_us;           /* the waiting a second that the vetoed move did not mend */
+	u32 trial_from;        /* its target before the move in trial */
 };
 
 /* A move in trial: did it pay? Private to balance.c. */
 struct balance_trial {
 	bool on;
 	u64 start_ns, settled_ns; /* settled: targets reached and filled; 0 = not yet */
-	u64 before_us;   /* us of waiting a second, weighted, measured before it */
-	u64 total_us;    /* waiting in all at settled_ns */
+	u64 before_us;   /* us of waiting a second of those that grew, weighted, measured before */
+	u64 total_us;    /* their waiting in all at settled_ns */
 	u64 grew;        /* bit mask of the guests that grew */
 };
 
@@ -95,7 +102,7 @@ struct balance_config {
 	u64 period_ns;    /* 1 s */
 	u64 fast_ns;      /* 200 ms: between steps of a move, and after a burst */
 	u64 horizon_ns;   /* 10 s: how long a saving is believed to last */
-	u64 dwell_ns;     /* 5 s */
+	u64 dwell_ns;     /* 2 s */
 	u64 veto_ns;      /* 10 s, doubling to 160 s */
 	u32 move_us;      /* 50: cost of moving one frame (reclaim, some writing) */
 	u32 burst_misses; /* 16: in 250 ms, and four times what the curve expects */
@@ -109,6 +116,7 @@ struct balance {
 	u32 frames; /* what guests can hold in all: the caller's, may change */
 	struct balance_vm vm[BALANCE_VMS_MAX];
 	u64 due_ns, step_ns; /* the next step, the last one */
+	u64 alert_ns;        /* until then steps come fast: a burst began a moment ago */
 	u32 free_frames; /* as told to the last step */
 	bool burst, moving, infeasible;
 	u32 short_frames; /* infeasible: frames the mins lack */
@@ -116,8 +124,7 @@ struct balance {
 	void *scratch;
 	size_t scratch_bytes;
 	struct balance_trial trial;
-	u64 wait_total_us; /* measured waiting of all, weighted, since init */
-	u64 rate_ns, rate_total_us, rate_us; /* ... us a second, over about a second */
+	u64 rate_ns; /* when waiting was measured last */
 	struct divide_vm work[BALANCE_VMS_MAX];
 };
 
@@ -132,8 +139,9 @@ void balance_set_frames(struct balance *b, u32 frames, u64 now_ns);
 /* The guest was reset or its curve is new: nothing of its past counts. */
 void balance_forget(struct balance *b, u32 vm, u64 now_ns);
 
-/* A miss of this guest that costs I/O; cheap, call it on each. */
-void balance_note_miss(struct balance *b, u32 vm, u64 now_ns);
+/* A miss of this guest that costs I/O; cheap, call it on each. True: a burst began, which its curve does not
+ * explain: look at what it touches soon. */
+bool balance_note_miss(struct balance *b, u32 vm, u64 now_ns);
 static inline bool balance_due(const struct balance *b, u64 now_ns)
 {
 	return now_ns >= b->due_ns;

@@ -10,12 +10,7 @@
 
 #define PROBATION 12    /* see least_promising() */
 #define COST_ONE 256ull /* cost[] units a microsecond */
-#define QUIET_PART 8    /* quiet: less than this part of the touches expected, */
-#define QUIET_MIN 64    /* expecting at least so many, */
-#define QUIET_US 3000000 /* for at least so long: then the past fades by */
-#define IDLE_SHIFT 2    /* so many bits a second if all of the guest is quiet, else by */
-#define QUIET_HALF_MS 500 /* this half-life */
-#define QUIET_FADE_MS 1500 /* for so long, to about an eighth: it may come back */
+#define IDLE_SHIFT 2    /* the past of a guest that has gone quiet fades by so many bits a second */
 
 static const u32 default_cost_us[CURVE_CLASSES] = {
 	[CURVE_SOFT] = 2, [CURVE_CACHE] = 10, [CURVE_ZIP] = 20, [CURVE_DISC] = 6000, [CURVE_SWAP] = 8000,
@@ -59,6 +54,7 @@ void curve_reset(struct curve *c, u64 now_ns)
 	for (u32 b = 0; b < CURVE_BANDS; b++) {
 		c->band_pass[b] = c->band_seen[b] = c->band_due[b] = c->band_us[b] = 0;
 		c->band_faded_ms[b] = 0;
+		c->band_asleep_us[b] = c->band_nap_us[b] = c->band_rate[b] = 0;
 	}
 	c->mix_us = (c->cost_us[CURVE_DISC] + c->cost_us[CURVE_SWAP]) / 2;
 	c->w1 = c->alloc = 0;
@@ -79,7 +75,7 @@ void curve_set_half_life(struct curve *c, u32 ms)
 /* ---- time ---- */
 
 /* 2^-(dt/half life) in 1/65536, by a table of sixteenths, linear between. */
-static u32 decay_factor(u64 dt_us, u32 half_life_ms)
+u32 curve_decay_factor(u64 dt_us, u32 half_life_ms)
 {
 	static const u32 sixteenth[17] = {
 		65536, 62757, 60097, 57549, 55109, 52773, 50535, 48393, 46341,
@@ -103,7 +99,7 @@ static inline u64 scaled(u64 v, u32 factor)
 	return (v >> 16) * factor + ((v & 0xffff) * factor >> 16);
 }
 
-static void decay_steps(struct curve *c, u32 first, u32 end, u32 factor)
+void curve_decay_steps(struct curve *c, u32 first, u32 end, u32 factor)
 {
 	for (u32 i = first; i < end; i++) {
 		if (!c->hits[i])
@@ -117,7 +113,7 @@ static void decay_all(struct curve *c, u32 factor)
 {
 	if (factor == 65536)
 		return;
-	decay_steps(c, 0, c->points, factor);
+	curve_decay_steps(c, 0, c->points, factor);
 	c->cold_hits = scaled(c->cold_hits, factor);
 	c->cold_cost = scaled(c->cold_cost, factor);
 	c->time_us = scaled(c->time_us, factor);
@@ -131,57 +127,13 @@ static void fade_if_idle(struct curve *c, u64 dt_us)
 	for (u32 i = 0; i < c->points; i++)
 		hits += c->hits[i];
 	expected = hits / CURVE_ONE * (dt_us / 1000) / MAX(c->time_us / 1000, 100);
-	if (expected < QUIET_MIN || c->seen * QUIET_PART > expected) {
+	if (expected < CURVE_QUIET_MIN || c->seen * CURVE_QUIET_PART > expected) {
 		c->idle_us = 0;
 		return;
 	}
 	c->idle_us += dt_us;
-	if (c->idle_us >= QUIET_US)
+	if (c->idle_us >= CURVE_QUIET_US)
 		curve_fade(c, (u32)(1 + dt_us * IDLE_SHIFT / 1000000));
-}
-
-static inline u32 band_at(const struct curve *c, u32 step)
-{
-	return step * c->band_of >> 16;
-}
-
-/*
- * The same for a band of distances: a guest whose working set has shrunk still
- * touches a lot, but only near the top of its stack, and its other bands would
- * hold on to the frames for a half-life. A band's events fade but not its time,
- * which is that of all bands, so that its rate falls at once. An eighth is left,
- * against guests that would gain little by what this one may want back.
- */
-static void fade_if_quiet(struct curve *c, u32 band, u32 first, u32 end, u64 dt_us)
-{
-	u64 hits = 0;
-
-	for (u32 i = first; i < end; i++)
-		hits += c->hits[i];
-	c->band_due[band] += hits / MAX(c->time_us / 1000, 100) * (dt_us / 1000);
-	c->band_seen[band] += c->band_pass[band];
-	c->band_us[band] += dt_us;
-	c->band_pass[band] = 0;
-	if (c->band_due[band] < QUIET_MIN * CURVE_ONE)
-		return;
-	if (c->band_seen[band] * QUIET_PART > c->band_due[band]) {
-		c->band_seen[band] = c->band_due[band] = c->band_us[band] = 0;
-		c->band_faded_ms[band] = 0;
-	} else if (c->band_us[band] >= QUIET_US && c->band_faded_ms[band] < QUIET_FADE_MS) {
-		decay_steps(c, first, end, decay_factor(dt_us, QUIET_HALF_MS));
-		c->band_faded_ms[band] += (u32)(dt_us / 1000);
-	}
-}
-
-static void look_for_quiet(struct curve *c, u64 dt_us)
-{
-	for (u32 first = 0, end; first < c->points; first = end) {
-		u32 band = band_at(c, first);
-
-		for (end = first + 1; end < c->points && band_at(c, end) == band;)
-			end++;
-		fade_if_quiet(c, band, first, end, dt_us);
-	}
 }
 
 static void pass_time(struct curve *c, const struct ages *a, u64 now_ns)
@@ -192,8 +144,8 @@ static void pass_time(struct curve *c, const struct ages *a, u64 now_ns)
 	c->seen += a->touched;
 	fade_if_idle(c, dt_us);
 	if (c->half_life_ms)
-		look_for_quiet(c, dt_us);
-	decay_all(c, decay_factor(dt_us, c->half_life_ms));
+		curve_look_for_quiet(c, dt_us);
+	decay_all(c, curve_decay_factor(dt_us, c->half_life_ms));
 	c->time_us += dt_us;
 	c->last_ns += wall_us * 1000;
 	c->stall_us = 0;
@@ -211,7 +163,7 @@ static inline void add(struct curve *c, u32 step, u64 events, u64 cost_us)
 {
 	if (step < c->points) {
 		c->hits[step] += events;
-		c->band_pass[band_at(c, step)] += events;
+		c->band_pass[curve_band_at(c, step)] += events;
 		c->cost[step] += events * cost_us / (CURVE_ONE / COST_ONE);
 	} else {
 		c->cold_hits += events;

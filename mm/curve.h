@@ -58,6 +58,9 @@ struct curve {
 	u64 band_due[CURVE_BANDS];  /* and how many the past makes one expect there */
 	u64 band_us[CURVE_BANDS];
 	u32 band_faded_ms[CURVE_BANDS];
+	u64 band_asleep_us[CURVE_BANDS]; /* quiet for so long, 0: awake; see curve_add_regret() */
+	u64 band_nap_us[CURVE_BANDS];    /* how long it slept the last time; 0: never */
+	u64 band_rate[CURVE_BANDS];      /* 1/1000 events a second when it fell asleep */
 	u32 band_of;              /* 1/65536 band a step */
 	u32 half_life_ms;
 	u32 cost_us[CURVE_CLASSES]; /* of missing a touch of this class */
@@ -109,6 +112,14 @@ u64 curve_cost_at(const struct curve *c, u32 frames);
 u64 curve_cold_misses(const struct curve *c);
 /* out[i] = curve_cost_at(base + i * step_frames) for i in [0, n): one sweep. */
 void curve_fill_cost(const struct curve *c, u32 base, u32 step_frames, u64 *out, u32 n);
+/*
+ * What was touched much and has gone quiet may come back, and each frame taken away by then costs a miss. How likely
+ * that is nobody knows; but what has slept for a time is as likely as not to sleep as long again. So a frame
+ * given up while the guest holds `now` is charged one miss over the time that its band has slept, at most the rate it had.
+ * Adds that to out[i] for base + i * step_frames < now.
+ */
+void curve_add_regret(const struct curve *c, u32 base, u32 step_frames, u32 now, u64 *out, u32 n);
+u64 curve_regret(const struct curve *c, u32 frames, u32 now);
 /* Fewest frames with curve_misses_at <= milli; c's full width if none. */
 u32 curve_frames_for(const struct curve *c, u64 milli);
 
@@ -119,5 +130,19 @@ u32 curve_frames_for(const struct curve *c, u64 milli);
  * does not fit. AGE_NEW only when no others are left.
  */
 void curve_choose(const struct curve *c, const struct ages *a, u32 n, struct ages_choice *ch);
+
+/* ---- private to mm/curve*.c ---- */
+
+#define CURVE_QUIET_PART 8     /* quiet: less than this part of the touches expected, */
+#define CURVE_QUIET_MIN 64     /* expecting at least so many, */
+#define CURVE_QUIET_US 1000000 /* for at least so long */
+
+u32 curve_decay_factor(u64 dt_us, u32 half_life_ms);
+void curve_decay_steps(struct curve *c, u32 first, u32 end, u32 factor);
+void curve_look_for_quiet(struct curve *c, u64 dt_us);
+static inline u32 curve_band_at(const struct curve *c, u32 step)
+{
+	return step * c->band_of >> 16;
+}
 
 #endif

@@ -167,6 +167,11 @@ static void breathe(struct search *s, u32 ops)
 		divide_breathe();
 }
 
+static u64 hope_at(const struct divide_vm *vm, u32 m)
+{
+	return m < vm->hope ? vm->hope_cost : 0;
+}
+
 /* Guest i's options: each better than all smaller ones. Returns how many. */
 static u32 find_options(struct search *s, u32 i)
 {
@@ -178,8 +183,11 @@ static u32 find_options(struct search *s, u32 i)
 	curve_fill_cost(vm->curve, s->lo[i], s->step, s->cost, most + 1);
 	if (s->lo[i] + (u64)most * s->step > s->hi[i]) /* the last step ends at max */
 		s->cost[most] = curve_cost_at(vm->curve, s->hi[i]);
+	curve_add_regret(vm->curve, s->lo[i], s->step, vm->now, s->cost, most + 1);
 	breathe(s, BREATHE_OPS); /* some hundred divisions each, here and below */
 	grain = s->cost[0] * 10 * vm->weight >> 14;
+	for (u32 j = 0; j <= most && vm->hope_cost; j++)
+		s->cost[j] += hope_at(vm, option_frames(s, i, j));
 	for (u32 j = 0; j <= most; j++) {
 		u32 m = option_frames(s, i, j);
 		u64 moved = m > vm->now ? m - vm->now : vm->now - m;
@@ -337,8 +345,11 @@ static void report(struct divide_vm *vm)
 	}
 	if (vm->curve->coarse)
 		vm->flags |= DIVIDE_COARSE;
-	vm->cost_now = curve_cost_at(vm->curve, vm->now);
-	vm->cost_then = curve_cost_at(vm->curve, vm->target);
+	vm->cost_now = curve_cost_at(vm->curve, vm->now) + hope_at(vm, vm->now);
+	vm->cost_then = curve_cost_at(vm->curve, vm->target) + curve_regret(vm->curve, vm->target, vm->now) +
+			hope_at(vm, vm->target);
+	if (vm->hope_cost && vm->target >= vm->hope && vm->now < vm->target)
+		vm->flags |= DIVIDE_HOPE;
 }
 
 int divide_run(struct divide *d, struct divide_vm *vm, u32 n, void *scratch, size_t bytes)

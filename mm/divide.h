@@ -30,6 +30,7 @@ enum divide_flag {
 	DIVIDE_MIN_CUT = BIT(4),    /* the mins do not fit: got less than min */
 	DIVIDE_FAIR_CUT = BIT(5),   /* touches more than its fair share protects */
 	DIVIDE_COARSE = BIT(6),     /* its curve is coarse (W1 > 10 %) */
+	DIVIDE_HOPE = BIT(7),       /* target keeps all that it has touched, most of it for the first time */
 };
 
 struct divide_vm {
@@ -40,6 +41,8 @@ struct divide_vm {
 	u32 used;    /* pages in use (see ages_used), 0 = protect only w1 */
 	u32 now;     /* what it has today; moving away from it is charged */
 	u64 goal;    /* 1/1000 misses a second at most; 0 = none */
+	u32 hope;    /* with so many frames or more it may save hope_cost (us of waiting a second) beyond what its */
+	u64 hope_cost; /* curve knows: see balance.c; 0: nothing */
 	const struct curve *curve;
 	/* out */
 	u32 target;

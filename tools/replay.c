@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: tools/oracle.c tools/simguest.c tools/simhost.c tools/divisions.c mm/ages.c mm/curve.c mm/divide.c mm/balance.c mm/balance_qos.c */
+/* SRCS: tools/oracle.c tools/simguest.c tools/simhost.c tools/divisions.c mm/ages.c mm/curve.c mm/curve_sleep.c mm/divide.c mm/balance.c mm/balance_qos.c */
 /*
  * replay.c - run the hypervisor's own ages, curve and division over page traces
  * and compare them with exact algorithms. One JSON object a line on stdout:

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define MS 1000000ull
+#define HURRY 2 /* passes, soon after a burst began */
 #define TAKE 32 /* frames taken from a guest above its target at once */
 
 void simhost_init(struct simhost *h, u32 frames, u32 step_frames)
@@ -39,7 +40,7 @@ u32 simhost_add(struct simhost *h, const struct trace *t, const struct qos *q, u
 	s->hit_ns = hit_ns;
 	s->miss_ns = miss_ns;
 	s->pass_ns = 1000 * MS;
-	s->pass_due_ns = h->now_ns + s->pass_ns;
+	s->last_pass_ns = h->now_ns;
 	s->vm = balance_add(&h->b, q, &s->g.curve, &s->g.ages, h->now_ns);
 	if (s->vm < 0)
 		abort();
@@ -107,7 +108,8 @@ static void run_guest(struct simhost *h, u32 i)
 		s->t_ns += s->miss_ns;
 		curve_note_stall(&s->g.curve, s->miss_ns / 1000);
 		h->b.vm[s->vm].quota.held = s->g.resident;
-		balance_note_miss(&h->b, (u32)s->vm, s->t_ns);
+		if (balance_note_miss(&h->b, (u32)s->vm, s->t_ns))
+			s->hurry = HURRY;
 	}
 	s->done++;
 	s->t_ns += s->hit_ns;
@@ -126,7 +128,14 @@ static void pass_guest(struct simhost *h, u32 i)
 		s->pass_ns = MAX(s->pass_ns / 2, 100 * MS);
 	else if (w1 * 100ull < s->g.resident)
 		s->pass_ns = MIN(s->pass_ns * 2, 4000 * MS);
-	s->pass_due_ns = h->now_ns + s->pass_ns;
+	if (s->hurry)
+		s->hurry--;
+	s->last_pass_ns = h->now_ns;
+}
+
+static bool pass_is_due(const struct simhost *h, const struct simhost_guest *s)
+{
+	return h->now_ns - s->last_pass_ns >= (s->hurry ? 100 * MS : s->pass_ns);
 }
 
 bool simhost_run(struct simhost *h, u64 until_ns)
@@ -142,7 +151,7 @@ bool simhost_run(struct simhost *h, u64 until_ns)
 			while (s->t_ns < h->now_ns && (!s->end || s->done < s->end))
 				run_guest(h, i);
 			running |= !s->end || s->done < s->end;
-			if (h->now_ns >= s->pass_due_ns)
+			if (pass_is_due(h, s))
 				pass_guest(h, i);
 			h->b.vm[s->vm].quota.held = s->g.resident;
 		}

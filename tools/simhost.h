@@ -16,7 +16,8 @@ struct simhost_guest {
 	struct simguest g;
 	u64 t_ns;                /* its own clock */
 	u64 hit_ns, miss_ns, start_ns;
-	u64 pass_ns, pass_due_ns; /* scan period, adapting */
+	u64 pass_ns, last_pass_ns; /* scan period, adapting */
+	u32 hurry;               /* passes that are not to wait for it */
 	int vm;                  /* its number for the balancer */
 	u64 misses, done;        /* references */
 	u64 end;                 /* stops after so many references, 0 = never */

@@ -32,10 +32,12 @@ int vfmt(char *buf, size_t size, const char *format, va_list ap);
  * parse.c: whole-string parsers; E_INVAL or E_RANGE on anything else.
  * parse_size: "64K", "256M", "2G" (binary units, required; "0" needs none).
  * parse_rate: "50/s", "3/min" -> events a 1000 seconds.
+ * parse_percent: "2%", "0.5%", at most four decimals -> parts in 1,000,000.
  */
 int parse_u64(const char *s, u64 *out) MUST_CHECK;
 int parse_size(const char *s, u64 *bytes) MUST_CHECK;
 int parse_rate(const char *s, u64 *per_1000s) MUST_CHECK;
+int parse_percent(const char *s, u64 *ppm) MUST_CHECK;
 /* "256 MiB", "4 KiB": the largest unit that is exact to 0.1; returns buf. */
 const char *fmt_size(char *buf, size_t size, u64 bytes);
 const char *err_str(int err);

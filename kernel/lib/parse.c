@@ -97,6 +97,34 @@ int parse_rate(const char *s, u64 *per_1000s)
 	return 0;
 }
 
+int parse_percent(const char *s, u64 *ppm)
+{
+	u64 v = 0, unit = 10000;
+
+	if (*s < '0' || *s > '9')
+		return E_INVAL;
+	for (; *s >= '0' && *s <= '9'; s++)
+		if (__builtin_mul_overflow(v, 10ull, &v) || __builtin_add_overflow(v, (u64)(*s - '0'), &v))
+			return E_RANGE;
+	if (__builtin_mul_overflow(v, unit, &v))
+		return E_RANGE;
+	if (*s == '.') {
+		if (s[1] < '0' || s[1] > '9')
+			return E_INVAL;
+		for (s++; *s >= '0' && *s <= '9'; s++) {
+			unit /= 10;
+			if (!unit)
+				return E_INVAL;
+			if (__builtin_add_overflow(v, (u64)(*s - '0') * unit, &v))
+				return E_RANGE;
+		}
+	}
+	if (strcmp(s, "%"))
+		return E_INVAL;
+	*ppm = v;
+	return 0;
+}
+
 const char *fmt_size(char *buf, size_t size, u64 bytes)
 {
 	static const char *const names[] = { "B", "KiB", "MiB", "GiB", "TiB" };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: mm/ages.c mm/curve.c mm/divide.c mm/balance.c mm/balance_qos.c */
+/* SRCS: mm/ages.c mm/curve.c mm/curve_sleep.c mm/divide.c mm/balance.c mm/balance_qos.c */
 /*
  * cost scan MIB PERCENT SPAN - whole scan passes over guests of MIB in all, each of at most 4 GiB, in
  * which PERCENT of the pages were touched since the last pass, in runs of SPAN pages.

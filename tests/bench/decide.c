@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: mm/ages.c mm/curve.c mm/divide.c mm/balance.c mm/balance_qos.c */
+/* SRCS: mm/ages.c mm/curve.c mm/curve_sleep.c mm/divide.c mm/balance.c mm/balance_qos.c */
 /*
  * decide GUESTS - balance_step() once a second for guests whose working sets differ, as in use: the curves
  * are filled by scans of accessed bits and by misses. Run under callgrind with --toggle-collect=balance_step,

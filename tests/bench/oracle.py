@@ -112,7 +112,7 @@ def divisions(files):
 
 def build_cost():
     """mm/ compiled with the hypervisor's flags, so that what is counted is what runs."""
-    mm = ["ages", "curve", "divide", "balance", "balance_qos"]
+    mm = ["ages", "curve", "curve_sleep", "divide", "balance", "balance_qos"]
     flags = ["-std=gnu11", "-O2", "-g", "-DVMMB_HOST", "-Itests/fake", "-I.",
              "-fno-strict-aliasing", "-fno-omit-frame-pointer"]
     hv = ["-ffreestanding", "-mgeneral-regs-only", "-mno-red-zone", "-fcf-protection=none"]

@@ -111,7 +111,7 @@ static void make_machine(void)
 	backend = &sim_ops_virt;
 	fake_irq_hook = interrupts;
 	swap.dev = sim_disk_create("hd0", swap_first + swap.sectors);
-	if (pager_init(&swap) || balancer_init())
+	if (pager_init(&swap) || balancer_init(0))
 		sim_fail("pager_init or balancer_init");
 	console_init();
 	for (u32 i = 0; i < opt.vms; i++) {

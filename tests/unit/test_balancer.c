@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/balancer.c kernel/resting.c mm/ages.c mm/curve.c mm/divide.c mm/balance.c mm/balance_qos.c mm/frame.c boot/config.c boot/config_keys.c kernel/lib/err.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
+/* SRCS: kernel/balancer.c kernel/resting.c kernel/scan_clock.c mm/ages.c mm/curve.c mm/curve_sleep.c mm/divide.c mm/balance.c mm/balance_qos.c mm/frame.c boot/config.c boot/config_keys.c kernel/lib/err.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
 /*
  * test_balancer.c - the clockwork around the division: scan periods, targets, the operator's atomic QoS,
  * guests that take turns when they thrash.
@@ -14,6 +14,7 @@
 #include "kernel/balancer.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager.h"
+#include "kernel/scan_clock.h"
 #include "kernel/vcpu.h"
 #include "tests/fake/fake_arch.h"
 
@@ -24,8 +25,11 @@ struct vm *vm_all[VM_MAX];
 u32 vm_count;
 struct vcpu_sched vcpu_sched;
 void (*pager_miss_hook)(struct vm_mem *m);
-static struct vm vms[3];
+static struct vm vms[VM_MAX];
 static u32 scans, scan_cost;
+static u32 scans_of[VM_MAX], cost_of[VM_MAX]; /* 0: scan_cost */
+static u32 rate_of[VM_MAX]; /* pages it touches a second; 0: W1 stays as it is set */
+static u64 scan_time, pass_started[VM_MAX];
 static char why[224];
 
 const char *vm_state_name(enum vm_state s) { return s == VM_REFUSED ? "refused" : "?"; }
@@ -33,9 +37,15 @@ u32 pager_guest_frames(void) { return FRAMES; }
 
 void pager_scan(struct vm_mem *m)
 {
-	(void)m;
+	u32 cost = cost_of[m->id] ? cost_of[m->id] : scan_cost;
+
 	scans++;
-	fake_tsc += scan_cost;
+	scans_of[m->id]++;
+	if (rate_of[m->id])
+		m->ages.w1_avg = (u32)MIN(rate_of[m->id] * (fake_tsc - pass_started[m->id]) / SEC, (u64)m->ages.resident);
+	pass_started[m->id] = fake_tsc;
+	scan_time += cost;
+	fake_tsc += cost;
 }
 
 static int setup(void **state)
@@ -48,10 +58,14 @@ static int setup(void **state)
 	fake_tsc = SEC;
 	scans = 0;
 	scan_cost = 1000;
+	scan_time = 0;
+	memset(scans_of, 0, sizeof(scans_of));
+	memset(cost_of, 0, sizeof(cost_of));
+	memset(rate_of, 0, sizeof(rate_of));
 	memset(vms, 0, sizeof(vms));
-	assert_int_equal(balancer_init(), 0);
+	assert_int_equal(balancer_init(0), 0);
 	vm_count = 2;
-	for (u32 i = 0; i < 3; i++) {
+	for (u32 i = 0; i < VM_MAX; i++) {
 		struct vm *vm = &vms[i];
 		u32 points = 400;
 
@@ -117,21 +131,181 @@ static void test_bursts(void **state)
 	assert_in_range(balancer_state()->decisions - before, 3, 6);
 }
 
-/* The budget wins: a scan of 20 ms a guest comes each 2 s at the most, whatever is touched. */
-static void test_scan_budget(void **state)
+static void touches(struct vm *vm, u32 w1, u32 resident)
+{
+	vm->mem.ages.w1 = vm->mem.ages.w1_avg = w1;
+	vm->mem.ages.resident = resident;
+}
+
+static struct scan_state scan_of(u32 i)
+{
+	struct scan_state s;
+
+	scan_clock_state(i, fake_tsc, &s);
+	return s;
+}
+
+/* The period follows W1 while that is cheap; the budget wins: 0.5 % less a sixteenth and a scan of 20 ms for each of two are 8.5 s. */
+static void test_scan_period(void **state)
 {
 	(void)state;
-	vms[0].mem.ages.w1_avg = vms[1].mem.ages.w1_avg = 20000;
-	vms[0].mem.ages.resident = vms[1].mem.ages.resident = 20000;
+	touches(&vms[0], 20000, 20000);
+	touches(&vms[1], 20000, 20000);
 	run_for(5 * SEC);
-	assert_int_equal(balancer_scan_period_ns(&vms[0]), SEC / 10);
+	assert_int_equal(scan_of(0).period_ns, SEC / 10);
+	assert_int_equal(scan_of(0).limit, SCAN_SHORTEST);
+	assert_int_equal(scan_of(0).w1_permille, 1000);
+	touches(&vms[0], 400, 20000); /* 2 %: it is right as it is */
+	run_for(2 * SEC);
+	assert_int_equal(scan_of(0).period_ns, SEC / 10);
+	assert_int_equal(scan_of(0).limit, SCAN_AS_WANTED);
+	touches(&vms[0], 20000, 20000);
 	scan_cost = 20000000;
-	run_for(5 * SEC);
-	assert_int_equal(balancer_scan_period_ns(&vms[0]), 2 * SEC);
+	run_for(100 * SEC);
+	assert_in_range(scan_of(0).period_ns, 83 * SEC / 10, 86 * SEC / 10);
+	assert_int_equal(scan_of(0).limit, SCAN_BY_BUDGET);
+	assert_int_equal(scan_of(0).wanted_ns, SEC / 10);
+	/* One that needs few passes leaves its share to the other. */
+	cost_of[1] = 1000;
+	run_for(40 * SEC);
+	assert_in_range(scan_of(0).period_ns, 4 * SEC, 45 * SEC / 10);
+	/* Paused, it keeps none of it. */
+	cost_of[1] = 0;
+	run_for(100 * SEC);
+	assert_in_range(scan_of(0).period_ns, 83 * SEC / 10, 86 * SEC / 10);
+	vms[1].state = VM_PAUSED;
+	run_for(60 * SEC);
+	assert_in_range(scan_of(0).period_ns, 4 * SEC, 45 * SEC / 10);
 	scan_cost = 1000;
-	vms[0].mem.ages.w1_avg = 0; /* idle: seldom is enough */
-	run_for(20 * SEC);
-	assert_int_equal(balancer_scan_period_ns(&vms[0]), 4 * SEC);
+	touches(&vms[0], 0, 20000); /* idle: seldom is enough */
+	run_for(60 * SEC);
+	assert_int_equal(scan_of(0).period_ns, 4 * SEC);
+}
+
+/* Over any span of 10 s: what was used, against the budget, its credit, and the one pass that may go over. */
+static void hold_budget(u32 ppm, u64 dearest)
+{
+	enum { SPANS = 60 };
+	u64 used[SPANS + 1], at[SPANS + 1];
+
+	for (u32 t = 0; t <= SPANS; t++) {
+		used[t] = scan_time;
+		at[t] = fake_tsc;
+		if (t < SPANS)
+			run_for(SEC / 2 + SEC / 7 * (t % 3));
+	}
+	for (u32 i = 0; i < SPANS; i++)
+		for (u32 j = i + 1; j <= SPANS; j++)
+			assert_true(used[j] - used[i] <= (at[j] - at[i] + SCAN_CREDIT_NS) / 1000000 * ppm + dearest);
+}
+
+/* 1 to 16 guests, whatever they touch and however unevenly their passes cost; what is shown is what was used. */
+static void test_scan_budget(void **state)
+{
+	static const u32 w1[] = { 0, 20, 400, 4000, 20000 }, budgets[] = { SCAN_BUDGET_DEFAULT, SCAN_BUDGET_MIN, 20000, SCAN_BUDGET_MAX };
+	u64 dearest = 0, seed = 1;
+
+	for (u32 n = 1; n <= VM_MAX; n++) {
+		u32 ppm = budgets[n % 4];
+		u64 before, from;
+
+		setup(state);
+		for (u32 i = 2; i < n; i++)
+			balancer_started(&vms[i]);
+		if (n == 1)
+			balancer_stopped(&vms[1]);
+		vms[1].state = n > 1 ? VM_RUNNING : VM_OFF;
+		vm_count = MAX(n, 2u);
+		assert_int_equal(scan_clock_set_budget(ppm, fake_tsc), 0);
+		dearest = 0;
+		for (u32 i = 0; i < n; i++) {
+			touches(&vms[i], w1[(i + n) % 5], 20000);
+			seed = seed * 6364136223846793005ull + 1;
+			cost_of[i] = (u32)(100000 + (seed >> 33) % 20000000); /* 0.1 to 20 ms */
+			dearest = MAX(dearest, cost_of[i]);
+		}
+		hold_budget(ppm, dearest);
+		for (u32 i = 0; i < n; i++) /* phases change */
+			touches(&vms[i], w1[(i + 2 * n + 1) % 5], 20000);
+		hold_budget(ppm, dearest);
+		from = fake_tsc;
+		before = scan_time;
+		run_for(SCAN_SHOWN_NS - 1 - from % SEC); /* to the end of a second, nearly */
+		assert_in_range(scan_clock_used(fake_tsc), 0, ppm + 2 * dearest / 10000 + ppm / 2);
+		assert_true((u64)scan_clock_used(fake_tsc) * 10000 >= (scan_time - before) * 9 / 10);
+	}
+}
+
+/* Who touches everything takes no pass from those that are content with their share. */
+static void test_scan_shares(void **state)
+{
+	(void)state;
+	for (u32 i = 2; i < 4; i++)
+		balancer_started(&vms[i]);
+	vm_count = 4;
+	cost_of[0] = 16000000;
+	touches(&vms[0], 60000, 60000);
+	for (u32 i = 1; i < 4; i++) {
+		cost_of[i] = 1000000; /* 1 ms at 1 Hz: 0.1 %, below an equal share of 0.125 % */
+		touches(&vms[i], 400, 20000);
+		rate_of[i] = 400;
+	}
+	run_for(60 * SEC);
+	memset(scans_of, 0, sizeof(scans_of));
+	run_for(60 * SEC);
+	for (u32 i = 1; i < 4; i++) {
+		assert_int_equal(scan_of(i).limit, SCAN_AS_WANTED);
+		assert_in_range(scans_of[i], 57, 60);
+	}
+	assert_int_equal(scan_of(0).limit, SCAN_BY_BUDGET);
+	assert_in_range(scans_of[0], 5, 7); /* what is left: 0.17 % */
+	assert_in_range(scan_clock_used(fake_tsc), 3000, SCAN_BUDGET_DEFAULT + 1600);
+}
+
+/* Two early passes after a burst; no more for those that make bursts all the time, and all within the budget. */
+static void test_scan_hurry(void **state)
+{
+	(void)state;
+	touches(&vms[0], 1, 20000); /* nearly idle: scanned each 4 s */
+	touches(&vms[1], 1, 20000);
+	run_for(30 * SEC);
+	assert_int_equal(scan_of(0).period_ns, 4 * SEC);
+	run_for(scan_clock_due(0) + SEC - fake_tsc);
+	memset(scans_of, 0, sizeof(scans_of));
+	for (u32 i = 0; i < 16; i++)
+		pager_miss_hook(&vms[0].mem);
+	run_for(SEC / 4);
+	assert_int_equal(scans_of[0], 2);
+	assert_int_equal(scans_of[1], 0);
+	for (u32 t = 0; t < 150; t++) {
+		for (u32 i = 0; i < 40; i++)
+			pager_miss_hook(&vms[0].mem);
+		run_for(SEC / 50);
+	}
+	assert_in_range(scans_of[0], 2, 4);
+	scan_cost = 10000000;
+	run_for(60 * SEC);
+	hold_budget(SCAN_BUDGET_DEFAULT, scan_cost);
+}
+
+/* A new budget holds at once: what is owed is paid at the new rate. */
+static void test_scan_set(void **state)
+{
+	u32 before;
+
+	(void)state;
+	scan_cost = 50000000;
+	touches(&vms[0], 20000, 20000);
+	touches(&vms[1], 20000, 20000);
+	run_for(100 * SEC);
+	assert_in_range(scan_of(0).period_ns, 20 * SEC, 22 * SEC);
+	assert_int_equal(scan_clock_set_budget(0, fake_tsc), E_RANGE);
+	assert_int_equal(scan_clock_set_budget(SCAN_BUDGET_MAX + 1, fake_tsc), E_RANGE);
+	assert_int_equal(scan_clock_budget(), SCAN_BUDGET_DEFAULT);
+	before = scans;
+	assert_int_equal(scan_clock_set_budget(100000, fake_tsc), 0);
+	run_for(10 * SEC);
+	assert_in_range(scans - before, 17, 21); /* 10 % of 10 s */
 }
 
 static void test_qos(void **state)
@@ -211,7 +385,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_start, setup), cmocka_unit_test_setup(test_bursts, setup),
-		cmocka_unit_test_setup(test_scan_budget, setup),
+		cmocka_unit_test_setup(test_scan_period, setup), cmocka_unit_test_setup(test_scan_budget, setup),
+		cmocka_unit_test_setup(test_scan_shares, setup), cmocka_unit_test_setup(test_scan_set, setup),
+		cmocka_unit_test_setup(test_scan_hurry, setup),
 		cmocka_unit_test_setup(test_qos, setup), cmocka_unit_test_setup(test_turns, setup),
 		cmocka_unit_test_setup(test_innocent, setup),
 	};

@@ -38,6 +38,10 @@ static void early_words(void **state)
 	assert_int_equal(build("panic=soon", "kernel vm=a ram=64M"), E_INVAL);
 	assert_int_equal(build("panic=3601", "kernel vm=a ram=64M"), E_INVAL);
 	assert_int_equal(build("selftest=all", "kernel vm=a ram=64M"), E_INVAL);
+	assert_int_equal(build("scan=0%", "kernel vm=a ram=64M"), E_INVAL);
+	assert_int_equal(cfg.scan_ppm, 0); /* the usual one */
+	assert_int_equal(build("scan=21%", "kernel vm=a ram=64M"), E_INVAL);
+	assert_int_equal(build("scan=0.5", "kernel vm=a ram=64M"), E_INVAL);
 }
 
 static void the_example(void **state)
@@ -45,7 +49,7 @@ static void the_example(void **state)
 	const struct vm_config *web, *db;
 
 	(void)state;
-	assert_int_equal(build("console=com2,57600 reserve=4M swap=hd0p3 log=debug",
+	assert_int_equal(build("console=com2,57600 reserve=4M swap=hd0p3 scan=0.25% log=debug",
 		"kernel vm=web ram=256M min=64M max=512M weight=200 miss=50/s zip=25% disk=hd0p2 disk=hd1,ro -- console=ttyS0 -- x",
 		"initrd vm=web", "multiboot vm=db ram=128M --", "disk vm=web", "disk vm=db ro"), 0);
 	assert_int_equal(cfg.console_com, 2);
@@ -53,6 +57,7 @@ static void the_example(void **state)
 	assert_int_equal(cfg.reserve, 4 * MIB);
 	assert_string_equal(cfg.swap, "hd0p3");
 	assert_int_equal(cfg.log_level, LOG_DEBUG);
+	assert_int_equal(cfg.scan_ppm, 2500);
 	assert_int_equal(cfg.nvms, 2);
 	web = &cfg.vm[0];
 	db = &cfg.vm[1];
@@ -226,7 +231,7 @@ static void help(void **state)
 {
 	(void)state;
 	config_help(help_line, NULL);
-	assert_int_equal(helped, 9 + 1 + 2 + 6);
+	assert_int_equal(helped, 9 + 1 + 2 + 7);
 }
 
 static void extents(void **state)

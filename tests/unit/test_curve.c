@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: mm/ages.c mm/curve.c tools/oracle.c tools/simguest.c */
+/* SRCS: mm/ages.c mm/curve.c mm/curve_sleep.c tools/oracle.c tools/simguest.c */
 /*
  * test_curve.c - the curve against the exact LRU stack, on generated traces and
  * on those in the directory TRACES; replacement against exact LRU and MIN.
@@ -223,6 +223,81 @@ static void quiet_bands(void **state)
 	free(c.hits);
 }
 
+/* s seconds in which the near half is touched, and the far half so many times a second. */
+static void seconds(struct curve *c, u64 *t, u32 s, u32 far)
+{
+	while (s--) {
+		for (u32 k = 0; k < 100; k++)
+			curve_note_distance(c, CURVE_DISC, 1000);
+		for (u32 k = 0; k < far; k++)
+			curve_note_distance(c, CURVE_DISC, 12000);
+		pass_at(c, *t += 1000 * MS);
+	}
+}
+
+/* What sleeps is charged for at first and less and less; it wakes to what it was; the next nap is expected to be as long. */
+static void sleep_and_regret(void **state)
+{
+	struct curve c;
+	u64 t = 0, last, out[65];
+	u32 frame_us;
+
+	(void)state;
+	make(&c, 256, 64);
+	seconds(&c, &t, 20, 1000);
+	assert_int_equal(curve_regret(&c, 0, 64 * 256), 0); /* awake: its events speak for it */
+	seconds(&c, &t, 3, 0);
+	last = curve_regret(&c, 11 * 1024, 12 * 1024);
+	frame_us = c.mix_us / 1024; /* us a second for each of 1024 frames: at most a miss each in a second */
+	assert_in_range(last / 1024 / 1024, frame_us / 10, frame_us);
+	assert_int_equal(curve_regret(&c, 0, 1024), 0);             /* the near half is awake */
+	assert_int_equal(curve_regret(&c, 12 * 1024, 12 * 1024), 0); /* nothing is taken */
+	assert_int_equal(curve_regret(&c, 13 * 1024, 12 * 1024), 0);
+	memset(out, 0, sizeof(out));
+	curve_add_regret(&c, 100, 300, 12 * 1024, out, 65);
+	for (u32 i = 0; i < 65; i++)
+		assert_int_equal(out[i], curve_regret(&c, 100 + 300 * i, 12 * 1024));
+	for (u32 i = 0; i < 10; i++) {
+		seconds(&c, &t, 2, 0);
+		assert_true(curve_regret(&c, 11 * 1024, 12 * 1024) < last);
+		last = curve_regret(&c, 11 * 1024, 12 * 1024);
+	}
+	assert_true(last < c.mix_us * 1024ull / 20);
+	assert_true(curve_misses_at(&c, 8192) < 100000); /* of 1000/s */
+	seconds(&c, &t, 1, 1000);
+	assert_in_range(curve_misses_at(&c, 8192), 800000, 1100000); /* at once, not by and by */
+	assert_int_equal(curve_regret(&c, 0, 64 * 256), 0);
+	seconds(&c, &t, 5, 1000);
+	/* 23 s it slept: after 20 of the next nap a frame has to earn its miss in what is left, 3 s. */
+	seconds(&c, &t, 3, 0);
+	last = curve_regret(&c, 11 * 1024, 12 * 1024);
+	seconds(&c, &t, 17, 0);
+	assert_true(curve_regret(&c, 11 * 1024, 12 * 1024) > 3 * last);
+	seconds(&c, &t, 20, 0); /* longer than the last one: as if it were the first */
+	assert_true(curve_regret(&c, 11 * 1024, 12 * 1024) < last);
+	curve_reset(&c, t);
+	assert_int_equal(curve_regret(&c, 0, 64 * 256), 0);
+	free(c.hits);
+}
+
+/* A guest that only scans, or was never busy there, leaves nothing behind that would speak for its frames. */
+static void scans_are_not_regretted(void **state)
+{
+	struct curve c;
+	u64 t = 0;
+
+	(void)state;
+	make(&c, 256, 64);
+	for (u32 s = 0; s < 20; s++) {
+		for (u32 k = 0; k < 1000; k++)
+			curve_note_cold(&c, CURVE_DISC);
+		pass_at(&c, t += 1000 * MS);
+	}
+	seconds(&c, &t, 10, 0);
+	assert_int_equal(curve_regret(&c, 2048, 64 * 256), 0);
+	free(c.hits);
+}
+
 static void classes_cold_and_goals(void **state)
 {
 	struct curve c;
@@ -289,6 +364,8 @@ int main(void)
 		cmocka_unit_test(replacement),
 		cmocka_unit_test(rates_and_decay),
 		cmocka_unit_test(quiet_bands),
+		cmocka_unit_test(sleep_and_regret),
+		cmocka_unit_test(scans_are_not_regretted),
 		cmocka_unit_test(classes_cold_and_goals),
 		cmocka_unit_test(spreads_conserve),
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: mm/ages.c mm/curve.c mm/divide.c tools/oracle.c */
+/* SRCS: mm/ages.c mm/curve.c mm/curve_sleep.c mm/divide.c tools/oracle.c */
 /*
  * test_divide.c - the division against brute force, its floors, goals and bounds.
  */

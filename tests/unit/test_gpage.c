@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: mm/gpage.c mm/zstore.c mm/lz4.c mm/guest_swap.c mm/page_cache.c mm/blockmap.c mm/vmmem.c mm/swap.c mm/frame.c mm/slat.c mm/ages.c mm/curve.c kernel/lib/fmt.c kernel/lib/err.c tests/fake/fake_arch.c */
+/* SRCS: @mem tests/fake/fake_arch.c */
 /*
  * test_gpage.c - the small steps of a guest page's life, and the making and unmaking of a guest's memory.
  */

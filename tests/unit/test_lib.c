@@ -103,6 +103,8 @@ static void numbers(void **state)
 
 static void sizes_and_rates(void **state)
 {
+	static const char *const no_percent[] = { "", "%", "5", ".5%", "5.%", "-1%", "+1%", " 1%", "1 %", "1%%", "0x1%", "1.2.3%",
+						  "0.00001%", "1e3%", "nan%" };
 	char buf[32];
 	u64 v;
 
@@ -122,6 +124,17 @@ static void sizes_and_rates(void **state)
 	assert_int_equal(v, 50);
 	assert_int_equal(parse_rate("50", &v), E_INVAL);
 	assert_int_equal(parse_rate("50/h", &v), E_INVAL);
+	assert_int_equal(parse_percent("0.5%", &v), 0);
+	assert_int_equal(v, 5000);
+	assert_int_equal(parse_percent("2%", &v), 0);
+	assert_int_equal(v, 20000);
+	assert_int_equal(parse_percent("12.0305%", &v), 0);
+	assert_int_equal(v, 120305);
+	for (u32 i = 0; i < ARRAY_SIZE(no_percent); i++)
+		assert_int_equal(parse_percent(no_percent[i], &v), E_INVAL);
+	assert_int_equal(parse_percent("99999999999999999999%", &v), E_RANGE);
+	assert_int_equal(parse_percent("9999999999999999999%", &v), E_RANGE);
+	assert_int_equal(v, 120305); /* untouched by what is refused */
 	assert_string_equal(fmt_size(buf, sizeof(buf), 256 * MIB), "256 MiB");
 	assert_string_equal(fmt_size(buf, sizeof(buf), 1536 * KIB), "1.5 MiB");
 	assert_string_equal(fmt_size(buf, sizeof(buf), 4096), "4 KiB");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: mm/page_cache.c mm/blockmap.c mm/gpage.c mm/zstore.c mm/lz4.c mm/guest_swap.c mm/vmmem.c mm/swap.c mm/frame.c mm/slat.c mm/ages.c mm/curve.c kernel/lib/fmt.c kernel/lib/err.c tests/fake/fake_arch.c */
+/* SRCS: @mem tests/fake/fake_arch.c */
 /*
  * test_page_cache.c - the exclusive cache against a plain model: find, LRU order, bounds, ghosts.
  */

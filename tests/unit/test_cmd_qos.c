@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* SRCS: kernel/console/cmd.c kernel/console/cmd_qos.c kernel/console/cmd_why.c kernel/balancer.c kernel/resting.c kernel/scan_clock.c mm/ages.c mm/curve.c mm/curve_sleep.c mm/divide.c mm/balance.c mm/balance_qos.c mm/frame.c boot/config.c boot/config_keys.c kernel/lib/err.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
+/*
+ * test_cmd_qos.c - what an operator reads and types about shares: qos, why, scan, over the real balancer.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "kernel/balancer.h"
+#include "kernel/console/cmd.h"
+#include "kernel/lib/lib.h"
+#include "kernel/pager.h"
+#include "kernel/scan_clock.h"
+#include "kernel/vcpu.h"
+#include "tests/fake/fake_arch.h"
+
+#define FRAMES 40000u /* 156 MiB */
+#define SEC 1000000000ull
+
+struct vm *vm_all[VM_MAX];
+u32 vm_count;
+struct vcpu_sched vcpu_sched;
+void (*pager_miss_hook)(struct vm_mem *m);
+const struct cmd_entry cmd_vm_table[] = { { NULL, NULL, NULL, NULL, 0, 0, NULL } };
+const struct cmd_entry cmd_mem_table[] = { { NULL, NULL, NULL, NULL, 0, 0, NULL } };
+const struct cmd_entry cmd_sys_table[] = { { NULL, NULL, NULL, NULL, 0, 0, NULL } };
+static struct vm vms[3];
+static char out[8192], logged[8192];
+static u32 scan_cost;
+
+const char *vm_state_name(enum vm_state s) { return s == VM_RUNNING ? "running" : "off"; }
+u32 pager_guest_frames(void) { return FRAMES; }
+void term_write(const char *bytes, u32 n)
+{
+	size_t len = strlen(out);
+
+	assert_true(len + n < sizeof(out));
+	memcpy(out + len, bytes, n);
+	out[len + n] = 0;
+}
+void term_puts(const char *s) { term_write(s, (u32)strlen(s)); }
+
+struct vm *vm_by_name(const char *name)
+{
+	for (u32 i = 0; i < vm_count; i++)
+		if (!strcmp(vms[i].name, name))
+			return &vms[i];
+	return NULL;
+}
+
+void pager_scan(struct vm_mem *m)
+{
+	(void)m;
+	fake_tsc += scan_cost;
+}
+
+static void sink(enum log_level level, const char *line)
+{
+	(void)level;
+	assert_true(strlen(logged) + strlen(line) + 2 < sizeof(logged));
+	strcat(strcat(logged, line), "\n");
+}
+
+static int setup(void **state)
+{
+	static const char *const name[] = { "web", "db", "off" };
+	const struct boot_range ram = { 0, 8192 * PAGE_SIZE, true };
+
+	(void)state;
+	fake_arena(8192);
+	assert_int_equal(frame_init(&ram, 1, NULL, 0), 0);
+	fake_tsc = SEC;
+	scan_cost = 1000;
+	memset(vms, 0, sizeof(vms));
+	log_sink = sink;
+	logged[0] = 0;
+	assert_int_equal(balancer_init(0), 0);
+	vm_count = 3;
+	for (u32 i = 0; i < 3; i++) {
+		struct vm *vm = vm_all[i] = &vms[i];
+
+		vm->id = vm->mem.id = (u8)i;
+		str_copy(vm->name, sizeof(vm->name), name[i]);
+		vm->state = i == 2 ? VM_OFF : VM_RUNNING;
+		vm->weight = 100;
+		vm->mem.vm = vm;
+		vm->mem.npages = 32768; /* 128 MiB */
+		vm->mem.min = 2048;
+		vm->mem.max = 32768;
+		vm->mem.page = (struct gpage *)vms;
+		ages_reset(&vm->mem.ages);
+		assert_int_equal(curve_init(&vm->mem.curve, CURVE_STEP_FRAMES, 200,
+					    pfn_ptr(frame_get_run((u32)(curve_bytes(200) / PAGE_SIZE + 1))), fake_tsc), 0);
+		if (i < 2)
+			balancer_started(vm);
+	}
+	return 0;
+}
+
+static void run_for(u64 ns)
+{
+	u64 end = fake_tsc + ns;
+
+	while (fake_tsc < end) {
+		fake_tsc = MAX(fake_tsc + 1000, MIN(balancer_due(), end));
+		balancer_poll(fake_tsc);
+	}
+}
+
+/* Runs the line; what it printed. */
+static const char *type(const char *line)
+{
+	char buf[256];
+
+	assert_true(str_copy(buf, sizeof(buf), line));
+	out[0] = 0;
+	cmd_run(buf);
+	return out;
+}
+
+#define says(line, what) do {                                                   \
+		const char *said_ = type(line);                                 \
+		if (!strstr(said_, what))                                       \
+			fail_msg("%s says: %s; wanted: %s", line, said_, what); \
+	} while (0)
+
+/* One line, an error, and the advice that every error ends in. */
+static void refused(const char *line, const char *what)
+{
+	const char *said = type(line), *end = strchr(said, '\n');
+
+	if (strncmp(said, "error: ", 7) || !end || end[1] || !strstr(said, what) || !strstr(said, "nothing changed"))
+		fail_msg("%s says: %s", line, said);
+}
+
+static void test_scan(void **state)
+{
+	static const char *const bad[] = { "scan budget=", "scan budget=0.5", "scan budget=0%", "scan budget=20.0001%",
+					   "scan budget=99999999999999999999%", "scan budget=-1%", "scan budget=%n%s%",
+					   "scan budget=0.00001%" };
+
+	(void)state;
+	says("scan", "budget 0.5 % of the CPU");
+	says("scan", "web ");
+	assert_null(strstr(out, "off "));
+	for (u32 i = 0; i < ARRAY_SIZE(bad); i++)
+		refused(bad[i], "0.01% to 20%");
+	refused("scan banana", "no such word");
+	assert_int_equal(scan_clock_budget(), SCAN_BUDGET_DEFAULT);
+	says("scan budget=1.25%", "0.5 % -> 1.25 %");
+	says("scan -j", "{\"budget_ppm\":12500,\"used_ppm\":");
+	says("scan budget=0.5%", "-> 0.5 %");
+	/* Passes of 50 ms: each guest one in 21 s, and that is what `scan` says. */
+	scan_cost = 50000000;
+	for (u32 i = 0; i < 2; i++) {
+		vms[i].mem.ages.w1_avg = 5000;
+		vms[i].mem.ages.resident = 20000;
+	}
+	run_for(120 * SEC);
+	says("scan", "by the budget");
+	says("scan -j", "\"limit\":\"by the budget\"");
+	assert_in_range(scan_clock_used(fake_tsc), 0, 5000 + 5000);
+}
+
+/* The budget keeps the curve coarse: `why` says so with the numbers, or else whose fault it is. */
+static void test_coarse(void **state)
+{
+	(void)state;
+	vms[0].mem.ages.w1_avg = 5000;
+	vms[0].mem.ages.resident = 20000;
+	vms[0].mem.curve.coarse = true; /* as curve_pass() would find */
+	run_for(5 * SEC);
+	says("why web", "touches 25.0 % of what it holds");
+	says("why web", "is the shortest period there is");
+	assert_null(strstr(type("why db"), "coarse"));
+	scan_cost = 50000000;
+	run_for(60 * SEC);
+	says("why web", "the scan budget is the reason: 0.5 % of the CPU");
+	says("why -j web", "\"scan_limit\":\"budget\"");
+	says("why -j web", "\"w1_permille\":250");
+	vms[0].mem.curve.coarse = false;
+	run_for(2 * SEC);
+	assert_null(strstr(type("why web"), "coarse"));
+	refused("why off", "takes no part");
+	refused("why nobody", "no guest of that name");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_scan, setup), cmocka_unit_test_setup(test_coarse, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
