@@ -8,6 +8,7 @@
 
 #define MANY 512       /* events after which the past weighs half */
 #define ENOUGH 16      /* events before anything is believed */
+#define SLOW_DISK 50   /* tries that the quickest request must take: below, the model gains little and loses at times */
 #define MARGIN 50      /* 1/50: what a change must be worth */
 #define COST_MOST (~0ull / 8)
 
@@ -82,10 +83,15 @@ u64 zplan_cost(const struct zplan *z, const struct curve *c, u32 frames, u64 fre
 	return times(out - hits, read + write) + times(fresh, write) + times(out + fresh, try) + times(MAX(fit, hits), get) + times(hits, get / 5);
 }
 
+static bool is_slow(const struct zplan *z)
+{
+	return z->request_ns / SLOW_DISK >= z->try_ns / MAX(z->tried, 1ull) && z->request_ns;
+}
+
 /* Before anything was read back. */
 static bool looks_well(const struct zplan *z)
 {
-	return z->tried >= ENOUGH && z->stored * 2 >= z->tried && z->try_ns / z->tried * 4 < z->request_ns;
+	return z->tried >= ENOUGH && z->stored * 2 >= z->tried;
 }
 
 u32 zplan_choose(struct zplan *z, const struct curve *c, u32 frames, u64 fresh)
@@ -95,6 +101,8 @@ u32 zplan_choose(struct zplan *z, const struct curve *c, u32 frames, u64 fresh)
 
 	if (z->percent != ZPLAN_AUTO)
 		return z->budget = (u32)((u64)frames * z->percent / 100);
+	if (!is_slow(z))
+		return z->budget = 0;
 	if (z->budget > frames / 2)
 		z->budget = frames / 2;
 	if (z->reads < ENOUGH || z->tried < ENOUGH) {

@@ -6,8 +6,8 @@
  * compresses fits in: touches in between cost a decompression instead of a read, every page that leaves costs a
  * compression, also one that nobody asks for again. All of it is measured while the guest runs; wherever it does not pay by
  * 2 %, the answer is 0. Before anything has been read back there is no telling: what leaves first is compressed, up to an
- * eighth of the frames, if that takes less than a quarter of what a request to the disk does; later it would have to be
- * read one by one.
+ * eighth of the frames; later it would have to be read one by one. Beside a disk whose requests take less than 50 times as
+ * long as compressing a page there is no store: it would gain little and at times lose (tests/bench/COMPRESSION.md).
  * Pure; times in nanoseconds.
  */
 #ifndef MM_ZPLAN_H

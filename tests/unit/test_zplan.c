@@ -57,7 +57,7 @@ static struct zplan plan(u64 read_us, u32 chunks, u32 of_ten, u64 try_us)
 
 static void pays_where_it_reaches(void **s)
 {
-	struct zplan seek = plan(7000, 6, 10, 8), slow = plan(100, 6, 10, 200), noise = plan(7000, 6, 0, 2);
+	struct zplan seek = plan(7000, 6, 10, 8), slow = plan(7000, 6, 10, 200), quick = plan(100, 6, 10, 8), noise = plan(7000, 6, 0, 2);
 
 	(void)s;
 	new_curve();
@@ -66,6 +66,7 @@ static void pays_where_it_reaches(void **s)
 	assert_true(zplan_choose(&seek, &curve, FRAMES, 0) >= FRAMES / 4);
 	assert_int_equal(zplan_choose(&slow, &curve, FRAMES, 0), 0); /* compressing takes longer than reading */
 	assert_int_equal(zplan_choose(&noise, &curve, FRAMES, 0), 0);
+	assert_int_equal(zplan_choose(&quick, &curve, FRAMES, 0), 0); /* nor beside a disk that does not seek */
 }
 
 static void not_for_a_loop_out_of_reach(void **s)
@@ -86,7 +87,7 @@ static void not_for_a_loop_out_of_reach(void **s)
 /* A working set that fits by itself, and a few old pages: the store would take its place. */
 static void not_at_the_cost_of_the_working_set(void **s)
 {
-	struct zplan z = plan(100, 6, 10, 8);
+	struct zplan z = plan(500, 6, 10, 8);
 
 	(void)s;
 	new_curve();
@@ -98,7 +99,7 @@ static void not_at_the_cost_of_the_working_set(void **s)
 
 static void fresh_pages_count(void **s)
 {
-	struct zplan z = plan(100, 6, 10, 8);
+	struct zplan z = plan(500, 6, 10, 8);
 
 	(void)s;
 	new_curve();
@@ -106,7 +107,7 @@ static void fresh_pages_count(void **s)
 	a_second();
 	assert_true(zplan_choose(&z, &curve, FRAMES, 0) > 0);
 	/* Ten thousand a second that are written once and pushed out. */
-	assert_int_equal(zplan_choose(&z, &curve, FRAMES, 10000 * 1000), 0);
+	assert_int_equal(zplan_choose(&z, &curve, FRAMES, 100000 * 1000), 0);
 }
 
 static void nothing_known_nothing_done(void **s)
@@ -121,6 +122,7 @@ static void nothing_known_nothing_done(void **s)
 	for (u32 i = 0; i < 100; i++)
 		zplan_note_try(&z, 5, 8000);
 	assert_int_equal(zplan_choose(&z, &curve, FRAMES, 0), 0); /* what a read costs is not known */
+	zplan_note_write(&z, 32, 7000000);
 	zplan_note_read(&z, 100, 100 * 7000000ull);
 	assert_true(zplan_choose(&z, &curve, FRAMES, 0) > 0);
 	assert_in_range(zplan_choose(&z, &curve, 100, 0), 0, 50); /* the guest shrank */
