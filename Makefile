@@ -40,10 +40,10 @@ FUZZ_PROGS := $(FUZZ_SRCS:tests/fuzz/%.c=build/fuzz/%)
 # @mem: what a guest's memory is made of; @pager: that, and a guest page's life.
 srcs = $(subst @mem,$(MEM_SRCS),$(subst @pager,$(PAGER_SRCS) @mem,$(shell \
 	sed -n '2s|^/\* SRCS:\(.*\)\*/.*|\1|p' $(1) 2>/dev/null)))
-MEM_SRCS   := $(patsubst %,mm/%.c,frame slat swap blockmap page_cache gpage guest_swap vmmem ages curve curve_sleep) \
+MEM_SRCS   := $(patsubst %,mm/%.c,frame slat swap blockmap page_cache gpage guest_swap zstore lz4 vmmem ages curve curve_sleep) \
 	kernel/lib/fmt.c kernel/lib/err.c
-PAGER_SRCS := $(patsubst %,kernel/%.c,pager pager_check fault fill ahead reclaim swapout scan guest_io guest_plan \
-	guest_read guest_cache guest_write guest_bounce guest_mem io_range)
+PAGER_SRCS := $(patsubst %,kernel/%.c,pager pager_check fault fill ahead reclaim zip swapout scan guest_io guest_plan \
+	guest_read guest_cache guest_write guest_bounce guest_mem io_range) mm/zplan.c
 # $(call objs,KIND,SOURCES)
 objs = $(patsubst %,build/$(1)/%.o,$(2))
 
@@ -135,7 +135,7 @@ build/unit/%: build/asan/tests/unit/%.c.o $$(call objs,asan,$$(call srcs,tests/u
 build/fuzz/%: build/fuzzobj/tests/fuzz/%.c.o $$(call objs,fuzzobj,$$(call srcs,tests/fuzz/$$*.c))
 	@mkdir -p $(@D)
 	$(call say,LD)
-	$(Q)$(CLANG) $(FUZZ_SAN) -o $@ $^ -lZydis -lm
+	$(Q)$(CLANG) $(FUZZ_SAN) -o $@ $^ -lZydis -llz4 -lm
 
 build/sim/sim: $(call objs,asan,$(SIM_SRCS))
 	@mkdir -p $(@D)

@@ -55,6 +55,7 @@ static struct vm_config *vm_find_or_add(struct config *out, const char *name)
 	vm = &out->vm[out->nvms++];
 	str_copy(vm->name, sizeof(vm->name), name);
 	vm->weight = CONFIG_WEIGHT_DEFAULT;
+	vm->zip_percent = CONFIG_ZIP_AUTO;
 	vm->vcpus = 1;
 	vm->kernel_module = vm->initrd_module = -1;
 	vm->cmdline = "";

@@ -30,6 +30,9 @@
 #define CONFIG_SCAN_MIN 100u    /* 0.01 % of the CPU */
 #define CONFIG_SCAN_MAX 200000u /* 20 % */
 
+#define CONFIG_ZIP_AUTO 255
+#define CONFIG_ZIP_MOST 50
+
 enum config_kind { CONFIG_NO_KERNEL, CONFIG_LINUX, CONFIG_MULTIBOOT };
 
 struct config_disk {
@@ -47,6 +50,7 @@ struct vm_config {
 					max(ram / 16, 8 MiB) and max is ram */
 	u32 weight;
 	u64 miss_per_1000s;          /* goal; 0: none */
+	u8 zip_percent;              /* of its frames may hold compressed pages; CONFIG_ZIP_AUTO: what pays */
 	u32 vcpus;
 	s32 kernel_module, initrd_module; /* index into boot_info.modules; -1: none */
 	struct config_disk disk[CONFIG_MAX_DISKS];

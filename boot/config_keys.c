@@ -106,6 +106,26 @@ static int parse_miss(struct config_line *l, const char *value)
 	return 0;
 }
 
+static int parse_zip(struct config_line *l, const char *value)
+{
+	char number[4];
+	size_t n = strlen(value);
+	u64 v;
+
+	if (!strcmp(value, "auto") || !strcmp(value, "off")) {
+		l->vm->zip_percent = *value == 'a' ? CONFIG_ZIP_AUTO : 0;
+		return 0;
+	}
+	if (n < 2 || n > sizeof(number) || value[n - 1] != '%')
+		return bad(l, "not auto, off or a share of its frames; try zip=auto or zip=25%");
+	memcpy(number, value, n - 1);
+	number[n - 1] = 0;
+	if (parse_u64(number, &v) || v < 1 || v > CONFIG_ZIP_MOST)
+		return bad(l, "not from 1% to 50%; try zip=25%");
+	l->vm->zip_percent = (u8)v;
+	return 0;
+}
+
 static int parse_vcpus(struct config_line *l, const char *value)
 {
 	u64 v;
@@ -243,6 +263,8 @@ static const struct key keys[] = {
 	  ON_KERNEL, false, parse_weight },
 	{ "miss", NULL, "RATE", "goal: at most so many misses, 50/s or 3/min (default: none)",
 	  ON_KERNEL, false, parse_miss },
+	{ "zip", NULL, "auto|off|N%", "its frames for compressed pages: what pays, none, 1% to 50% (default: auto)",
+	  ON_KERNEL, false, parse_zip },
 	{ "vcpus", NULL, "1", "processors (default: 1)", ON_KERNEL, false, parse_vcpus },
 	{ "disk", NULL, "NAME[,ro]", "a disk or partition of the host, hd0 or hd0p2; up to 4 times",
 	  ON_KERNEL, true, parse_disk },

@@ -219,7 +219,7 @@ static bool is_away(const struct vm_mem *m, u32 g)
 {
 	const struct gpage *p = &m->page[g];
 
-	return gpage_evicted(p) && !p->pins && (p->state == GPAGE_SWAP || pfn_none(page_cache_find(m, p->loc)));
+	return !p->pins && (p->state == GPAGE_SWAP || (p->state == GPAGE_DISC && pfn_none(page_cache_find(m, p->loc))));
 }
 
 /* From the page on that woke it, over all of them once. */

@@ -11,6 +11,8 @@
 #include "kernel/pager.h"
 #include "kernel/vcpu.h"
 
+_Static_assert(CONFIG_ZIP_AUTO == ZPLAN_AUTO && CONFIG_ZIP_MOST == ZPLAN_MOST_PERCENT, "boot/ does not know mm/");
+
 /* Frames beside the image: tables, boot parameters, the first pages that the kernel touches. */
 #define LOAD_EXTRA_FRAMES 128
 
@@ -122,6 +124,7 @@ struct vm *vm_create(const struct vm_config *c, const struct guest_disk *disks, 
 	vm->id = (u8)vm_count;
 	vm->config = c;
 	vm->weight = c->weight;
+	vm->mem.zplan.percent = c->zip_percent;
 	vm->miss_goal = c->miss_per_1000s;
 	str_copy(vm->name, sizeof(vm->name), c->name);
 	vm_all[vm_count++] = vm;

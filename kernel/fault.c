@@ -8,6 +8,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/pager_priv.h"
 #include "kernel/reclaim.h"
+#include "kernel/zip.h"
 #include "mm/blockmap.h"
 #include "mm/gpage.h"
 
@@ -62,6 +63,8 @@ int fault_resident(struct vm_mem *m, u32 g)
 		return E_OK;
 	case GPAGE_ZERO:
 		return m->dead ? E_AGAIN : fault_zero(m, g);
+	case GPAGE_ZIP:
+		return zip_fault(m, g);
 	case GPAGE_DISC:
 	case GPAGE_SWAP:
 		return fill_page(m, g, FILL_TOUCH);

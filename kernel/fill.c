@@ -11,6 +11,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/pager_priv.h"
 #include "kernel/reclaim.h"
+#include "kernel/zip.h"
 #include "mm/blockmap.h"
 #include "mm/gpage.h"
 #include "mm/guest_swap.h"
@@ -25,6 +26,7 @@ struct fill {
 	struct vm_mem *m;  /* NULL: free */
 	u32 g[AHEAD_MOST], n, asked; /* pages; which of them was asked for */
 	u32 loc;           /* first slot or block */
+	u64 start_ns;
 	bool swap;
 	u8 why;            /* enum fill_why */
 	fill_bounce_fn *bounced;
@@ -84,6 +86,7 @@ static void submit(struct fill *f, void (*done)(struct block_req *))
 	f->req.done = done;
 	f->req.ctx = f;
 	f->m->io_in_flight++;
+	f->start_ns = arch_ns();
 	block_submit(&f->req);
 }
 
@@ -148,6 +151,8 @@ static void fill_done(struct block_req *r)
 
 	m->io_in_flight--;
 	m->ahead.background -= f->why == FILL_AHEAD;
+	if (f->swap && is_touch(f->why) && !r->err)
+		zplan_note_read(&m->zplan, f->n, arch_ns() - f->start_ns);
 	for (u32 i = 0; i < f->n; i++) {
 		if (r->err)
 			give_back(f, f->g[i], i);
@@ -323,6 +328,11 @@ int fill_bounce(struct vm_mem *m, u32 g, pfn_t pfn, fill_bounce_fn *done, void *
 	struct gpage *p = &m->page[g];
 	struct fill *f;
 
+	if (p->state == GPAGE_ZIP) {
+		zip_copy(m, g, pfn);
+		m->n.copied++;
+		return 0;
+	}
 	if (p->state == GPAGE_DISC) {
 		pfn_t c = page_cache_find(m, p->loc);
 

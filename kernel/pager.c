@@ -8,6 +8,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/pager_priv.h"
 #include "kernel/reclaim.h"
+#include "kernel/zip.h"
 #include "mm/swap.h"
 
 #define MARGIN_FRAMES 64          /* kept free above the reserve by whoever is above its target */
@@ -202,6 +203,7 @@ bool pager_chore(void)
 			more |= help_starving(m);
 	}
 	more |= ahead_chore();
+	more |= zip_chore();
 	for (u32 i = 0; i < 8 && frame_count(FRAME_ZEROED) < ZEROED_WANTED; i++)
 		if (!frame_zero_one())
 			return more;

@@ -201,6 +201,8 @@ static void check_guest(struct check *c)
 	compare(c, "filling pages and frames", c->in_state[GPAGE_FILLING], frame_count_vm(id, FRAME_FILLING));
 	compare(c, "pages under write and in requests", c->writeback, m->writing);
 	compare(c, "bounce frames and their users", guest_io_bounce_frames(m), frame_count_vm(id, FRAME_BOUNCE));
+	compare(c, "compressed pages and those of the store", c->in_state[GPAGE_ZIP], m->zip.pages);
+	c->bad += zstore_check(m, c->say, c->ctx);
 	compare(c, "tables", m->slat.ntables, frame_count_vm(id, FRAME_TABLE));
 	if (c->pins < m->pins_in_flight)
 		complain(c, "%u pins in flight, pages have %u", m->pins_in_flight, c->pins);

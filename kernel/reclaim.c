@@ -12,6 +12,7 @@
 #include "kernel/ahead.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager_priv.h"
+#include "kernel/zip.h"
 #include "mm/gpage.h"
 #include "mm/page_cache.h"
 #include "mm/swap.h"
@@ -147,15 +148,22 @@ static bool cache_goes_first(const struct vm_mem *v, u32 soft)
 	return (s32)(frame_of(c)->stamp - v->page[frame_of((pfn_t){ soft })->gpfn].stamp) <= 0;
 }
 
-/* The FIFO's next dirty pages after `at` join a write that is going to be made anyway. */
-static u32 gather(struct vm_mem *v, u32 at, u32 *dirty, u32 n)
+/* The FIFO's next dirty pages after `at` join a write that is going to be made anyway; what can be compressed is. */
+static u32 gather(struct vm_mem *v, u32 at, u32 *dirty, u32 n, u32 *gained)
 {
 	for (u32 looks = 0; at != FRAME_NONE && n < SWAPOUT_PAGES && looks < EVICT_LOOKS; looks++) {
 		const struct frame *f = frame_of((pfn_t){ at });
+		u32 g = f->gpfn;
+		int zipped;
 
 		at = f->next;
-		if (!gpage_droppable(v, f->gpfn) && !found_zero(v, f->gpfn))
-			dirty[n++] = f->gpfn;
+		if (gpage_droppable(v, g) || found_zero(v, g))
+			continue;
+		zipped = zip_offer(v, g);
+		if (zipped >= 0)
+			*gained += (u32)zipped;
+		else
+			dirty[n++] = g;
 	}
 	return n;
 }
@@ -166,6 +174,7 @@ static u32 evict(struct vm_mem *v, u32 want)
 
 	while (gained < want && looks < want + EVICT_LOOKS) {
 		u32 g, next;
+		int zipped = E_AGAIN;
 
 		if (cache_goes_first(v, at)) {
 			page_cache_drop(v, page_cache_victim(v), true);
@@ -177,7 +186,11 @@ static u32 evict(struct vm_mem *v, u32 want)
 		g = frame_of((pfn_t){ at })->gpfn;
 		next = frame_of((pfn_t){ at })->next;
 		looks++;
-		if (gpage_droppable(v, g) || found_zero(v, g)) {
+		if (!gpage_droppable(v, g) || zip_wants(v, (pfn_t){ at }))
+			zipped = found_zero(v, g) ? E_AGAIN : zip_offer(v, g);
+		if (zipped >= 0) {
+			gained += (u32)zipped;
+		} else if (gpage_droppable(v, g)) {
 			gpage_drop(v, g);
 			gained++;
 		} else if (ndirty < SWAPOUT_PAGES && (ndirty || (!v->dead && swapout_ready()))) {
@@ -186,7 +199,7 @@ static u32 evict(struct vm_mem *v, u32 want)
 		at = next;
 	}
 	if (ndirty) {
-		ndirty = gather(v, at, dirty, ndirty);
+		ndirty = gather(v, at, dirty, ndirty, &gained);
 		for (u32 done = 0, k; done < ndirty; done += k) {
 			k = swapout_start(v, dirty + done, ndirty - done);
 			if (!k)
@@ -200,9 +213,12 @@ u32 reclaim_take(struct vm_mem *v, u32 want)
 {
 	u32 gained;
 
+	/* As many at once as a swap write frees, about: what is read ahead needs room below max. */
+	if (zip_open(v))
+		want = MAX(want, ZIP_BATCH);
 	if (v->soft_count <= v->soft_goal || v->soft_count < MIN(want, SOFTEN_BATCH))
 		soften(v, SOFTEN_BATCH);
-	gained = v->cache_count ? 0 : gpage_drop_heads(v, want); /* the usual case */
+	gained = v->cache_count || zip_open(v) ? 0 : gpage_drop_heads(v, want); /* the usual case */
 	if (gained < want)
 		gained += evict(v, want - gained);
 	/* The whole FIFO may have been dirty while clean pages are left: look further, a few times. */

@@ -8,6 +8,7 @@
 #include "arch/x86_64/arch.h"
 #include "kernel/ahead.h"
 #include "kernel/pager.h"
+#include "kernel/zip.h"
 
 #define BREATHE_TABLES 8 /* leaf tables between two looks at what can't wait for the end of a pass */
 
@@ -65,6 +66,7 @@ void pager_scan(struct vm_mem *m)
 		pager_breathe();
 	curve_pass(&m->curve, &m->ages, arch_ns());
 	count_idle(m, arch_ns());
+	zip_plan(m);
 	slat_owe_flush(&m->slat);
 	m->n.scans++;
 	m->n.scanned_entries += s.entries;

@@ -6,6 +6,7 @@
  * the slot is released when the write is done (its content may be a mixture by then). Otherwise the page becomes SWAP and
  * its frame free. Requests in flight are bounded by the pool.
  */
+#include "arch/x86_64/arch.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager_priv.h"
 #include "kernel/reclaim.h"
@@ -21,6 +22,7 @@ struct swapout {
 	u32 g[SWAPOUT_PAGES];
 	struct vm_mem *m; /* NULL: free */
 	u32 n, slot;
+	u64 start_ns; /* 0: others were on their way before it */
 };
 
 static struct swapout swapouts[SWAPOUTS];
@@ -99,6 +101,8 @@ static void swapout_done(struct block_req *r)
 	struct vm_mem *m = s->m;
 
 	m->io_in_flight--;
+	if (s->start_ns && !r->err)
+		zplan_note_write(&m->zplan, s->n, arch_ns() - s->start_ns);
 	m->writing -= s->n;
 	writing -= s->n;
 	for (u32 i = 0; i < s->n; i++)
@@ -140,6 +144,7 @@ u32 swapout_start(struct vm_mem *m, const u32 *g, u32 n)
 	s->req = (struct block_req){ .dev = swap_dev(), .op = BLOCK_WRITE, .sector = swap_sector(s->slot),
 				     .nsectors = n * SECTORS_PER_PAGE, .segs = s->seg, .nsegs = n,
 				     .done = swapout_done, .ctx = s };
+	s->start_ns = writing ? 0 : arch_ns();
 	m->n.swap_writes += n;
 	m->writing += n;
 	writing += n;

@@ -15,7 +15,7 @@
 #define IDLE_SHIFT 2    /* the past of a guest that has gone quiet fades by so many bits a second */
 
 static const u32 default_cost_us[CURVE_CLASSES] = {
-	[CURVE_SOFT] = 2, [CURVE_CACHE] = 10, [CURVE_DISC] = 6000, [CURVE_SWAP] = 8000,
+	[CURVE_SOFT] = 2, [CURVE_CACHE] = 10, [CURVE_ZIP] = 20, [CURVE_DISC] = 6000, [CURVE_SWAP] = 8000,
 };
 
 u32 curve_step_for(u32 frames, u32 max_points)

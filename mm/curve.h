@@ -35,6 +35,7 @@
 enum curve_class {
 	CURVE_SOFT,  /* was unmapped, its frame kept: a minor fault */
 	CURVE_CACHE, /* a block taken back out of the exclusive cache */
+	CURVE_ZIP,   /* was compressed in memory; counts at what it costs: the store is held for that */
 	CURVE_DISC,  /* a clean page or block read again from the guest's disk */
 	CURVE_SWAP,  /* read from the hypervisor's swap area */
 	CURVE_CLASSES,
@@ -82,7 +83,7 @@ u32 curve_step_for(u32 frames, u32 max_points);
 /* E_INVAL: no step, or points 0 or > CURVE_POINTS_MAX. */
 int curve_init(struct curve *c, u32 step_frames, u32 points, void *storage, u64 now_ns) MUST_CHECK;
 void curve_reset(struct curve *c, u64 now_ns); /* the guest was reset: knows nothing */
-/* Default costs suit a disk that seeks: SOFT 2, CACHE 10, DISC 6000, SWAP 8000 us. */
+/* Default costs suit a disk that seeks: SOFT 2, CACHE 10, ZIP 20, DISC 6000, SWAP 8000 us. */
 void curve_set_cost(struct curve *c, enum curve_class cls, u32 us);
 void curve_set_half_life(struct curve *c, u32 ms); /* default 10000 */
 

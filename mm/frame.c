@@ -66,7 +66,7 @@ u32 frame_held(u8 vm)
 		return 0;
 	c = frame_counts[vm];
 	return c[FRAME_MAPPED] + c[FRAME_SOFT] + c[FRAME_CACHED] + c[FRAME_FILLING] + c[FRAME_WRITING] +
-	       c[FRAME_BOUNCE];
+	       c[FRAME_BOUNCE] + c[FRAME_ZIP];
 }
 
 u32 frame_free(void)

@@ -28,6 +28,7 @@ enum frame_state {
 	FRAME_FILLING,  /* I/O into it under way */
 	FRAME_WRITING,  /* swap write from it under way */
 	FRAME_BOUNCE,   /* private copy for an I/O of owner */
+	FRAME_ZIP,      /* compressed pages of owner: zstore.h */
 	FRAME_STATES
 };
 
@@ -71,7 +72,7 @@ u32 frame_total(void);                       /* frames of RAM (all states but RE
 u32 frame_limit(void);                       /* highest pfn + 1 */
 u32 frame_count(enum frame_state s);         /* of all owners */
 u32 frame_count_vm(u8 vm, enum frame_state s);
-u32 frame_held(u8 vm);                       /* MAPPED SOFT CACHED FILLING WRITING BOUNCE */
+u32 frame_held(u8 vm);                       /* MAPPED SOFT CACHED FILLING WRITING BOUNCE ZIP */
 u32 frame_free(void);                        /* FREE + ZEROED */
 
 /* NO_PFN if none. want_zero: content is zero on return (zeroes here if it must). */

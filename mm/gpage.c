@@ -251,7 +251,10 @@ void gpage_discard_evicted(struct vm_mem *m, u32 g, bool keep_ghost)
 		else
 			ages_forget(&m->ages, p->stamp);
 	} else {
-		swap_free(p->loc);
+		if (p->state == GPAGE_ZIP)
+			zstore_drop(m, g);
+		else
+			swap_free(p->loc);
 		ages_forget(&m->ages, p->stamp);
 	}
 	p->state = GPAGE_ZERO;

@@ -5,7 +5,8 @@
  * What holds between the calls:
  *  - HOT: mapped, counted in ages as resident; frame MAPPED. SOFT: frame SOFT and on the FIFO, or WRITING under a swap
  *    write (GPAGE_WRITEBACK). FILLING: frame FILLING. All three: frame.gpfn points back, loc is the frame.
- *  - SOFT, DISC, SWAP own a stamp of ages_evict(); so does FILLING on its way back from DISC or SWAP.
+ *  - SOFT, DISC, SWAP, ZIP own a stamp of ages_evict(); so does FILLING on its way back from DISC or SWAP.
+ *    What becomes ZIP does so in reclaim, what leaves it by a touch or in the chore: a ZIP page stays one while a frame is found.
  *  - A page has GPAGE_DIRTY, or a block or swap slot that it equals, never both; HOT with one may besides be dirty by the
  *    slat's D bit. Neither: content is nowhere else (it must be swapped), or zero if GPAGE_KNOWN_ZERO.
  *  - A GPAGE_WRITEBACK page keeps its frame until the write is done, whatever its state.
@@ -21,7 +22,10 @@ static inline struct frame *gpage_frame(const struct vm_mem *m, u32 g)
 	return frame_of((pfn_t){ m->page[g].loc });
 }
 static inline bool gpage_resident(const struct gpage *p) { return p->state == GPAGE_HOT || p->state == GPAGE_SOFT; }
-static inline bool gpage_evicted(const struct gpage *p) { return p->state == GPAGE_DISC || p->state == GPAGE_SWAP; }
+static inline bool gpage_evicted(const struct gpage *p)
+{
+	return p->state == GPAGE_DISC || p->state == GPAGE_SWAP || p->state == GPAGE_ZIP;
+}
 
 /* Takes the block or slot away from a page that has a frame; it is neither dirty nor associated after. */
 void gpage_dissociate(struct vm_mem *m, u32 g);
@@ -58,7 +62,7 @@ static inline bool gpage_droppable(const struct vm_mem *m, u32 g)
 void gpage_drop(struct vm_mem *m, u32 g);
 /* The same, faster, for up to want pages with a block or slot at the head of the FIFO; how many. */
 u32 gpage_drop_heads(struct vm_mem *m, u32 want);
-/* DISC or SWAP -> ZERO: slot, block and stamp are given up. keep_ghost: a DISC block's distance may be asked for. */
+/* DISC, SWAP or ZIP -> ZERO: slot, block and stamp are given up. keep_ghost: a DISC block's distance may be asked for. */
 void gpage_discard_evicted(struct vm_mem *m, u32 g, bool keep_ghost);
 
 #endif

@@ -94,6 +94,9 @@ static void empty_maps(struct vm_mem *m)
 	m->starving_since_ns = 0;
 	m->passes = m->idle_pages = 0;
 	m->ahead = (struct ahead){ 0 };
+	zstore_init(&m->zip);
+	m->zplan.budget = 0;
+	m->zip_watch.turned_away = 0;
 	ages_reset(&m->ages);
 }
 
@@ -135,6 +138,7 @@ int vmmem_init(struct vm_mem *m, struct vm *vm, u8 id, u32 ram_pages, const stru
 void vmmem_clear(struct vm_mem *m)
 {
 	BUG_ON(m->io_in_flight);
+	zstore_clear(m);
 	for (u32 g = 0; g < m->npages; g++) {
 		struct gpage *p = &m->page[g];
 

@@ -13,11 +13,13 @@
 #include "mm/curve.h"
 #include "mm/frame.h"
 #include "mm/slat.h"
+#include "mm/zplan.h"
+#include "mm/zstore.h"
 
 #define VMMEM_MAX_DISKS 4
 
 /* Where a guest page's content is. DESIGN section 3. */
-enum gpage_state { GPAGE_ZERO, GPAGE_HOT, GPAGE_SOFT, GPAGE_DISC, GPAGE_SWAP, GPAGE_FILLING };
+enum gpage_state { GPAGE_ZERO, GPAGE_HOT, GPAGE_SOFT, GPAGE_DISC, GPAGE_SWAP, GPAGE_ZIP, GPAGE_FILLING };
 
 enum gpage_flags {
 	GPAGE_DIRTY = 1,     /* content differs from any block: must be kept by swap */
@@ -26,8 +28,8 @@ enum gpage_flags {
 };
 
 struct gpage {
-	u32 loc;    /* HOT SOFT FILLING: pfn; DISC: block; SWAP: slot */
-	u32 stamp;  /* what ages_evict() gave when it left HOT (SOFT DISC SWAP) */
+	u32 loc;    /* HOT SOFT FILLING: pfn; DISC: block; SWAP: slot; ZIP: first chunk (zstore.h) */
+	u32 stamp;  /* what ages_evict() gave when it left HOT (SOFT DISC SWAP ZIP) */
 	u32 link;   /* next page + 1 of the same block (blockmap chain) */
 	u8 state;   /* enum gpage_state */
 	u8 flags;
@@ -57,6 +59,7 @@ struct vm_counters {
 	u64 ahead, ahead_background;                         /* pages read back unasked: beside a demand, in the background */
 	u64 ahead_used, ahead_wasted;                        /* of those looked at again */
 	u64 demand_reads;                                    /* requests that a touch waited for */
+	u64 zip_puts, zip_hits, zip_refused, zip_ousted;     /* compressed in memory, touched again, did not compress, went on to swap */
 	u64 copy_drops;                                      /* of clean_drops: what a swap slot still held */
 	u64 cache_false;                                     /* puts whose block was overwritten or erased before it was asked for */
 	u64 swap_outs, swap_ins;                             /* the guest's own, recognised: blocks */
@@ -79,6 +82,8 @@ struct ahead {
 	struct { u32 g; bool seen_once; } sample[AHEAD_SAMPLES];
 };
 
+/* What kernel/zip.c has seen of the counters. */
+struct zip_watch { u64 io, fresh, ns; u32 turned_away, sample; };
 /* Areas of its disks that the guest swaps to: mm/guest_swap.h. */
 #define GUEST_SWAP_AREAS 4
 struct guest_swap_area { u32 first, slots, bit, bits; }; /* blocks behind the header; bits of live[] */
@@ -142,6 +147,9 @@ struct vm_mem {
 	u32 passes;
 	u32 idle_pages;      /* resident ones not touched for IDLE_NS as of the last pass, less what was taken since */
 	struct ahead ahead;
+	struct zstore zip;   /* cold pages, compressed: kernel/zip.c */
+	struct zplan zplan;
+	struct zip_watch zip_watch;
 	void *arrays; u32 arrays_frames; /* storage of all the arrays: one run of frames */
 	struct vm_counters n;
 };

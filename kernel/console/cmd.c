@@ -169,7 +169,7 @@ static const struct cmd_entry *find(char **word, u32 n, bool *noun_known)
 
 void cmd_run(char *line)
 {
-	static struct cmd c; /* 1 KiB of JSON: kept off the stack; the console is never re-entered */
+	static struct cmd c; /* 2 KiB of JSON: kept off the stack; the console is never re-entered */
 	char *word[CMD_ARGS_MAX + 2];
 	const struct cmd_entry *e;
 	bool noun_known;

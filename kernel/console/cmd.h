@@ -18,7 +18,7 @@ struct cmd {
 	bool json;
 	u32 argc;
 	char *argv[CMD_ARGS_MAX];      /* without the words of noun and verb, and without -j */
-	char json_buf[1024];           /* the object being built */
+	char json_buf[2048];           /* the object being built */
 	u32 json_len;
 	bool failed;
 };

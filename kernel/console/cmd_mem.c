@@ -11,7 +11,7 @@
 static const struct { enum frame_state state; const char *name; } states[] = {
 	{ FRAME_HYP, "hypervisor" }, { FRAME_MODULE, "modules" }, { FRAME_TABLE, "tables" },
 	{ FRAME_MAPPED, "mapped" }, { FRAME_SOFT, "soft" }, { FRAME_CACHED, "cached" },
-	{ FRAME_FILLING, "filling" }, { FRAME_WRITING, "writing" }, { FRAME_BOUNCE, "bounce" },
+	{ FRAME_FILLING, "filling" }, { FRAME_WRITING, "writing" }, { FRAME_BOUNCE, "bounce" }, { FRAME_ZIP, "compressed" },
 	{ FRAME_ZEROED, "free, zeroed" }, { FRAME_FREE, "free" },
 };
 

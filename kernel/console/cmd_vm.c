@@ -64,6 +64,7 @@ static const struct { const char *name; size_t offset; } counters[] = {
 	COUNTER(copied), COUNTER(silent_swap_writes), COUNTER(stale_reads), COUNTER(double_paging), COUNTER(scans),
 	COUNTER(scanned_entries), COUNTER(softened), COUNTER(around),
 	COUNTER(demand_reads), COUNTER(ahead), COUNTER(ahead_background), COUNTER(ahead_used), COUNTER(ahead_wasted), COUNTER(copy_drops),
+	COUNTER(zip_puts), COUNTER(zip_hits), COUNTER(zip_refused), COUNTER(zip_ousted),
 	COUNTER(cache_false), COUNTER(swap_outs), COUNTER(swap_ins), COUNTER(refault_reads), COUNTER(refault_writes),
 	COUNTER(rep_whole), COUNTER(rep_part),
 	COUNTER(guest_reads), COUNTER(guest_writes), COUNTER(leaf_ticks), COUNTER(scan_ticks),
@@ -89,6 +90,23 @@ static void show_cache(struct cmd *c, const struct vm_mem *m)
 			 (unsigned long long)m->n.swap_ins);
 }
 
+static u32 mean_us(u64 ns, u64 n)
+{
+	return (u32)(ns / MAX(n, 1ull) / 1000);
+}
+
+static void show_zip(struct cmd *c, const struct vm_mem *m)
+{
+	const struct zplan *z = &m->zplan;
+
+	if (!z->tried)
+		return;
+	cmd_line(c, "compressed %u pages in %u frames of %u; %llu of %llu pages fit, in %llu/16 of one; us a page: compressing %u, "
+		 "decompressing %u, a read %u, a write %u", m->zip.pages, m->zip.frames, z->budget, (unsigned long long)z->stored,
+		 (unsigned long long)z->tried, (unsigned long long)(z->chunks / MAX(z->stored, 1ull)), mean_us(z->try_ns, z->tried),
+		 mean_us(z->get_ns, z->gets), mean_us(z->read_ns, z->reads), mean_us(z->write_ns, z->writes));
+}
+
 static void vm_show(struct cmd *c)
 {
 	struct vm *vm = cmd_vm(c, 0);
@@ -106,6 +124,7 @@ static void vm_show(struct cmd *c)
 		 frame_count_vm(m->id, FRAME_FILLING) + frame_count_vm(m->id, FRAME_WRITING) +
 			 frame_count_vm(m->id, FRAME_BOUNCE),
 		 frame_count_vm(m->id, FRAME_TABLE), m->clock);
+	show_zip(c, m);
 	show_cache(c, m);
 	if (vm->vcpu.hw && backend->describe(vm->vcpu.hw, state, sizeof(state)) > 0)
 		cmd_line(c, "%s", state);
@@ -126,6 +145,9 @@ static void vm_show(struct cmd *c)
 		if (n)
 			cmd_line(c, "  %-20s %llu", counters[i].name, (unsigned long long)n);
 	}
+	cmd_json_u64(c, "zip_pages", m->zip.pages);
+	cmd_json_u64(c, "zip_frames", m->zip.frames);
+	cmd_json_u64(c, "zip_budget", m->zplan.budget);
 	cmd_json_end(c);
 }
 

@@ -15,8 +15,7 @@ import argparse, concurrent.futures, functools, json, os, subprocess, sys, threa
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, TOP + "/tests/bench")
-import kvm
-import oracle
+import compress, kvm, oracle
 import scenarios
 import published, reaction, steady, vmmb
 
@@ -237,11 +236,11 @@ def main():
     args = p.parse_args()
     rows = [r for r in ROWS + (LONG if args.full or args.only else []) if (not r.full or args.full if not args.only else
                                 any(r.name == x or r.name.startswith(x + ".") for x in args.only))]
-    unknown = [x for x in args.only or [] if not oracle.covers(x) and
+    unknown = [x for x in args.only or [] if not oracle.covers(x) and not compress.covers(x) and
                not any(r.name == x or r.name.startswith(x + ".") for r in ROWS + LONG)]
     if unknown:
         p.error(f"no such row as {unknown[0]}; there are: " +
-                " ".join([r.name for r in ROWS + LONG] + [x + ".*" for x in oracle.FAMILIES]))
+                " ".join([r.name for r in ROWS + LONG] + [x + ".*" for x in oracle.FAMILIES + compress.FAMILIES]))
     needed = [x for x in RUNS if any(x in r.runs for r in rows)]
     os.makedirs(scenarios.BENCH, exist_ok=True)
     subprocess.run(["make", "-s", "-C", TOP, "build/vmmb.elf", "build/bench/decide"], check=True)
@@ -256,6 +255,8 @@ def main():
     results = measure(rows, runs)
     if not args.only or any(oracle.covers(x) for x in args.only):
         results += oracle.rows(args.only)
+    if not args.only or any(compress.covers(x) for x in args.only):
+        results += compress.rows(args.only)
     with open(OUT + "/bench.json", "w") as f:
         json.dump(results, f, indent=1)
         f.write("\n")

@@ -3,8 +3,9 @@
  * sim.c - runs the hypervisor's real main loop over fake hardware for a number of guest operations and checks
  * at every step that what guests see is right, and after every few that frames, pages, blocks and slots add up.
  *
- *   sim [--ops N] [--seed S] [--frames N] [--vms N] [--swap-frames N] [--faults] [--check-every N]
+ *   sim [--ops N] [--seed S] [--frames N] [--vms N] [--swap-frames N] [--zip N] [--faults] [--check-every N]
  *
+ * --zip: per cent of a guest's frames that may hold compressed pages (0), 255: what pays.
  * --faults: disk errors now and then; the guest they hit must stop with a reason, and nobody else.
  * The same seed replays the same run. Ends with status 0 and a summary, or 1 and what was wrong.
  */
@@ -26,7 +27,7 @@
 #define VM_PAGES 1024u
 #define DISK_MIB 6u
 
-static struct { u64 ops, seed, check_every; u32 frames, vms, swap_frames; bool faults; } opt = {
+static struct { u64 ops, seed, check_every; u32 frames, vms, swap_frames; u8 zip; bool faults; } opt = {
 	.ops = 1000000, .seed = 1, .check_every = 16, .frames = 2300, .vms = 3, .swap_frames = 4096,
 };
 const struct virt_ops *backend; /* in place of kernel/backends.c */
@@ -125,6 +126,7 @@ static void make_machine(void)
 		c->max = c->ram;
 		c->weight = 100;
 		c->vcpus = 1;
+		c->zip_percent = opt.zip;
 		c->initrd_module = -1;
 		c->cmdline = "";
 		vm = vm_create(c, &disk, 1, &bi);
@@ -264,11 +266,13 @@ static void options(int argc, char **argv)
 			opt.vms = (u32)MIN(number(v), (u64)VM_MAX);
 		else if (!strcmp(a, "--swap-frames"))
 			opt.swap_frames = (u32)number(v);
+		else if (!strcmp(a, "--zip"))
+			opt.zip = (u8)MIN(number(v), 255ull);
 		else if (!strcmp(a, "--check-every"))
 			opt.check_every = number(v);
 		else {
 			fprintf(stderr, "usage: sim [--ops N] [--seed S] [--frames N] [--vms N] [--swap-frames N] [--faults]"
-					" [--check-every N]\n");
+					" [--zip N] [--check-every N]\n");
 			exit(2);
 		}
 	}

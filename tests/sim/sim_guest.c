@@ -366,11 +366,12 @@ void sim_guest_report(void)
 		       (unsigned long long)g->n.disk_reads, (unsigned long long)g->n.disk_writes,
 		       (unsigned long long)g->n.discards, (unsigned long long)g->n.failed, (unsigned long long)g->n.restarts);
 		printf("  faults %llu zero %llu soft %llu cache hits %llu puts %llu disc %llu swap in %llu out %llu clean drops "
-		       "%llu rescues %llu bounce %llu unread %llu, guest's swap out %llu in %llu, false puts %llu\n", (unsigned long long)n->faults,
+		       "%llu rescues %llu bounce %llu unread %llu, guest's swap out %llu in %llu, false puts %llu, compressed %llu back %llu on %llu\n", (unsigned long long)n->faults,
 		       (unsigned long long)n->zero_fills, (unsigned long long)n->soft_hits, (unsigned long long)n->cache_hits,
 		       (unsigned long long)n->cache_puts, (unsigned long long)n->disc_reads, (unsigned long long)n->swap_reads,
 		       (unsigned long long)n->swap_writes, (unsigned long long)n->clean_drops, (unsigned long long)n->rescues,
 		       (unsigned long long)n->bounce_reads, (unsigned long long)n->overwrites_unread,
-		       (unsigned long long)n->swap_outs, (unsigned long long)n->swap_ins, (unsigned long long)n->cache_false);
+		       (unsigned long long)n->swap_outs, (unsigned long long)n->swap_ins, (unsigned long long)n->cache_false,
+		       (unsigned long long)n->zip_puts, (unsigned long long)n->zip_hits, (unsigned long long)n->zip_ousted);
 	}
 }

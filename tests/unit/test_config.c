@@ -50,7 +50,7 @@ static void the_example(void **state)
 
 	(void)state;
 	assert_int_equal(build("console=com2,57600 reserve=4M swap=hd0p3 scan=0.25% log=debug",
-		"kernel vm=web ram=256M min=64M max=512M weight=200 miss=50/s disk=hd0p2 disk=hd1,ro -- console=ttyS0 -- x",
+		"kernel vm=web ram=256M min=64M max=512M weight=200 miss=50/s zip=25% disk=hd0p2 disk=hd1,ro -- console=ttyS0 -- x",
 		"initrd vm=web", "multiboot vm=db ram=128M --", "disk vm=web", "disk vm=db ro"), 0);
 	assert_int_equal(cfg.console_com, 2);
 	assert_int_equal(cfg.console_baud, 57600);
@@ -69,6 +69,8 @@ static void the_example(void **state)
 	assert_int_equal(web->max, 512 * MIB);
 	assert_int_equal(web->weight, 200);
 	assert_int_equal(web->miss_per_1000s, 50000);
+	assert_int_equal(web->zip_percent, 25);
+	assert_int_equal(db->zip_percent, CONFIG_ZIP_AUTO);
 	assert_int_equal(web->kernel_module, 0);
 	assert_int_equal(web->initrd_module, 1);
 	assert_string_equal(web->cmdline, "console=ttyS0 -- x");
@@ -128,6 +130,12 @@ static void mistakes(void **state)
 		{ "kernel vm=bad ram=64M miss=50", "try 50/s" },
 		{ "kernel vm=bad ram=64M miss=0/s", "can't be kept" },
 		{ "kernel vm=bad ram=64M vcpus=2", "1 vCPU" },
+		{ "kernel vm=bad ram=64M zip=25", "try zip=auto" },
+		{ "kernel vm=bad ram=64M zip=on", "try zip=auto" },
+		{ "kernel vm=bad ram=64M zip=0%", "1% to 50%" },
+		{ "kernel vm=bad ram=64M zip=51%", "1% to 50%" },
+		{ "kernel vm=bad ram=64M zip=9999%", "try zip" },
+		{ "kernel vm=bad ram=64M zip=-1%", "1% to 50%" },
 		{ "kernel vm=bad ram=64M disk=../x", "try hd0p2" },
 		{ "kernel vm=bad ram=64M disk=abcdefghijklmnopqrst", "try hd0p2" },
 		{ "kernel vm=bad ram=64M disk=,ro", "try hd0p2" },
@@ -223,7 +231,7 @@ static void help(void **state)
 {
 	(void)state;
 	config_help(help_line, NULL);
-	assert_int_equal(helped, 8 + 1 + 2 + 7);
+	assert_int_equal(helped, 9 + 1 + 2 + 7);
 }
 
 static void extents(void **state)

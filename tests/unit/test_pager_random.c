@@ -4,6 +4,7 @@
  * test_pager_random.c - three guests do everything at once on too little memory; every sector of every page and
  * disk is known, and the conservation law is checked all the time. PAGER_OPS and PAGER_SEED from the environment.
  */
+#include "kernel/zip.h"
 #include "tests/unit/pager_env.h"
 
 #define PAGES 400u
@@ -242,7 +243,7 @@ static void do_odd(u32 v)
 {
 	struct vm_mem *m = &env.vm[v].mem;
 
-	switch (env_rand(7)) {
+	switch (env_rand(8)) {
 	case 0:
 		pager_scan(m);
 		break;
@@ -257,6 +258,10 @@ static void do_odd(u32 v)
 		break;
 	case 4:
 		m->max = 150 + env_rand(400);
+		break;
+	case 5: /* off, small, large: budgets come and go; auto tries samples */
+		m->zplan.percent = (u8)(env_rand(3) ? env_rand(ZPLAN_MOST_PERCENT + 1) : env_rand(2) ? 0 : ZPLAN_AUTO);
+		zip_plan(m);
 		break;
 	default:
 		for (u32 i = 0; i < 5; i++)
@@ -322,7 +327,7 @@ static void step(u32 n, bool errors)
 
 static void run(bool errors, u32 ops, u64 seed)
 {
-	u64 superfluous = 0, hits = 0, puts = 0, swapped = 0;
+	u64 superfluous = 0, hits = 0, puts = 0, zipped = 0, touched = 0, ousted = 0, swapped = 0;
 
 	env_start(1100, 1100);
 	memset(model, 0, sizeof(model));
@@ -342,17 +347,22 @@ static void run(bool errors, u32 ops, u64 seed)
 		swapped += MIN(c->swap_outs, c->swap_ins);
 		hits += c->cache_hits;
 		puts += c->cache_puts;
+		zipped += c->zip_puts;
+		touched += c->zip_hits;
+		ousted += c->zip_ousted;
 		do_reset(i);
 		if (!errors)
 			print_message("guest %u: %llu faults, %llu swapped, %llu in, %llu disc, %llu soft, %llu hits, "
-				      "%llu rescues, %llu bounced, %u resets\n", i, (unsigned long long)c->faults,
+				      "%llu rescues, %llu bounced, %llu compressed, %llu back, %llu on, %u resets\n", i, (unsigned long long)c->faults,
 				      (unsigned long long)c->swap_writes, (unsigned long long)c->swap_reads,
 				      (unsigned long long)c->disc_reads, (unsigned long long)c->soft_hits,
 				      (unsigned long long)c->cache_hits, (unsigned long long)c->rescues,
-				      (unsigned long long)c->bounce_reads, model[i].resets);
+				      (unsigned long long)c->bounce_reads, (unsigned long long)c->zip_puts,
+				      (unsigned long long)c->zip_hits, (unsigned long long)c->zip_ousted, model[i].resets);
 	}
 	assert_int_equal(superfluous, 0);
 	assert_true(hits && puts && swapped);
+	assert_true(zipped && touched && ousted);
 	env_end();
 }
 
