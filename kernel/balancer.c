@@ -12,6 +12,7 @@
 #include "boot/config.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager.h"
+#include "kernel/trace.h"
 #include "kernel/vcpu.h"
 
 #define SCAN_START_NS 1000000000ull
@@ -100,6 +101,8 @@ void balancer_started(struct vm *vm)
 		bal.index[vm->id] = balance_add(bal.b, &q, &vm->mem.curve, &vm->mem.ages, now);
 	bal.scan[vm->id] = (struct scan_clock){ now + SCAN_START_NS, SCAN_START_NS };
 	copy_targets();
+	if (unlikely(trace_on))
+		trace_note_guest(vm, TRACE_LIFE_STARTED);
 }
 
 void balancer_stopped(struct vm *vm)
@@ -109,6 +112,8 @@ void balancer_stopped(struct vm *vm)
 	balance_remove(bal.b, (u32)bal.index[vm->id], arch_ns());
 	bal.index[vm->id] = -1;
 	vm->mem.target = 0;
+	if (unlikely(trace_on))
+		trace_note_guest(vm, TRACE_LIFE_STOPPED);
 }
 
 /* ---- what is due ---- */
@@ -152,6 +157,14 @@ static bool scan_one(u64 now)
 	return true;
 }
 
+static void trace_decisions(void)
+{
+	trace_put(TRACE_MACHINE, TRACE_NO_VM, 0, 0, bal.b->frames, frame_free());
+	for (u32 i = 0; i < vm_count; i++)
+		if (bal.index[i] >= 0)
+			trace_note_decision(vm_all[i], &bal.b->vm[bal.index[i]]);
+}
+
 static void decide(u64 now)
 {
 	struct balance *b = bal.b;
@@ -162,6 +175,8 @@ static void decide(u64 now)
 			b->vm[bal.index[i]].quota.held = vmmem_held(&vm_all[i]->mem);
 	balance_step(b, now, frame_free());
 	copy_targets();
+	if (unlikely(trace_on))
+		trace_decisions();
 	resting_step(b, now);
 }
 
@@ -264,6 +279,8 @@ int balancer_set_qos(const struct qos_change *changes, u32 n, char *why, size_t 
 		q = qos_of(vm);
 		if (bal.b && bal.index[vm->id] >= 0)
 			balance_set_qos(bal.b, (u32)bal.index[vm->id], &q, arch_ns());
+		if (unlikely(trace_on))
+			trace_note_guest(vm, TRACE_LIFE_THERE);
 	}
 	vcpu_kick();
 	return 0;

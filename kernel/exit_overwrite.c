@@ -10,6 +10,7 @@
 #include "kernel/guest_walk.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager.h"
+#include "kernel/trace.h"
 #include "vdev/ports.h"
 
 static void fill_pattern(void *page, u64 value, u8 size)
@@ -98,13 +99,17 @@ bool exit_overwrite(struct vcpu *v, const struct vmexit *x, enum verdict *verdic
 	u64 dst;
 	gpa_t to;
 	u32 n = 0;
+	bool covers;
 
 	if (!x->slat.write || x->slat.in_walk || !pager_needs_read(&v->vm->mem, g))
 		return false;
 	backend->mode(v->hw, &m);
 	if (guest_fetch(v, &m, bytes, &n, &f) || insn_decode(bytes, n, guest_mode_bits(&m), &in))
 		return false;
-	if (!covers_page(v, &m, &in, &dst))
+	covers = covers_page(v, &m, &in, &dst);
+	if (unlikely(trace_on) && in.rep && (in.op == INSN_STOS || in.op == INSN_MOVS))
+		trace_note_access(v->vm->id, g.n, covers ? TRACE_BY_WHOLE : TRACE_BY_REP, v->regs->rip);
+	if (!covers)
 		return false;
 	if (guest_walk(v->vm, &m, v->regs->rflags, dst, WALK_WRITE, &to, &f) || gpa_gpfn(to).n != g.n)
 		return false;

@@ -7,6 +7,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/pager_priv.h"
 #include "kernel/reclaim.h"
+#include "kernel/trace.h"
 #include "mm/gpage.h"
 #include "mm/page_cache.h"
 
@@ -23,6 +24,7 @@ static void map_zeroed(struct vm_mem *m, u32 g, pfn_t p, bool accessed)
 static void fault_around(struct vm_mem *m, u32 g)
 {
 	u32 first = ALIGN_DOWN(g, AROUND_PAGES), end = MIN(first + AROUND_PAGES, m->npages);
+	u64 before = m->n.around;
 
 	if (!pager_plentiful(m, AROUND_PAGES))
 		return;
@@ -33,10 +35,11 @@ static void fault_around(struct vm_mem *m, u32 g)
 			continue;
 		p = frame_get(m->id, FRAME_MAPPED, true);
 		if (pfn_none(p))
-			return;
+			break;
 		map_zeroed(m, i, p, false);
 		m->n.around++;
 	}
+	trace_ahead(m, TRACE_ZERO, g, (u32)(m->n.around - before));
 }
 
 static int fault_zero(struct vm_mem *m, u32 g)
@@ -47,6 +50,7 @@ static int fault_zero(struct vm_mem *m, u32 g)
 		return E_AGAIN;
 	map_zeroed(m, g, p, true);
 	m->n.zero_fills++;
+	trace_miss(m, TRACE_ZERO, g, 0);
 	fault_around(m, g);
 	return E_OK;
 }
@@ -57,6 +61,7 @@ int fault_resident(struct vm_mem *m, u32 g)
 	case GPAGE_HOT:
 		return E_OK;
 	case GPAGE_SOFT:
+		trace_return(m, TRACE_SOFT, g, m->page[g].stamp);
 		gpage_soft_touch(m, g);
 		return E_OK;
 	case GPAGE_ZERO:
@@ -99,6 +104,7 @@ static int replace_evicted(struct vm_mem *m, u32 g)
 	if (pfn_none(pfn))
 		return E_AGAIN;
 	if (gpage_evicted(p)) {
+		trace_return(m, TRACE_OVERWRITE, g, p->stamp);
 		gpage_discard_evicted(m, g, false);
 		m->n.overwrites_unread++;
 	}

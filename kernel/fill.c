@@ -11,6 +11,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/pager_priv.h"
 #include "kernel/reclaim.h"
+#include "kernel/trace.h"
 #include "mm/blockmap.h"
 #include "mm/gpage.h"
 #include "mm/page_cache.h"
@@ -161,6 +162,7 @@ static void adopt(struct vm_mem *m, u32 g, pfn_t c, enum fill_why why)
 	struct gpage *p = &m->page[g];
 	u32 block = p->loc, cached_stamp = frame_of(c)->stamp;
 
+	trace_return(m, TRACE_CACHE, g, p->stamp);
 	page_cache_take(m, c);
 	frame_of(c)->block = block + 1; /* the chain already has the page under it */
 	gpage_map(m, g, c, why == FILL_TOUCH);
@@ -227,6 +229,8 @@ int fill_page(struct vm_mem *m, u32 g, enum fill_why why)
 	for (f->n = 1; f->n < want && begin_one(f, f->n, LEVEL_GUEST); f->n++)
 		;
 	*(swap ? &m->n.swap_reads : &m->n.disc_reads) += f->n;
+	trace_return(m, f->rescue ? TRACE_RESCUE : swap ? TRACE_SWAP : TRACE_DISC, g, p->stamp);
+	trace_ahead(m, swap ? TRACE_SWAP : TRACE_DISC, g, f->n - 1);
 	m->n.double_paging += m->io_sourcing && why == FILL_TOUCH;
 	if (pager_miss_hook)
 		pager_miss_hook(m);

@@ -10,6 +10,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/pager_priv.h"
 #include "kernel/reclaim.h"
+#include "kernel/trace.h"
 #include "mm/blockmap.h"
 #include "mm/gpage.h"
 #include "mm/page_cache.h"
@@ -34,8 +35,11 @@ static void begin_fill(struct gio *x, struct gio_part *part, pfn_t n)
 	}
 	if (page_cache_ghost_take(m, part->block, &part->stamp)) {
 		part->flags |= PART_STAMP;
+		trace_miss(m, TRACE_READ_GHOST, part->block, part->gpfn);
 		if (pager_miss_hook) /* more memory would have avoided it */
 			pager_miss_hook(m);
+	} else {
+		trace_miss(m, TRACE_READ_COLD, part->block, part->gpfn);
 	}
 	(void)gpage_associate(m, part->gpfn, part->block);
 }
@@ -53,6 +57,7 @@ static void hit(struct gio *x, struct gio_part *part, pfn_t c)
 	curve_return(&m->curve, &m->ages, CURVE_CACHE, stamp, &m->age[part->gpfn]);
 	part->how = GIO_HIT;
 	m->n.cache_hits++;
+	trace_miss(m, TRACE_READ_CACHE, part->block, part->gpfn);
 }
 
 /* A frame whose content the guest has given up; old: the block it equals, if that is worth remembering. */
@@ -91,24 +96,32 @@ static void resolve(struct gio *x, struct gio_part *part)
 	if (part->block != BLOCK_NONE)
 		c = page_cache_find(m, part->block);
 	if (!pfn_none(c)) {
+		bool put;
+
 		hit(x, part, c);
 		m->n.exchanged++;
-		if (old == BLOCK_NONE || !page_cache_put(m, f, old, stamp))
+		put = old != BLOCK_NONE && page_cache_put(m, f, old, stamp);
+		if (old != BLOCK_NONE)
+			trace_given_up(m, old, put, stamp);
+		if (!put)
 			let_go(m, f, old, stamp);
 		return;
 	}
 	if (old != BLOCK_NONE)
 		n = reclaim_spare_frame(m, FRAME_FILLING, stamp);
 	if (!pfn_none(n) && page_cache_put(m, f, old, stamp)) {
+		trace_given_up(m, old, true, stamp);
 		begin_fill(x, part, n);
 		return;
 	}
 	if (!pfn_none(n))
 		frame_put(n);
-	if (old != BLOCK_NONE)
+	if (old != BLOCK_NONE) {
 		page_cache_ghost_put(m, old, stamp);
-	else
+		trace_given_up(m, old, false, stamp);
+	} else {
 		ages_forget(&m->ages, stamp);
+	}
 	begin_fill(x, part, f);
 }
 
@@ -142,6 +155,7 @@ static int take_evicted(struct gio *x, struct gio_part *part)
 		/* The frame may have come from the cache; this block is not there either way. */
 	}
 	if (gpage_evicted(p)) {
+		trace_return(m, TRACE_DROPPED, part->gpfn, p->stamp);
 		gpage_discard_evicted(m, part->gpfn, true);
 		m->n.overwrites_unread++;
 	}

@@ -12,6 +12,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/pager_priv.h"
 #include "kernel/reclaim.h"
+#include "kernel/trace.h"
 #include "mm/blockmap.h"
 #include "mm/gpage.h"
 #include "mm/page_cache.h"
@@ -53,6 +54,7 @@ static int look_at(struct gio *x, struct gio_part *part)
 
 	switch (p->state) {
 	case GPAGE_SOFT:
+		trace_return(m, TRACE_SOFT, g, m->page[g].stamp);
 		gpage_soft_touch(m, g);
 		break;
 	case GPAGE_HOT:

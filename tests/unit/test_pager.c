@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/pager.c kernel/pager_check.c kernel/fault.c kernel/fill.c kernel/reclaim.c kernel/swapout.c kernel/guest_io.c kernel/guest_plan.c kernel/guest_read.c kernel/guest_write.c kernel/guest_bounce.c kernel/io_range.c kernel/guest_mem.c kernel/scan.c mm/frame.c mm/slat.c mm/swap.c mm/blockmap.c mm/page_cache.c mm/gpage.c mm/vmmem.c mm/ages.c mm/curve.c kernel/lib/fmt.c kernel/lib/err.c kernel/lib/parse.c tests/fake/fake_arch.c */
+/* SRCS: kernel/pager.c kernel/pager_check.c kernel/fault.c kernel/fill.c kernel/reclaim.c kernel/swapout.c kernel/guest_io.c kernel/guest_plan.c kernel/guest_read.c kernel/guest_write.c kernel/guest_bounce.c kernel/io_range.c kernel/guest_mem.c kernel/scan.c kernel/trace.c kernel/trace_note.c mm/frame.c mm/slat.c mm/swap.c mm/blockmap.c mm/page_cache.c mm/gpage.c mm/vmmem.c mm/ages.c mm/curve.c kernel/lib/fmt.c kernel/lib/err.c kernel/lib/parse.c tests/fake/fake_arch.c */
 /*
  * test_pager.c - a guest page's life, one story a test. Random mixtures: test_pager_random.c.
  */
