@@ -55,6 +55,7 @@ struct vm_config {
 struct config {
 	u32 console_com;             /* 1..4; 0: none */
 	u32 console_baud;
+	char trace[CONFIG_NAME_MAX]; /* "com2,115200": where `trace on` sends its records; "": nowhere */
 	u64 reserve;                 /* bytes kept from guests, on top of the hypervisor's own */
 	char swap[CONFIG_NAME_MAX];  /* "": every partition of the swap type; "none": none */
 	u32 log_level;               /* enum log_level: shown up to here */

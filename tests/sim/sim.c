@@ -4,7 +4,9 @@
  * at every step that what guests see is right, and after every few that frames, pages, blocks and slots add up.
  *
  *   sim [--ops N] [--seed S] [--frames N] [--vms N] [--swap-frames N] [--faults] [--check-every N]
+ *       [--trace FILE [--trace-ring BYTES]]
  *
+ * --trace: record the whole run; what was recorded must be what was counted.
  * --faults: disk errors now and then; the guest they hit must stop with a reason, and nobody else.
  * The same seed replays the same run. Ends with status 0 and a summary, or 1 and what was wrong.
  */
@@ -26,8 +28,10 @@
 #define VM_PAGES 1024u
 #define DISK_MIB 6u
 
-static struct { u64 ops, seed, check_every; u32 frames, vms, swap_frames; bool faults; } opt = {
+static struct { u64 ops, seed, check_every; u32 frames, vms, swap_frames; bool faults; const char *trace;
+		u64 trace_ring; } opt = {
 	.ops = 1000000, .seed = 1, .check_every = 16, .frames = 2300, .vms = 3, .swap_frames = 4096,
+	.trace_ring = 256 * KIB,
 };
 const struct virt_ops *backend; /* in place of kernel/backends.c */
 
@@ -266,9 +270,13 @@ static void options(int argc, char **argv)
 			opt.swap_frames = (u32)number(v);
 		else if (!strcmp(a, "--check-every"))
 			opt.check_every = number(v);
+		else if (!strcmp(a, "--trace"))
+			opt.trace = v;
+		else if (!strcmp(a, "--trace-ring"))
+			opt.trace_ring = number(v);
 		else {
 			fprintf(stderr, "usage: sim [--ops N] [--seed S] [--frames N] [--vms N] [--swap-frames N] [--faults]"
-					" [--check-every N]\n");
+					" [--check-every N] [--trace FILE [--trace-ring BYTES]]\n");
 			exit(2);
 		}
 	}
@@ -279,7 +287,11 @@ int main(int argc, char **argv)
 	options(argc, argv);
 	state = opt.seed;
 	make_machine();
+	if (opt.trace)
+		sim_trace_start(opt.trace, opt.trace_ring);
 	run();
+	check();
+	sim_trace_end();
 	check();
 	sim_guest_report();
 	printf("sim: %llu operations, %llu checks, %llu resets, %llu QoS changes, %llu stops by errors: all content and "
