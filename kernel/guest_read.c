@@ -96,21 +96,18 @@ static void resolve(struct gio *x, struct gio_part *part)
 	if (part->block != BLOCK_NONE)
 		c = page_cache_find(m, part->block);
 	if (!pfn_none(c)) {
-		bool put;
-
+		if (old != BLOCK_NONE)
+			trace_given_up(m, old, true, g);
 		hit(x, part, c);
 		m->n.exchanged++;
-		put = old != BLOCK_NONE && page_cache_put(m, f, old, stamp);
-		if (old != BLOCK_NONE)
-			trace_given_up(m, old, put, stamp);
-		if (!put)
+		if (old == BLOCK_NONE || !page_cache_put(m, f, old, stamp))
 			let_go(m, f, old, stamp);
 		return;
 	}
 	if (old != BLOCK_NONE)
 		n = reclaim_spare_frame(m, FRAME_FILLING, stamp);
 	if (!pfn_none(n) && page_cache_put(m, f, old, stamp)) {
-		trace_given_up(m, old, true, stamp);
+		trace_given_up(m, old, true, g);
 		begin_fill(x, part, n);
 		return;
 	}
@@ -118,7 +115,7 @@ static void resolve(struct gio *x, struct gio_part *part)
 		frame_put(n);
 	if (old != BLOCK_NONE) {
 		page_cache_ghost_put(m, old, stamp);
-		trace_given_up(m, old, false, stamp);
+		trace_given_up(m, old, false, g);
 	} else {
 		ages_forget(&m->ages, stamp);
 	}

@@ -88,11 +88,11 @@ static inline void trace_ahead(const struct vm_mem *m, enum trace_class c, u32 p
 		trace_put(TRACE_AHEAD, m->id, (u8)c, 0, page, n);
 }
 
-/* The guest gave up a block's only copy in its memory. */
-static inline void trace_given_up(const struct vm_mem *m, u32 block, bool cached, u32 stamp)
+/* The guest is about to read another block over the only copy of this one in its memory, in page g. */
+static inline void trace_given_up(const struct vm_mem *m, u32 block, bool cached, u32 g)
 {
 	if (unlikely(trace_on))
-		trace_put(TRACE_PUT, m->id, cached, 0, block, stamp);
+		trace_put(TRACE_PUT, m->id, cached, 0, block, g);
 }
 
 #endif
