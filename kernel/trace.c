@@ -22,7 +22,7 @@ static struct {
 } ring;
 
 static struct {
-	u8 vm, set;
+	u8 vm, set, age;
 	u32 first, n;      /* a run that may go on */
 } set;
 
@@ -112,16 +112,19 @@ void trace_put64(enum trace_kind kind, u8 vm, u8 cls, u64 v)
 static void run_ends(void)
 {
 	if (set.n)
-		put_if_room((struct trace_rec){ .kind = TRACE_RUN, .vm = set.vm, .cls = set.set, .page = set.first,
-						.value = set.n });
+		put_if_room((struct trace_rec){ .kind = TRACE_RUN, .vm = set.vm, .cls = set.set, .n = set.age,
+						.page = set.first, .value = set.n });
 	set.n = 0;
 }
 
-void trace_set_begin(u8 vm, enum trace_set which)
+void trace_set_begin(u8 vm, enum trace_set which, u8 age)
 {
+	if (set.vm == vm && set.set == which && set.age == age)
+		return;
+	run_ends();
 	set.vm = vm;
 	set.set = (u8)which;
-	set.n = 0;
+	set.age = age;
 }
 
 void trace_set_add(u32 first, u64 mask)
@@ -136,7 +139,7 @@ void trace_set_add(u32 first, u64 mask)
 	if (run & (run + 1)) { /* more than one run */
 		run_ends();
 		put_if_room((struct trace_rec){ .time = (u32)mask, .kind = TRACE_MASK, .vm = set.vm, .cls = set.set,
-						.page = first, .value = (u32)(mask >> 32) });
+						.n = set.age, .page = first, .value = (u32)(mask >> 32) });
 		return;
 	}
 	n = ~run ? (u32)__builtin_ctzll(~run) : 64;

@@ -7,7 +7,8 @@
  * and never waits: what does not fit is counted, and a LOST record says so as soon as there is room again. Records
  * leave in frames (trace_format.h) by trace_frame(). One CPU.
  *
- * Sets of pages may be added to only between trace_set_begin() and trace_set_end(); nothing else is recorded in between.
+ * Sets of pages may be added to only between trace_set_begin() and trace_set_end(); nothing else is recorded in between. A
+ * new begin for the same set changes nothing, for another one it is an end too.
  */
 #ifndef KERNEL_TRACE_H
 #define KERNEL_TRACE_H
@@ -46,7 +47,7 @@ void trace_put64(enum trace_kind kind, u8 vm, u8 cls, u64 v);
 
 /* ---- sets of pages ---- */
 
-void trace_set_begin(u8 vm, enum trace_set set);
+void trace_set_begin(u8 vm, enum trace_set set, u8 n);
 /* Bit i of mask: page first + i; first is a multiple of 64. Any order, ascending is shortest. */
 void trace_set_add(u32 first, u64 mask);
 void trace_set_end(void);
@@ -61,6 +62,7 @@ void trace_note_access(u8 vm, u32 g, enum trace_access how, u64 rip);
 void trace_note_guest(const struct vm *vm, enum trace_life life);
 void trace_note_counts(const struct vm *vm);
 void trace_note_pages(const struct vm_mem *m);
+void trace_note_curve(const struct vm_mem *m);
 void trace_note_decision(const struct vm *vm, const struct balance_vm *b);
 
 /* An evicted or soft page comes back; stamp still tells its distance. */

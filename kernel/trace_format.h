@@ -38,7 +38,16 @@ enum trace_kind {
 	TRACE_WANT,        /* follows a DECISION; page: what the division said; value: frames held */
 	TRACE_LOST,        /* value: records that did not fit since the last one */
 	TRACE_END,         /* the recording was stopped; page, value: low and high half of the records kept in all */
+	TRACE_CURVE,       /* at the start; cls: enum trace_curve */
 	TRACE_KINDS
+};
+
+/* Of a guest's curve (mm/curve.h): what a replay needs to decide as the hypervisor would. Steps without a touch are left out. */
+enum trace_curve {
+	TRACE_CURVE_SHAPE, /* page: frames a step; value: ms of the past that it is made of */
+	TRACE_CURVE_COLD,  /* page: cold touches, 1/256; value: their cost, us */
+	TRACE_CURVE_HITS,  /* page: step; value: touches there, 1/256 */
+	TRACE_CURVE_WORTH, /* page: step; value: their cost, us */
 };
 
 enum trace_life { TRACE_LIFE_THERE, TRACE_LIFE_STARTED, TRACE_LIFE_STOPPED, TRACE_LIFE_OFF };
@@ -46,10 +55,7 @@ enum trace_life { TRACE_LIFE_THERE, TRACE_LIFE_STARTED, TRACE_LIFE_STOPPED, TRAC
 enum trace_set {
 	TRACE_SET_TOUCHED, /* by the pass that ends next */
 	TRACE_SET_EVICTED, /* unmapped softly: the coldest */
-	TRACE_SET_HELD,    /* at the start: resident, touched in the last pass; */
-	TRACE_SET_HELD_1,  /* within 4 passes; */
-	TRACE_SET_HELD_2,  /* within 16; */
-	TRACE_SET_HELD_3,  /* before */
+	TRACE_SET_HELD,    /* at the start: resident; n: the page's age, see mm/ages.h */
 	TRACE_SET_DISC,    /* at the start: evicted, in a block of the guest's disk; */
 	TRACE_SET_SWAP,    /* in the swap area */
 	TRACE_SETS

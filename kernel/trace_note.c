@@ -42,7 +42,7 @@ void trace_note_miss(const struct vm_mem *m, enum trace_class c, u32 page, u32 v
 
 void trace_note_touched(const struct vm_mem *m, const u64 *entries, u32 first, u64 a_bit)
 {
-	trace_set_begin(m->id, TRACE_SET_TOUCHED);
+	trace_set_begin(m->id, TRACE_SET_TOUCHED, 0);
 	for (u32 i = 0; i < AGES_LEAF; i += GROUP) {
 		u64 mask = 0;
 
@@ -60,7 +60,7 @@ void trace_note_pass(const struct vm_mem *m)
 
 void trace_note_evicted(const struct vm_mem *m, const u32 *g, u32 n)
 {
-	trace_set_begin(m->id, TRACE_SET_EVICTED);
+	trace_set_begin(m->id, TRACE_SET_EVICTED, 0);
 	for (u32 i = 0; i < n;) {
 		u32 first = ALIGN_DOWN(g[i], GROUP);
 		u64 mask = 0;
@@ -104,14 +104,17 @@ void trace_note_counts(const struct vm *vm)
 		trace_put64(TRACE_COUNT, vm->id, i, count[i]);
 }
 
-static enum trace_set set_of(const struct vm_mem *m, u32 g)
+/* SETS: nowhere. */
+static enum trace_set set_of(const struct vm_mem *m, u32 g, u8 *age)
 {
+	*age = 0;
 	switch (m->page[g].state) {
 	case GPAGE_HOT:
-		return m->age[g] <= AGE_TOUCHED ? TRACE_SET_HELD : m->age[g] <= 4 ? TRACE_SET_HELD_1 :
-		       m->age[g] <= 16 ? TRACE_SET_HELD_2 : TRACE_SET_HELD_3;
+		*age = m->age[g];
+		return TRACE_SET_HELD;
 	case GPAGE_SOFT:
-		return TRACE_SET_HELD_3;
+		*age = AGE_MAX;
+		return TRACE_SET_HELD;
 	case GPAGE_FILLING:
 		return TRACE_SET_HELD;
 	case GPAGE_DISC:
@@ -123,19 +126,48 @@ static enum trace_set set_of(const struct vm_mem *m, u32 g)
 	}
 }
 
-/* Where each page is when the recording begins, set by set, so that runs stay runs. */
+/* Where each page is when the recording begins. Neighbours were mostly touched together: long runs. */
 void trace_note_pages(const struct vm_mem *m)
 {
-	for (u32 s = TRACE_SET_HELD; s < TRACE_SETS; s++) {
-		trace_set_begin(m->id, (enum trace_set)s);
-		for (u32 first = 0; first < m->npages; first += GROUP) {
+	for (u32 first = 0; first < m->npages; first += GROUP) {
+		u32 n = MIN(GROUP, m->npages - first);
+		u64 left = n == GROUP ? ~0ull : BIT64(n) - 1;
+
+		while (left) {
+			u32 k = (u32)__builtin_ctzll(left);
+			u8 age, other;
+			enum trace_set set = set_of(m, first + k, &age);
 			u64 mask = 0;
 
-			for (u32 k = 0; k < GROUP && first + k < m->npages; k++)
-				mask |= (u64)(set_of(m, first + k) == s) << k;
+			for (; k < n; k++)
+				if (left >> k & 1 && set_of(m, first + k, &other) == set && other == age)
+					mask |= BIT64(k);
+			left &= ~mask;
+			if (set == TRACE_SETS)
+				continue;
+			trace_set_begin(m->id, set, age);
 			trace_set_add(first, mask);
 		}
-		trace_set_end();
+	}
+	trace_set_end();
+}
+
+static u32 cut(u64 v)
+{
+	return (u32)MIN(v, (u64)~0u);
+}
+
+void trace_note_curve(const struct vm_mem *m)
+{
+	const struct curve *c = &m->curve;
+
+	trace_put(TRACE_CURVE, m->id, TRACE_CURVE_SHAPE, 0, c->step_frames, cut(c->time_us / 1000));
+	trace_put(TRACE_CURVE, m->id, TRACE_CURVE_COLD, 0, cut(c->cold_hits * 256 / CURVE_ONE), cut(c->cold_cost / CURVE_ONE / 256));
+	for (u32 i = 0; i < c->points; i++) {
+		if (c->hits[i] < CURVE_ONE / 256)
+			continue;
+		trace_put(TRACE_CURVE, m->id, TRACE_CURVE_HITS, 0, i, cut(c->hits[i] * 256 / CURVE_ONE));
+		trace_put(TRACE_CURVE, m->id, TRACE_CURVE_WORTH, 0, i, cut(c->cost[i] / CURVE_ONE / 256));
 	}
 }
 

@@ -131,6 +131,7 @@ static void note_all(void)
 		if (!v)
 			continue;
 		trace_note_pages(&vm->mem);
+		trace_note_curve(&vm->mem);
 		trace_put(TRACE_DECISION, vm->id, (u8)v->why.reason, 0, v->quota.target, v->quota.target);
 		trace_put(TRACE_WANT, vm->id, 0, 0, v->quota.target, vmmem_held(&vm->mem));
 		if (pager_breathe)

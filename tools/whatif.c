@@ -141,37 +141,53 @@ static void arrive(struct sim *s, u32 v, u32 g)
 	x->resident++;
 }
 
-static void passes(struct simguest *g, u32 n)
+/* The hypervisor's shape of curve, and what it knew. */
+static void know(struct sim *s, u32 v)
 {
-	while (n--)
-		simguest_pass(g);
+	const struct wi_vm *vm = &s->w->vm[v];
+	struct curve *c = &guest(s, v)->curve;
+	u64 now = s->w->start_us * 1000;
+
+	curve_reset(c, now);
+	if (!vm->curve.step)
+		return;
+	free(guest(s, v)->storage);
+	guest(s, v)->storage = oracle_alloc(1, curve_bytes(vm->curve.points));
+	if (curve_init(c, vm->curve.step, vm->curve.points, guest(s, v)->storage, now))
+		abort();
+	c->time_us = vm->curve.ms * 1000ull;
+	c->cold_hits = vm->curve.cold * (CURVE_ONE / 256);
+	c->cold_cost = vm->curve.cold_us * CURVE_ONE * 256;
+	for (u32 i = 0; i < vm->curve.points; i++) {
+		c->hits[i] = vm->curve.hits[i] * (CURVE_ONE / 256);
+		c->cost[i] = vm->curve.worth[i] * CURVE_ONE * 256;
+	}
 }
 
-/* Pages where they were, older ones earlier on the stack; the curve knows nothing yet. */
+/* Pages where and as old as they were. */
 static void place(struct sim *s, u32 v)
 {
-	static const struct { u8 set, wait; } order[] = {
-		{ TRACE_SET_SWAP, 0 }, { TRACE_SET_DISC, 1 }, { TRACE_SET_HELD_3, 12 }, { TRACE_SET_HELD_2, 12 },
-		{ TRACE_SET_HELD_1, 3 }, { TRACE_SET_HELD, 0 },
-	};
 	const struct wi_vm *vm = &s->w->vm[v];
 	struct simguest *g = guest(s, v);
 
-	for (u32 k = 0; k < ARRAY_SIZE(order); k++) {
+	for (u32 p = 0; p < vm->ram; p++) /* how old evicted ones are is not known: older than what is there */
+		if (vm->at_start[p] == TRACE_SET_SWAP || vm->at_start[p] == TRACE_SET_DISC)
+			arrive(s, v, p);
+	for (u32 age = AGE_MAX + 1; age-- > 0;) {
+		simguest_pass(g);
 		for (u32 p = 0; p < vm->ram; p++)
-			if (vm->at_start[p] == order[k].set)
+			if (vm->at_start[p] == TRACE_SET_HELD && vm->age_at_start[p] == age)
 				arrive(s, v, p);
-		passes(g, order[k].wait);
 	}
 	for (u32 p = 0; p < vm->ram; p++) {
-		if (g->state[p] != 1 || (vm->at_start[p] != TRACE_SET_SWAP && vm->at_start[p] != TRACE_SET_DISC))
+		if (g->state[p] != 1 || vm->at_start[p] == TRACE_SET_HELD)
 			continue;
 		g->stamp[p] = ages_evict(&g->ages, &g->age[p]);
 		g->state[p] = 2;
 		g->entry[p] = 0;
 		g->resident--;
 	}
-	curve_reset(&g->curve, s->w->start_us * 1000);
+	know(s, v);
 }
 
 static void add_guest(struct sim *s, u32 v)
@@ -186,11 +202,11 @@ static void add_guest(struct sim *s, u32 v)
 	g = guest(s, v);
 	g->batch = 1;
 	g->now_ns = s->w->start_us * 1000;
+	place(s, v);
 	if (vm->cost_disc)
 		curve_set_cost(&g->curve, CURVE_DISC, vm->cost_disc);
 	if (vm->cost_swap)
 		curve_set_cost(&g->curve, CURVE_SWAP, vm->cost_swap);
-	place(s, v);
 }
 
 /* Targets as they were, in proportion to the memory; who is above its own gives frames back. */
@@ -274,8 +290,11 @@ static void along(struct sim *s, u32 v, const struct wi_event *e, enum simguest_
 
 static void touched(struct sim *s, u32 v, const struct wi_event *e)
 {
-	enum simguest_touch how = touch(s, v, e->item, false);
+	enum simguest_touch how;
 
+	if (e->zero && guest(s, v)->state[e->item] == 2)
+		drop(guest(s, v), e->item); /* it held zeros only: nothing is read */
+	how = touch(s, v, e->item, false);
 	if (how == SIM_AGAIN)
 		missed(s, v, e->us);
 	if (e->n && how == (e->zero ? SIM_FIRST : SIM_AGAIN))

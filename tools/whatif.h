@@ -6,7 +6,8 @@
  * which scan interval they were (they are spread evenly over it, in order of address, and never twice). Time is the
  * recorded one: a guest that would have waited less would have got on faster, and that is not seen. So a replay with more
  * memory says which of the recorded touches would have hit, and one with less memory says at least how many more would
- * have missed. The guests' curves start empty; pages are where they were when the recording began.
+ * have missed. Pages are where
+ * they were when the recording began, and the curves know what they knew.
  */
 #ifndef TOOLS_WHATIF_H
 #define TOOLS_WHATIF_H

@@ -90,6 +90,7 @@ static void collect_blocks(struct wi *w, const struct tracefile *t)
 		vm->items = vm->ram + k;
 		vm->away = oracle_alloc(vm->items, 1);
 		vm->at_start = oracle_alloc(vm->ram, 1);
+		vm->age_at_start = oracle_alloc(vm->ram, 1);
 		memset(vm->away, CURVE_SWAP, vm->ram);
 		memset(vm->away + vm->ram, CURVE_DISC, k);
 		memset(vm->at_start, 0xff, vm->ram);
@@ -136,13 +137,14 @@ static void touched(void *ctx, u32 g)
 	in->page[in->n++] = g;
 }
 
-struct where { struct wi_vm *vm; u8 set; };
+struct where { struct wi_vm *vm; u8 set, age; };
 
 static void located(void *ctx, u32 g)
 {
 	struct where *x = ctx;
 
 	x->vm->at_start[g] = x->set;
+	x->vm->age_at_start[g] = x->age;
 	if (x->set == TRACE_SET_DISC)
 		x->vm->away[g] = CURVE_DISC;
 }
@@ -154,7 +156,7 @@ static void take_set(struct build *b, const struct trace_rec *r)
 	if (r->cls == TRACE_SET_TOUCHED)
 		each_page(vm, r, touched, &b->in[r->vm]);
 	else if (r->cls >= TRACE_SET_HELD && r->cls < TRACE_SETS)
-		each_page(vm, r, located, &(struct where){ vm, r->cls });
+		each_page(vm, r, located, &(struct where){ vm, r->cls, r->n });
 }
 
 static void take_pass(struct build *b, u8 v, u64 us)
@@ -208,6 +210,7 @@ static void take_miss(struct build *b, u32 i)
 	b->in[r->vm].missed_in[r->page] = b->in[r->vm].number;
 	e = add(b, us, cls == TRACE_OVERWRITE ? WI_REPLACE : cls == TRACE_DROPPED ? WI_FORGET : WI_TOUCH, r->vm, r->page);
 	e->zero = cls == TRACE_ZERO;
+	e->other = cls + 1;
 	e->n = (u8)ahead_of(b->t, i);
 }
 
@@ -258,6 +261,30 @@ static void take_guest(struct build *b, const struct trace_rec *r, u64 us)
 	}
 }
 
+static void take_curve(struct wi_vm *vm, const struct trace_rec *r)
+{
+	u32 i = r->page;
+
+	if (r->cls == TRACE_CURVE_SHAPE && !vm->curve.step && i && i % CURVE_STEP_FRAMES == 0) {
+		u32 points = vm->ram * 2 / i + (vm->ram * 2 % i > 0);
+
+		if (points > CURVE_POINTS_MAX)
+			return;
+		vm->curve.step = i;
+		vm->curve.ms = r->value;
+		vm->curve.points = points;
+		vm->curve.hits = oracle_alloc(points, sizeof(u32));
+		vm->curve.worth = oracle_alloc(points, sizeof(u32));
+	} else if (r->cls == TRACE_CURVE_COLD) {
+		vm->curve.cold = i;
+		vm->curve.cold_us = r->value;
+	} else if (r->cls == TRACE_CURVE_HITS && i < vm->curve.points) {
+		vm->curve.hits[i] = r->value;
+	} else if (r->cls == TRACE_CURVE_WORTH && i < vm->curve.points) {
+		vm->curve.worth[i] = r->value;
+	}
+}
+
 /* LIMITS and WEIGHT come before the GUEST that they belong to. */
 static void take_settings(struct build *b, const struct trace_rec *r, struct wi_settings *now)
 {
@@ -297,6 +324,9 @@ static void take(struct build *b, u32 i, struct wi_settings *now)
 	case TRACE_MASK:
 	case TRACE_RUN:
 		take_set(b, r);
+		break;
+	case TRACE_CURVE:
+		take_curve(&w->vm[r->vm], r);
 		break;
 	case TRACE_PASS:
 		take_pass(b, r->vm, us);
@@ -371,6 +401,9 @@ void wi_free(struct wi *w)
 		free(w->vm[v].block);
 		free(w->vm[v].away);
 		free(w->vm[v].at_start);
+		free(w->vm[v].age_at_start);
+		free(w->vm[v].curve.hits);
+		free(w->vm[v].curve.worth);
 	}
 	free(w->e);
 	free(w->change);

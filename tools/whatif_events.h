@@ -38,7 +38,9 @@ struct wi_vm {
 	u32 ram, items;
 	u32 *block, nblocks;     /* sorted: item = ram + index */
 	u8 *away;                /* by item, when first evicted: enum curve_class; */
-	u8 *at_start;            /* by page: enum trace_set, 0xff nowhere */
+	u8 *at_start;            /* by page: enum trace_set, 0xff nowhere; and its age */
+	u8 *age_at_start;
+	struct { u32 step, ms, cold, cold_us, *hits, *worth, points; } curve; /* at the start, step 0: not known */
 	struct wi_settings q;    /* at the beginning */
 	u32 cost_disc, cost_swap;
 	u32 target, target_end;  /* at the beginning; at the end */

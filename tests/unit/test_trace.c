@@ -163,7 +163,7 @@ static void time_is_whole(void **state)
 	for (u32 i = 0; i < 6; i++) {
 		fake_tsc += arch_ns_to_tsc(3000ull * 1000000000); /* 50 minutes */
 		us[i] = arch_ns() / 1000;
-		trace_set_begin(0, TRACE_SET_TOUCHED); /* has no time of its own, and must not disturb */
+		trace_set_begin(0, TRACE_SET_TOUCHED, 0); /* has no time of its own, and must not disturb */
 		trace_set_add(64, 0x5);
 		trace_set_end();
 		trace_put(TRACE_PASS, 0, 0, 0, i, 0);
@@ -181,7 +181,7 @@ static void time_is_whole(void **state)
 static void sets_become_runs_and_masks(void **state)
 {
 	(void)state;
-	trace_set_begin(2, TRACE_SET_TOUCHED);
+	trace_set_begin(2, TRACE_SET_TOUCHED, 0);
 	trace_set_add(0, ~0ull << 60);   /* 60-63 ... */
 	trace_set_add(64, ~0ull);        /* ... go on ... */
 	trace_set_add(128, 7);           /* ... to 130 */
