@@ -174,7 +174,7 @@ help:
 #: make build/unit/test_X | build/fuzz/fuzz_X | build/sim/sim | build/sim/sim-fast
 #: make install         copy the hypervisor to /boot and add a GRUB menu entry (DESTDIR=)
 #: make clean           remove build/ (the downloaded guests too)
-#: Tools with --help:   tools/mkiso tools/mkdisk tools/mkguest tools/emu tools/runtests
+#: Tools with --help:   tools/mkiso tools/mkdisk tools/mkguest tools/emu tools/runtests tools/trace
 #: Traces of real page references for the curve tests: TRACES=DIR
 
 FUZZ_SECONDS ?= 600

@@ -32,6 +32,8 @@ static void add_frame(struct tracefile *t, const u8 *p, const struct trace_head 
 {
 	u64 us = h->time_lo | (u64)h->time_hi << 32;
 
+	if (t->n)
+		us = MAX(us, t->us[t->n - 1]); /* it never goes back */
 	for (u32 i = 0; i < h->records; i++) {
 		struct trace_rec *r = &t->rec[t->n];
 

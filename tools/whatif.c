@@ -16,14 +16,15 @@
 
 #define A_BIT BIT64(8)
 #define AROUND 64u
+#define MOST_US (7ull * 86400 * 1000000)
 #define STEP_FRAMES 256 /* as the hypervisor divides */
 
 static const char usage[] =
 "usage: replay whatif [--frames N|P%|SIZE] [--qos GUEST:min=64M,max=256M,weight=300,miss=50/s]... FILE\n"
-"FILE: a recording (tools/trace drain). It is replayed with the targets that were decided then; with the memory and the\n"
-"      settings that it was made with, deciding anew; and with those given here. --frames: what guests share, in frames, per cent of what it was, or 512M.\n"
-"One JSON object for the machine, then one a guest: frames (held at the end), misses recorded, as_decided, simulated\n"
-"and whatif, in that order (pages and blocks read again; what was read for the first time is cold and can't be helped), targets.\n"
+"FILE: a recording (tools/trace drain). It is replayed with the targets that were decided then (as_decided); with the memory\n"
+"      and the settings that it was made with, deciding anew (simulated); with the memory given here, those targets in\n"
+"      proportion (scaled); and with the memory and settings given here, deciding anew (whatif). --frames: what guests share, in frames, per cent of what it was, or 512M.\n"
+"One JSON object for the machine, then one a guest: frames (held at the end), misses recorded and of each replay (pages and blocks read again; what was read for the first time is cold and can't be helped), targets.\n"
 "A recording knows each miss's time, but of other touches only the scan interval: they are spread evenly over it.\n"
 "Time is the recorded one: guests that wait less do not get on faster.\n";
 
@@ -349,6 +350,15 @@ static void pass(struct sim *s, u32 v, u64 us)
 	simguest_pass(guest(s, v));
 }
 
+/* The recorded target, in proportion to the memory. */
+static void follow(struct sim *s, u32 v, u32 target)
+{
+	struct quota *q = &s->h.b.vm[s->h.guest[s->host[v]].vm].quota;
+	u64 t = (u64)target * s->h.frames / (u64)MAX((s64)s->h.frames - s->more_frames, 1);
+
+	q->target = (u32)MAX(MIN(t, (u64)q->qos.max_frames), q->qos.min_frames);
+}
+
 static void event(struct sim *s, const struct wi_event *e)
 {
 	struct simguest *g;
@@ -388,7 +398,7 @@ static void event(struct sim *s, const struct wi_event *e)
 		break;
 	case WI_TARGET:
 		if (s->as_decided)
-			s->h.b.vm[s->h.guest[s->host[e->vm]].vm].quota.target = e->item;
+			follow(s, e->vm, e->item);
 		break;
 	case WI_PASS:
 		pass(s, e->vm, e->us);
@@ -559,18 +569,19 @@ static bool possible(const struct wi *w, const struct args *a, u32 frames)
 	return mins <= frames;
 }
 
-static void print(const struct wi *w, const struct outcome *decided, const struct outcome *was, const struct outcome *then)
+static void print(const struct wi *w, const struct outcome *decided, const struct outcome *was, const struct outcome *scaled,
+		  const struct outcome *then)
 {
 	for (u32 v = 0; v < WI_VMS; v++) {
 		const struct wi_vm *vm = &w->vm[v];
 
 		if (!vm->there)
 			continue;
-		printf("{\"guest\":\"%s\",\"frames\":%u,\"misses_recorded\":%llu,\"misses_as_decided\":%llu,\"misses_simulated\":%llu,\"misses_whatif\":%llu,"
+		printf("{\"guest\":\"%s\",\"frames\":%u,\"misses_recorded\":%llu,\"misses_as_decided\":%llu,\"misses_simulated\":%llu,\"misses_scaled\":%llu,\"misses_whatif\":%llu,"
 		       "\"cold_recorded\":%llu,\"cold_simulated\":%llu,\"cold_whatif\":%llu,\"soft_recorded\":%llu,"
 		       "\"target_recorded\":%u,\"target_simulated\":%u,\"target_whatif\":%u}\n",
 		       vm->name, then[v].held, (unsigned long long)vm->misses, (unsigned long long)decided[v].misses,
-		       (unsigned long long)was[v].misses,
+		       (unsigned long long)was[v].misses, (unsigned long long)scaled[v].misses,
 		       (unsigned long long)then[v].misses, (unsigned long long)vm->cold, (unsigned long long)was[v].cold,
 		       (unsigned long long)then[v].cold, (unsigned long long)vm->soft, vm->target_end, was[v].target,
 		       then[v].target);
@@ -579,10 +590,15 @@ static void print(const struct wi *w, const struct outcome *decided, const struc
 
 static int replay_both(const struct args *a, const struct tracefile *t, struct wi *w)
 {
-	struct outcome decided[WI_VMS], was[WI_VMS], then[WI_VMS];
+	struct outcome decided[WI_VMS], was[WI_VMS], scaled[WI_VMS], then[WI_VMS];
 	struct sim *s = oracle_alloc(1, sizeof(*s));
 	u32 frames = a->percent ? (u32)MAX(w->frames * a->percent / 100, 1) : a->frames ? a->frames : w->frames;
 
+	if (w->end_us - w->start_us > MOST_US) {
+		fprintf(stderr, "%s: it claims to be longer than a week\n", a->file);
+		free(s);
+		return 1;
+	}
 	if (!w->frames || !possible(w, a, frames)) {
 		if (!w->frames)
 			fprintf(stderr, "%s: its beginning is missing: how many frames guests shared is not known\n", a->file);
@@ -593,13 +609,15 @@ static int replay_both(const struct args *a, const struct tracefile *t, struct w
 	run(s, decided);
 	begin(s, w, NULL, 0, false);
 	run(s, was);
+	begin(s, w, a, (s64)frames - w->frames, true);
+	run(s, scaled);
 	begin(s, w, a, (s64)frames - w->frames, false);
 	run(s, then);
 	free(s);
 	printf("{\"trace\":\"%s\",\"frames_recorded\":%u,\"frames\":%u,\"seconds\":%.3f,\"records\":%u,\"lost\":%llu,\"whole\":%s}\n",
 	       a->file, w->frames, frames, (double)(w->end_us - w->start_us) / 1e6, t->n, (unsigned long long)t->lost,
 	       t->whole ? "true" : "false");
-	print(w, decided, was, then);
+	print(w, decided, was, scaled, then);
 	return 0;
 }
 

@@ -6,16 +6,18 @@
 #include "mm/curve.h"
 #include "tools/oracle.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define EVENTS_MOST (1u << 26)
 #define RAM_MOST (3u << 18) /* 3 GiB, in pages */
 
 /* What was touched since the last pass, to be put in order when the next one comes. */
 struct interval {
 	u64 start_us;
 	u32 *page, n, room;
-	u32 *missed_in; /* by page: number of the interval in which it last missed */
+	u32 *missed_in; /* by page: number of the interval in which it last missed, or was seen */
 	u32 number;
 };
 
@@ -33,6 +35,10 @@ static struct wi_event *add(struct build *b, u64 us, u8 kind, u8 vm, u32 item)
 	struct wi *w = b->w;
 
 	if (w->n == b->room) {
+		if (b->room >= EVENTS_MOST) {
+			fprintf(stderr, "the recording holds more than %u touches\n", EVENTS_MOST);
+			exit(1);
+		}
 		b->room = b->room ? b->room * 2 : 4096;
 		w->e = realloc(w->e, b->room * sizeof(*w->e));
 		if (!w->e)
@@ -128,6 +134,7 @@ static void touched(void *ctx, u32 g)
 
 	if (in->missed_in[g] == in->number)
 		return; /* that it missed is known, with its time */
+	in->missed_in[g] = in->number; /* once is enough */
 	if (in->n == in->room) {
 		in->room = in->room ? in->room * 2 : 1024;
 		in->page = realloc(in->page, in->room * sizeof(u32));
@@ -210,7 +217,6 @@ static void take_miss(struct build *b, u32 i)
 	b->in[r->vm].missed_in[r->page] = b->in[r->vm].number;
 	e = add(b, us, cls == TRACE_OVERWRITE ? WI_REPLACE : cls == TRACE_DROPPED ? WI_FORGET : WI_TOUCH, r->vm, r->page);
 	e->zero = cls == TRACE_ZERO;
-	e->other = cls + 1;
 	e->n = (u8)ahead_of(b->t, i);
 }
 

@@ -73,7 +73,7 @@ static void dump(struct cmd *c)
 	if (tracer_dump(why, sizeof(why)))
 		cmd_error(c, "trace dump: %s", why);
 	else
-		say(c, "dumping", "records follow as lines that begin with trace|, the last one is trace| end");
+		say(c, "dumping", "records follow as lines that begin with trace|; the last of them says end");
 }
 
 static void show(struct cmd *c)

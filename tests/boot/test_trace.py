@@ -11,7 +11,8 @@ import conftest, vmmb
 
 TRACE, REPLAY, SIM = vmmb.TOP + "/tools/trace", vmmb.TOP + "/build/host/replay", vmmb.TOP + "/build/sim/sim-fast"
 COUNTED = ("soft_hits", "cache_hits", "disc_reads", "swap_reads", "zero_fills", "around", "overwrites_unread")
-# How far the misses of a replay may be from those that were recorded, over all guests; README states it.
+# How far the misses of a replay at the recorded memory, with the targets that were decided then, may be from those that
+# were recorded, over all guests; README states it.
 TOLERANCE = 0.25
 
 
@@ -288,26 +289,27 @@ def test_a_recording_over_com2_is_what_was_counted(machine):
         assert g["passes"] == after[vm]["scans"] - before[vm]["scans"]
         assert g["decisions"] > 5 and g["touches"] > 1000
     assert total(guests, "swap") + total(guests, "disc") + total(guests, "read_ghost") > 3000
-    # clear_page of a stock kernel is REP STOS: some of those met an evicted page
     assert set().union(*(g["access"] for g in guests.values())) >= {"read", "write"}
-    assert all(not vmmb_counters[k] for vm in guests for vmmb_counters in [m.counters(vm)]
-               for k in ("silent_swap_writes", "stale_reads", "double_paging"))
+    for vm in guests:
+        counters = m.counters(vm)
+        assert not any(counters[k] for k in ("silent_swap_writes", "stale_reads", "double_paging")), counters
 
 
 def test_what_if_of_real_guests(machine):
     path = f"{vmmb.BUILD}/{machine.name}.trace"
     _, base = whatif(path)
     print(json.dumps(base))
-    recorded, simulated = total(base, "misses_recorded"), total(base, "misses_simulated")
-    assert abs(simulated - recorded) <= TOLERANCE * recorded, base
-    last = None
+    recorded, replayed = total(base, "misses_recorded"), total(base, "misses_as_decided")
+    assert abs(replayed - recorded) <= TOLERANCE * recorded, base
+    scaled, misses = {}, {}
     for percent in 70, 85, 100, 115, 130, 160:
         _, guests = whatif(path, "--frames", f"{percent}%")
-        now = total(guests, "misses_whatif")
-        print(percent, now, {vm: (g["misses_whatif"], g["target_whatif"]) for vm, g in guests.items()})
-        assert last is None or now <= last, (percent, now, last)
-        last = now
-    assert last < recorded / 10
+        scaled[percent], misses[percent] = total(guests, "misses_scaled"), total(guests, "misses_whatif")
+        print(percent, scaled[percent], misses[percent], {vm: (g["misses_whatif"], g["target_whatif"]) for vm, g in guests.items()})
+    sizes = sorted(scaled)
+    assert all(scaled[a] >= scaled[b] for a, b in zip(sizes, sizes[1:])), scaled
+    # Deciding anew depends on when a loop is noticed, and a little more memory may have it noticed later.
+    assert misses[70] > misses[115] > misses[160] and misses[160] < recorded / 10, misses
 
 
 def test_a_recording_without_a_line_is_dumped_on_the_console(machine):
@@ -339,8 +341,11 @@ def test_a_recording_without_a_line_is_dumped_on_the_console(machine):
 def test_a_full_ring_says_what_it_lost(machine):
     m = machine
     assert m.cmd("trace on 64K none").startswith("tracing")
-    m.sh("web", "memfill 90 41 1", timeout=600)
-    shown = m.cmd_json("trace show")[0]
+    for _ in range(10):
+        m.sh("web", "memfill 120 41 1", timeout=600)
+        shown = m.cmd_json("trace show")[0]
+        if shown["lost"]:
+            break
     assert shown["lost"] > 0 and shown["used"] <= shown["room"] == 4096
     m.cmd("trace off")
     start = os.path.getsize(m.log.name)
