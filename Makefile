@@ -42,7 +42,7 @@ srcs = $(subst @mem,$(MEM_SRCS),$(subst @pager,$(PAGER_SRCS) @mem,$(shell \
 	sed -n '2s|^/\* SRCS:\(.*\)\*/.*|\1|p' $(1) 2>/dev/null)))
 MEM_SRCS   := $(patsubst %,mm/%.c,frame slat swap blockmap page_cache gpage guest_swap zstore lz4 vmmem ages curve curve_sleep) \
 	kernel/lib/fmt.c kernel/lib/err.c
-PAGER_SRCS := $(patsubst %,kernel/%.c,pager pager_check fault fill ahead reclaim zip swapout scan guest_io guest_plan \
+PAGER_SRCS := $(patsubst %,kernel/%.c,pager pager_check fault fill ahead reclaim zip swapout scan trace trace_note guest_io guest_plan \
 	guest_read guest_cache guest_write guest_bounce guest_mem io_range) mm/zplan.c
 # $(call objs,KIND,SOURCES)
 objs = $(patsubst %,build/$(1)/%.o,$(2))
@@ -180,7 +180,7 @@ help:
 #: make build/unit/test_X | build/fuzz/fuzz_X | build/sim/sim | build/sim/sim-fast
 #: make install         copy the hypervisor to /boot and add a GRUB menu entry (DESTDIR=)
 #: make clean           remove build/ (the downloaded guests too)
-#: Tools with --help:   tools/mkiso tools/mkdisk tools/mkguest tools/emu tools/runtests
+#: Tools with --help:   tools/mkiso tools/mkdisk tools/mkguest tools/emu tools/runtests tools/trace
 #: Traces of real page references for the curve tests: TRACES=DIR
 
 FUZZ_SECONDS ?= 600

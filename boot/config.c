@@ -217,6 +217,8 @@ int config_build(const struct boot_info *bi, struct config *out)
 		config_error(out, "the hypervisor's command line is longer than %u characters; the rest is ignored",
 			     BOOT_CMDLINE_MAX - 1);
 	apply_words(&hv, bi->cmdline);
+	if (out->trace[0] && out->console_com && out->trace[3] - '0' == (s32)out->console_com)
+		config_error(out, "trace=%s is the console's port; try com%u", out->trace, out->console_com == 2 ? 1 : 2);
 	if (bi->nmodules_lost)
 		config_error(out, "%u modules beyond the first %u are ignored", bi->nmodules_lost,
 			     BOOT_MAX_MODULES);

@@ -61,6 +61,7 @@ struct vm_config {
 struct config {
 	u32 console_com;             /* 1..4; 0: none */
 	u32 console_baud;
+	char trace[CONFIG_NAME_MAX]; /* "com2,115200": where `trace on` sends its records; "": nowhere */
 	u64 reserve;                 /* bytes kept from guests, on top of the hypervisor's own */
 	char swap[CONFIG_NAME_MAX];  /* "": every partition of the swap type; "none": none */
 	u32 scan_ppm;                /* what scanning may cost, parts in 1,000,000 of the CPU; 0: the usual */

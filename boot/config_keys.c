@@ -178,21 +178,38 @@ static int parse_ro(struct config_line *l, const char *value)
 	return 0;
 }
 
-static int parse_console(struct config_line *l, const char *value)
+/* "comN[,BAUD]"; most: the highest N. */
+static int parse_com(struct config_line *l, const char *value, char most, u32 *com, u32 *speed)
 {
 	u64 baud = 115200;
 
+	if (strncmp(value, "com", 3) || value[3] < '1' || value[3] > most ||
+	    (value[4] && value[4] != ','))
+		return bad(l, most == '4' ? "not com1 to com4 or none; try com1,115200" :
+					    "not com1, com2 or none; try com2,115200");
+	if (value[4] && (parse_u64(value + 5, &baud) || baud < 1200 || baud > 115200 || 115200 % baud))
+		return bad(l, "no such speed; try 115200, 57600, 38400, 19200 or 9600");
+	*com = (u32)(value[3] - '0');
+	*speed = (u32)baud;
+	return 0;
+}
+
+static int parse_console(struct config_line *l, const char *value)
+{
 	if (!strcmp(value, "none")) {
 		l->out->console_com = 0;
 		return 0;
 	}
-	if (strncmp(value, "com", 3) || value[3] < '1' || value[3] > '4' ||
-	    (value[4] && value[4] != ','))
-		return bad(l, "not com1 to com4 or none; try com1,115200");
-	if (value[4] && (parse_u64(value + 5, &baud) || baud < 1200 || baud > 115200 || 115200 % baud))
-		return bad(l, "no such speed; try 115200, 57600, 38400, 19200 or 9600");
-	l->out->console_com = (u32)(value[3] - '0');
-	l->out->console_baud = (u32)baud;
+	return parse_com(l, value, '4', &l->out->console_com, &l->out->console_baud);
+}
+
+static int parse_trace(struct config_line *l, const char *value)
+{
+	u32 com, baud;
+
+	if (strcmp(value, "none") && parse_com(l, value, '2', &com, &baud))
+		return E_INVAL;
+	fmt(l->out->trace, sizeof(l->out->trace), "%s", value);
 	return 0;
 }
 
@@ -271,6 +288,8 @@ static const struct key keys[] = {
 	{ "ro", NULL, NULL, "the guest can only read this disk", ON_DISK, false, parse_ro },
 	{ "console", NULL, "comN[,BAUD]", "the operator's console, or none (default: com1,115200)",
 	  ON_VMMB, false, parse_console },
+	{ "trace", NULL, "comN[,BAUD]", "where `trace on` sends its records, or none (default: none)", ON_VMMB, false,
+	  parse_trace },
 	{ "reserve", NULL, "SIZE", "memory that no guest gets (default: 0)", ON_VMMB, false,
 	  parse_reserve },
 	{ "swap", NULL, "NAME", "swap partition, or none (default: those of the swap type)", ON_VMMB,

@@ -79,23 +79,29 @@ static bool program(struct serial *s, u32 divisor)
 	return true;
 }
 
-int serial_init(const char *spec)
+int serial_init_second(const char *spec)
 {
 	int port;
 	u64 baud;
 
-	if (!strcmp(spec, "none")) {
-		last_port = -1;
+	if (!strcmp(spec, "none"))
 		return E_NOENT;
-	}
 	if (!parse_spec(spec, &port, &baud))
 		return E_INVAL;
 	if (serials[port].present)
 		serial_flush(port); /* programming clears the FIFO */
 	serials[port].started = false;
 	serials[port].present = program(&serials[port], (u32)(CLOCK_HZ / baud));
-	last_port = serials[port].present ? port : -1;
 	return serials[port].present ? port : E_NOENT;
+}
+
+int serial_init(const char *spec)
+{
+	int port = serial_init_second(spec);
+
+	if (port != E_INVAL)
+		last_port = port >= 0 ? port : -1;
+	return port;
 }
 
 static struct serial *get(int port)

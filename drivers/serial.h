@@ -17,6 +17,9 @@
  */
 int serial_init(const char *spec);
 
+/* The same for a port beside the console's: panics go on to the one of serial_init(). */
+int serial_init_second(const char *spec);
+
 /* Interrupts on (needs arch_irq_register). rx, if not NULL, is called in interrupt
  * windows after bytes arrived. */
 int serial_start(int port, void (*rx)(void *ctx), void *ctx);

@@ -11,6 +11,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/pager.h"
 #include "kernel/scan_clock.h"
+#include "kernel/trace.h"
 #include "kernel/vcpu.h"
 
 #define SAY_NS 3000000000ull /* who loses is said when it has been so for so long */
@@ -100,6 +101,8 @@ void balancer_started(struct vm *vm)
 		bal.index[vm->id] = balance_add(bal.b, &q, &vm->mem.curve, &vm->mem.ages, now);
 	scan_clock_start(vm->id, now);
 	copy_targets();
+	if (unlikely(trace_on))
+		trace_note_guest(vm, TRACE_LIFE_STARTED);
 }
 
 void balancer_stopped(struct vm *vm)
@@ -110,6 +113,8 @@ void balancer_stopped(struct vm *vm)
 	bal.index[vm->id] = -1;
 	scan_clock_stop(vm->id);
 	vm->mem.target = 0;
+	if (unlikely(trace_on))
+		trace_note_guest(vm, TRACE_LIFE_STOPPED);
 }
 
 /* ---- what is due ---- */
@@ -172,6 +177,14 @@ static void say_losers(u64 now)
 	}
 }
 
+static void trace_decisions(void)
+{
+	trace_put(TRACE_MACHINE, TRACE_NO_VM, 0, 0, bal.b->frames, frame_free());
+	for (u32 i = 0; i < vm_count; i++)
+		if (bal.index[i] >= 0)
+			trace_note_decision(vm_all[i], &bal.b->vm[bal.index[i]]);
+}
+
 static void decide(u64 now)
 {
 	struct balance *b = bal.b;
@@ -183,6 +196,8 @@ static void decide(u64 now)
 	balance_step(b, now, frame_free());
 	copy_targets();
 	say_losers(now);
+	if (unlikely(trace_on))
+		trace_decisions();
 	resting_step(b, now);
 }
 
@@ -287,6 +302,8 @@ int balancer_set_qos(const struct qos_change *changes, u32 n, char *why, size_t 
 		q = qos_of(vm);
 		if (bal.b && bal.index[vm->id] >= 0)
 			balance_set_qos(bal.b, (u32)bal.index[vm->id], &q, arch_ns());
+		if (unlikely(trace_on))
+			trace_note_guest(vm, TRACE_LIFE_THERE);
 	}
 	if (bal.b && active())
 		decide(arch_ns()); /* the operator is told at once what can be had */

@@ -9,6 +9,7 @@
 #include "kernel/guest_regs.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager.h"
+#include "kernel/trace.h"
 #include "kernel/vcpu.h"
 
 #define VECTOR_UD 6
@@ -97,9 +98,14 @@ static enum verdict exit_slat(struct vcpu *v, struct vmexit *x)
 			(unsigned long long)x->slat.gpa.a, (unsigned long long)v->regs->rip);
 		return V_KILL;
 	}
-	if (exit_overwrite(v, x, &verdict))
-		return verdict;
-	return pager_fault(m, (gpfn_t){ (u32)g }, x->slat.write);
+	if (unlikely(trace_on))
+		trace_note_access(v->vm->id, (u32)g, x->slat.in_walk ? TRACE_BY_WALK : x->slat.fetch ? TRACE_BY_FETCH :
+				  x->slat.write ? TRACE_BY_WRITE : TRACE_BY_READ, v->regs->rip);
+	if (!exit_overwrite(v, x, &verdict))
+		verdict = pager_fault(m, (gpfn_t){ (u32)g }, x->slat.write);
+	if (unlikely(trace_on))
+		trace_note_access(TRACE_NO_VM, 0, TRACE_BY_VMM, 0);
+	return verdict;
 }
 
 /* What we intercept and do not want ourselves belongs to the guest. */

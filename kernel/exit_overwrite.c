@@ -10,6 +10,7 @@
 #include "kernel/guest_walk.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager.h"
+#include "kernel/trace.h"
 #include "vdev/ports.h"
 
 static void fill_pattern(void *page, u64 value, u8 size)
@@ -112,7 +113,7 @@ bool exit_overwrite(struct vcpu *v, const struct vmexit *x, enum verdict *verdic
 	struct walk_fault f = { 0, 0 };
 	struct guest_mode m;
 	struct insn in;
-	bool done = true;
+	bool done = true, covers;
 	u64 dst;
 	gpa_t to;
 
@@ -126,7 +127,10 @@ bool exit_overwrite(struct vcpu *v, const struct vmexit *x, enum verdict *verdic
 		n->refault_writes++;
 		return false;
 	}
-	if (!covers_page(v, &m, &in, &dst) ||
+	covers = covers_page(v, &m, &in, &dst);
+	if (unlikely(trace_on))
+		trace_note_access(v->vm->id, g.n, covers ? TRACE_BY_WHOLE : TRACE_BY_REP, v->regs->rip);
+	if (!covers ||
 	    guest_walk(v->vm, &m, v->regs->rflags, dst, WALK_WRITE, &to, &f) || gpa_gpfn(to).n != g.n) {
 		n->rep_part++;
 		return false;

@@ -10,6 +10,7 @@
 #include "kernel/reclaim.h"
 #include "kernel/zip.h"
 #include "mm/blockmap.h"
+#include "kernel/trace.h"
 #include "mm/gpage.h"
 
 #define AROUND_PAGES 64u
@@ -25,6 +26,7 @@ static void map_zeroed(struct vm_mem *m, u32 g, pfn_t p, bool accessed)
 static void fault_around(struct vm_mem *m, u32 g)
 {
 	u32 first = ALIGN_DOWN(g, AROUND_PAGES), end = MIN(first + AROUND_PAGES, m->npages);
+	u64 before = m->n.around;
 
 	if (!pager_plentiful(m, AROUND_PAGES))
 		return;
@@ -35,10 +37,11 @@ static void fault_around(struct vm_mem *m, u32 g)
 			continue;
 		p = frame_get(m->id, FRAME_MAPPED, true);
 		if (pfn_none(p))
-			return;
+			break;
 		map_zeroed(m, i, p, false);
 		m->n.around++;
 	}
+	trace_ahead(m, TRACE_ZERO, g, (u32)(m->n.around - before));
 }
 
 static int fault_zero(struct vm_mem *m, u32 g)
@@ -49,6 +52,7 @@ static int fault_zero(struct vm_mem *m, u32 g)
 		return E_AGAIN;
 	map_zeroed(m, g, p, true);
 	m->n.zero_fills++;
+	trace_miss(m, TRACE_ZERO, g, 0);
 	fault_around(m, g);
 	return E_OK;
 }
@@ -59,6 +63,7 @@ int fault_resident(struct vm_mem *m, u32 g)
 	case GPAGE_HOT:
 		return E_OK;
 	case GPAGE_SOFT:
+		trace_return(m, TRACE_SOFT, g, m->page[g].stamp);
 		gpage_soft_touch(m, g);
 		return E_OK;
 	case GPAGE_ZERO:
@@ -116,6 +121,7 @@ static int replace_evicted(struct vm_mem *m, u32 g)
 	if (pfn_none(pfn))
 		return E_AGAIN;
 	if (gpage_evicted(p)) {
+		trace_return(m, TRACE_OVERWRITE, g, p->stamp);
 		gpage_discard_evicted(m, g, true);
 		m->n.overwrites_unread++;
 	}
@@ -130,6 +136,8 @@ static void replace_soft(struct vm_mem *m, u32 g)
 	u32 block = blockmap_block_of(m, g);
 	pfn_t f = { p->loc };
 
+	trace_return(m, TRACE_OVERWRITE, g, p->stamp);
+	m->n.overwrites_unread++;
 	gpage_soft_leave(m, g);
 	gpage_dissociate(m, g);
 	f = guest_cache_keep(m, g, f, block, p->stamp, FRAME_MAPPED);

@@ -12,6 +12,7 @@
 #include "kernel/pager_priv.h"
 #include "kernel/reclaim.h"
 #include "kernel/zip.h"
+#include "kernel/trace.h"
 #include "mm/blockmap.h"
 #include "mm/gpage.h"
 #include "mm/guest_swap.h"
@@ -172,6 +173,7 @@ static void adopt(struct vm_mem *m, u32 g, pfn_t c, enum fill_why why)
 	struct gpage *p = &m->page[g];
 	u32 block = p->loc, cached_stamp = frame_of(c)->stamp;
 
+	trace_return(m, TRACE_CACHE, g, p->stamp);
 	page_cache_take(m, c);
 	frame_of(c)->block = block + 1; /* the chain already has the page under it */
 	gpage_map(m, g, c, is_touch((u8)why));
@@ -225,11 +227,27 @@ static bool begin_run(struct fill *f, const struct ahead_run *r)
 	return true;
 }
 
+/* One miss and what came with it, for the trace. */
+static void note(const struct fill *f)
+{
+	struct vm_mem *m = f->m;
+	enum trace_class cls = f->swap ? TRACE_SWAP : TRACE_DISC;
+
+	for (u32 i = 0; i < f->n; i++) {
+		if (f->why == FILL_AHEAD || i != f->asked)
+			trace_ahead(m, cls, f->g[i] - 1, 1); /* the one after that */
+		else
+			trace_return(m, f->why == FILL_RESCUE ? TRACE_RESCUE : cls, f->g[i], m->page[f->g[i]].stamp);
+	}
+}
+
 static void start(struct fill *f)
 {
 	struct vm_mem *m = f->m;
 
 	*(f->swap ? &m->n.swap_reads : &m->n.disc_reads) += f->n;
+	if (unlikely(trace_on))
+		note(f);
 	if (f->why == FILL_AHEAD) {
 		m->n.ahead_background += f->n;
 		m->ahead.background++;

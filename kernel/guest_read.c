@@ -11,6 +11,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/pager_priv.h"
 #include "kernel/reclaim.h"
+#include "kernel/trace.h"
 #include "mm/blockmap.h"
 #include "mm/gpage.h"
 #include "mm/guest_swap.h"
@@ -36,6 +37,7 @@ static void begin_fill(struct gio *x, struct gio_part *part, pfn_t n)
 	}
 	if (page_cache_ghost_take(m, part->block, &part->stamp))
 		part->flags |= PART_STAMP;
+	trace_miss(m, part->flags & PART_STAMP ? TRACE_READ_GHOST : TRACE_READ_COLD, part->block, part->gpfn);
 	if ((part->flags & PART_STAMP || guest_swap_live(m, part->block)) && pager_miss_hook)
 		pager_miss_hook(m); /* more memory would have avoided it */
 	(void)gpage_associate(m, part->gpfn, part->block);
@@ -55,6 +57,7 @@ static void hit(struct gio *x, struct gio_part *part, pfn_t c)
 	guest_cache_read(m, part->gpfn, part->block, true);
 	part->how = GIO_HIT;
 	m->n.cache_hits++;
+	trace_miss(m, TRACE_READ_CACHE, part->block, part->gpfn);
 }
 
 /* A target that had a frame, unmapped and flushed: TAKEN. */
@@ -119,6 +122,7 @@ static int take_evicted(struct gio *x, struct gio_part *part)
 		/* The frame may have come from the cache; this block is not there either way. */
 	}
 	if (gpage_evicted(p)) {
+		trace_return(m, TRACE_DROPPED, part->gpfn, p->stamp);
 		gpage_discard_evicted(m, part->gpfn, true);
 		m->n.overwrites_unread++;
 	}

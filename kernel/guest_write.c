@@ -13,6 +13,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/pager_priv.h"
 #include "kernel/reclaim.h"
+#include "kernel/trace.h"
 #include "mm/blockmap.h"
 #include "mm/gpage.h"
 #include "mm/page_cache.h"
@@ -54,6 +55,7 @@ static int look_at(struct gio *x, struct gio_part *part)
 
 	switch (p->state) {
 	case GPAGE_SOFT:
+		trace_return(m, TRACE_SOFT, g, m->page[g].stamp);
 		gpage_soft_touch(m, g);
 		break;
 	case GPAGE_HOT:
@@ -149,6 +151,8 @@ static void soften(struct gio *x)
 		if (!flushed)
 			pager_flush(x->m);
 		flushed = true;
+		if (unlikely(trace_on))
+			trace_note_evicted(x->m, &part->gpfn, 1);
 		gpage_soft_enter(x->m, part->gpfn, part->flags & PART_DIRTY);
 	}
 }

@@ -17,13 +17,14 @@
 #include "kernel/exit.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager.h"
+#include "kernel/tracer.h"
 #include "kernel/vcpu.h"
 #include "mm/frame.h"
 
 /* Too big for the stack, and needed for good: guests point into them. */
 static struct config config;
 static struct guest_disk disks[CONFIG_MAX_VMS][CONFIG_MAX_DISKS];
-static int console_serial = -1;
+static int console_serial = -1, trace_serial = -1;
 
 void console_port_write(const char *bytes, u32 n)
 {
@@ -51,6 +52,29 @@ void console_port_flush(void)
 {
 	if (console_serial >= 0)
 		serial_flush(console_serial);
+}
+
+int tracer_port_open(const char *spec)
+{
+	int port;
+
+	if (console_serial >= 0 && !strncmp(spec, "com", 3) && spec[3] == '1' + console_serial)
+		return E_BUSY;
+	port = serial_init_second(spec);
+	if (port >= 0 && serial_start(port, NULL, NULL))
+		return E_NOTSUP; /* without interrupts it would wait for the wire */
+	trace_serial = port;
+	return port < 0 ? port : 0;
+}
+
+u32 tracer_port_room(void)
+{
+	return (u32)serial_tx_room(trace_serial);
+}
+
+void tracer_port_write(const u8 *bytes, u32 n)
+{
+	serial_write(trace_serial, (const char *)bytes, n);
 }
 
 static void breathe(void)
@@ -155,6 +179,7 @@ static void start_console(void)
 		log_warn("%s: no interrupts: input is polled", spec);
 	pager_breathe = divide_breathe = breathe;
 	console_init();
+	tracer_init(config.trace);
 }
 
 void kernel_main(struct boot_info *bi)

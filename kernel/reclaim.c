@@ -13,6 +13,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/pager_priv.h"
 #include "kernel/zip.h"
+#include "kernel/trace.h"
 #include "mm/gpage.h"
 #include "mm/page_cache.h"
 #include "mm/swap.h"
@@ -117,6 +118,8 @@ static __attribute__((noinline)) u32 soften(struct vm_mem *v, u32 n)
 	if (!b.n)
 		return 0;
 	pager_flush(v);
+	if (unlikely(trace_on))
+		trace_note_evicted(v, b.g, b.n);
 	for (u32 i = 0; i < b.n; i++)
 		gpage_soft_enter(v, b.g[i], b.dirty[i]);
 	v->idle_pages -= MIN(v->idle_pages, b.n); /* those go first */

@@ -9,6 +9,7 @@
 #include "kernel/ahead.h"
 #include "kernel/pager.h"
 #include "kernel/zip.h"
+#include "kernel/trace.h"
 
 #define BREATHE_TABLES 8 /* leaf tables between two looks at what can't wait for the end of a pass */
 
@@ -28,8 +29,11 @@ static void scan_table(void *ctx, u64 *entries, gpfn_t first, bool touched)
 	if (first.n >= m->npages)
 		return; /* device pages: not memory */
 	if (touched) {
-		u64 start = arch_tsc();
+		u64 start;
 
+		if (unlikely(trace_on))
+			trace_note_touched(m, entries, first.n, f->accessed);
+		start = arch_tsc();
 		ages_scan_leaf(&m->ages, entries, m->age + first.n, f->accessed);
 		m->n.leaf_ticks += arch_tsc() - start;
 		s->entries += AGES_LEAF;
@@ -62,6 +66,8 @@ void pager_scan(struct vm_mem *m)
 	ages_begin_pass(&m->ages);
 	slat_each_leaf_table(&m->slat, scan_table, &s);
 	ages_end_pass(&m->ages);
+	if (unlikely(trace_on))
+		trace_note_pass(m);
 	if (pager_breathe)
 		pager_breathe();
 	curve_pass(&m->curve, &m->ages, arch_ns());

@@ -15,6 +15,7 @@
 #include "kernel/guest_regs.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager.h"
+#include "kernel/tracer.h"
 
 #define VRUNTIME_WEIGHT 100 /* of a guest whose virtual time runs as fast as real time */
 #define HOUSEKEEPING_MS 20
@@ -250,6 +251,7 @@ void vcpu_loop_once(void)
 	retry_boards();
 	console_poll();
 	balancer_poll(arch_ns());
+	tracer_poll(arch_ns());
 	if (vcpu_housekeeping)
 		vcpu_housekeeping(arch_ns());
 	now = arch_tsc();

@@ -7,6 +7,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/pager_priv.h"
 #include "kernel/reclaim.h"
+#include "kernel/trace.h"
 #include "mm/gpage.h"
 
 #define DRAIN_PAGES 16u /* a chore hands on */
@@ -69,6 +70,7 @@ int zip_fault(struct vm_mem *m, u32 g)
 	pfn = reclaim_get_frame(m, FRAME_MAPPED, false, LEVEL_FILL);
 	if (pfn_none(pfn))
 		return E_AGAIN;
+	trace_return(m, TRACE_ZIP, g, p->stamp);
 	zip_copy(m, g, pfn);
 	zstore_drop(m, g);
 	gpage_map(m, g, pfn, true);

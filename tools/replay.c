@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: tools/oracle.c tools/simguest.c tools/simhost.c tools/divisions.c mm/ages.c mm/curve.c mm/curve_sleep.c mm/divide.c mm/balance.c mm/balance_qos.c */
+/* SRCS: tools/oracle.c tools/simguest.c tools/simhost.c tools/divisions.c mm/ages.c mm/curve.c mm/curve_sleep.c mm/divide.c mm/balance.c mm/balance_qos.c tools/whatif.c tools/whatif_events.c tools/tracefile.c kernel/trace.c kernel/lib/parse.c kernel/lib/fmt.c tests/fake/fake_arch.c */
 /*
  * replay.c - run the hypervisor's own ages, curve and division over page traces
  * and compare them with exact algorithms. One JSON object a line on stdout:
  *   curve    {trace, refs, pages, w1, mae}
  *   replace  {trace, frames, policy, misses}         lru, min, oldest, vmmb
+ *   whatif   {guest, frames, misses...}: tools/whatif.h
  *   divide   {method, frames, misses, shares: [{trace, frames}]}
  */
 #include "mm/divide.h"
@@ -12,6 +13,7 @@
 #include "tools/oracle.h"
 #include "tools/simguest.h"
 #include "tools/simhost.h"
+#include "tools/whatif.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -26,6 +28,7 @@ static const char usage[] =
 "usage: replay curve   [--w1 SHARE] FILE...\n"
 "       replay replace [--w1 SHARE] --frames N|P% FILE...\n"
 "       replay divide  [--w1 SHARE] --frames N|P% FILE...\n"
+"       replay whatif  --help: a recording of `trace on`, with other memory or QoS\n"
 "FILE: page trace, one page number a line, gzip or plain; or a generated one:\n"
 "      zipf:PAGES:REFS loop:PAGES:REFS hotscan:PAGES:REFS phases:PAGES:REFS\n"
 "      tide:PAGES:REFS ebb:PAGES:REFS (large and small sets in turns, in opposite phase)\n"
@@ -278,6 +281,8 @@ int main(int argc, char **argv)
 		fputs(usage, stdout);
 		return 0;
 	}
+	if (argc > 1 && !strcmp(argv[1], "whatif"))
+		return whatif_main(argc - 2, argv + 2);
 	curve = argc > 1 && !strcmp(argv[1], "curve");
 	replace = argc > 1 && !strcmp(argv[1], "replace");
 	divide = argc > 1 && !strcmp(argv[1], "divide");

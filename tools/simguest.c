@@ -125,7 +125,7 @@ static bool evict_one(struct simguest *g, bool live_look)
 
 static void make_room(struct simguest *g, u32 want)
 {
-	u32 n = 1;
+	u32 n = MIN(MAX(g->pick, 1u), MAX(g->resident, 1u));
 
 	while (g->resident > want) {
 		if (evict_one(g, n < g->resident))
@@ -140,26 +140,32 @@ void simguest_shrink(struct simguest *g)
 	make_room(g, g->frames);
 }
 
-bool simguest_step(struct simguest *g)
+enum simguest_touch simguest_touch(struct simguest *g, u32 p, enum curve_class cls, bool cold)
 {
-	u32 p = g->t->ref[g->at++ % g->t->refs];
-	bool missed = g->state[p] != 1;
+	enum simguest_touch how = g->state[p] == 1 ? SIM_HIT : g->state[p] ? SIM_AGAIN : SIM_FIRST;
 
-	if (missed) {
-		g->misses++;
+	if (how != SIM_HIT) {
 		if (g->resident >= g->frames)
 			make_room(g, g->frames - MIN(g->batch, g->frames));
 		if (g->state[p] == 0)
 			ages_arrive(&g->ages, &g->age[p]);
 		else
-			curve_return(&g->curve, &g->ages, CURVE_DISC, g->stamp[p], &g->age[p]);
-		if (g->state[p] == 0)
-			curve_note_cold(&g->curve, CURVE_DISC);
+			curve_return(&g->curve, &g->ages, cls, g->stamp[p], &g->age[p]);
+		if (how == SIM_FIRST && cold)
+			curve_note_cold(&g->curve, cls);
 		g->state[p] = 1;
 		g->resident++;
 		g->entry[p] = (u64)p << 12 | SIM_PRESENT;
 	}
 	g->entry[p] |= SIM_A;
+	return how;
+}
+
+bool simguest_step(struct simguest *g)
+{
+	bool missed = simguest_touch(g, g->t->ref[g->at++ % g->t->refs], CURVE_DISC, true) != SIM_HIT;
+
+	g->misses += missed;
 	if (++g->since >= g->interval) {
 		g->since = 0;
 		simguest_pass(g);

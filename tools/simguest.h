@@ -32,6 +32,7 @@ struct simguest {
 	/* victims picked by the last choice, not yet evicted */
 	u32 *victim;
 	u32 victims, victim_at, hand;
+	u32 pick; /* so many are chosen at once, at least (0: as few as needed) */
 };
 
 /* References a pass so that on average w1 * pages distinct pages are touched in one. */
@@ -40,6 +41,9 @@ u32 simguest_interval(const struct trace *t, double w1);
 void simguest_init(struct simguest *g, const struct trace *t, u32 frames, u32 interval,
 		   u32 half_life_ms);
 void simguest_free(struct simguest *g);
+/* A touch of page p, which would be a miss of that class; cold: its first one costs a miss that no memory avoids. */
+enum simguest_touch { SIM_HIT, SIM_FIRST, SIM_AGAIN };
+enum simguest_touch simguest_touch(struct simguest *g, u32 p, enum curve_class cls, bool cold);
 /* The next reference; the trace wraps. True: it missed. */
 bool simguest_step(struct simguest *g);
 void simguest_pass(struct simguest *g);

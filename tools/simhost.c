@@ -60,7 +60,7 @@ void simhost_switch(struct simhost *h, u32 i, const struct trace *t, u64 hit_ns)
 	s->hit_ns = hit_ns;
 }
 
-static u32 held_by_all(const struct simhost *h)
+u32 simhost_held(const struct simhost *h)
 {
 	u32 sum = 0;
 
@@ -70,7 +70,7 @@ static u32 held_by_all(const struct simhost *h)
 }
 
 /* A frame for guest i: free, or of one above its target; else it evicts its own. */
-static void allow_frame(struct simhost *h, u32 i)
+void simhost_allow(struct simhost *h, u32 i)
 {
 	struct simhost_guest *s = &h->guest[i];
 	const struct quota *q = &h->b.vm[s->vm].quota;
@@ -78,7 +78,7 @@ static void allow_frame(struct simhost *h, u32 i)
 	s->g.frames = MAX(s->g.resident, 1);
 	if (s->g.resident >= q->qos.max_frames)
 		return;
-	if (held_by_all(h) < h->frames) {
+	if (simhost_held(h) < h->frames) {
 		s->g.frames = s->g.resident + 1;
 		return;
 	}
@@ -105,7 +105,7 @@ static void run_guest(struct simhost *h, u32 i)
 
 	s->g.now_ns = s->t_ns;
 	if (s->g.state[p] != 1)
-		allow_frame(h, i);
+		simhost_allow(h, i);
 	if (simguest_step(&s->g)) {
 		s->misses++;
 		s->t_ns += s->miss_ns;
@@ -165,7 +165,7 @@ bool simhost_run(struct simhost *h, u64 until_ns)
 			h->b.vm[s->vm].quota.held = s->g.resident;
 		}
 		if (!h->fixed && balance_due(&h->b, h->now_ns))
-			balance_step(&h->b, h->now_ns, h->frames - held_by_all(h));
+			balance_step(&h->b, h->now_ns, h->frames - simhost_held(h));
 	}
 	return running;
 }

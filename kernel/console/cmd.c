@@ -9,7 +9,7 @@
 #include "kernel/vm.h"
 
 const struct cmd_entry *const cmd_tables[] = { cmd_vm_table, cmd_qos_table, cmd_why_table, cmd_mem_table,
-					       cmd_sys_table };
+					       cmd_trace_table, cmd_sys_table };
 const u32 cmd_ntables = ARRAY_SIZE(cmd_tables);
 
 #define cmd_for_each(e)                               \

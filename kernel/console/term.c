@@ -78,6 +78,20 @@ static void log_to_term(enum log_level level, const char *line)
 		editor_show(&editor);
 }
 
+void console_note(const char *line)
+{
+	editor_hide(&editor);
+	term_puts(line);
+	term_puts("\r\n");
+	if (ready && !busy)
+		editor_show(&editor);
+}
+
+bool console_free(void)
+{
+	return !connected;
+}
+
 static void list_word(const char *word)
 {
 	if (editor.shown) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/console/cmd.c kernel/console/cmd_mem.c kernel/console/cmd_qos.c kernel/console/cmd_sys.c kernel/console/cmd_vm.c kernel/console/cmd_why.c kernel/scan_clock.c kernel/console/editor.c kernel/console/term.c kernel/lib/fmt.c kernel/lib/parse.c kernel/lib/err.c kernel/lib/log.c boot/config.c boot/config_keys.c mm/frame.c mm/curve.c mm/curve_sleep.c mm/ages.c drivers/block.c tests/fake/fake_arch.c */
+/* SRCS: kernel/console/cmd.c kernel/console/cmd_mem.c kernel/console/cmd_qos.c kernel/console/cmd_sys.c kernel/console/cmd_vm.c kernel/console/cmd_why.c kernel/scan_clock.c kernel/console/editor.c kernel/console/term.c kernel/lib/fmt.c kernel/lib/parse.c kernel/lib/err.c kernel/lib/log.c boot/config.c boot/config_keys.c mm/frame.c mm/guest_swap.c mm/curve.c mm/curve_sleep.c mm/ages.c drivers/block.c tests/fake/fake_arch.c kernel/console/cmd_trace.c kernel/tracer.c kernel/trace.c kernel/trace_note.c */
 /*
  * Any keys on the console, while two guests print any bytes: nothing overruns, nothing hangs, and no setting
  * that is out of its range reaches the balancer.
@@ -12,6 +12,8 @@
 #include "kernel/console.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager.h"
+#include "kernel/reclaim.h"
+#include "kernel/tracer.h"
 #include "kernel/vm.h"
 #include "mm/swap.h"
 #include "tests/fake/fake_arch.h"
@@ -83,8 +85,23 @@ u32 pager_check(pager_say_fn *say, void *ctx)
 	return 1;
 }
 u32 pager_guest_frames(void) { return 100; }
+void (*pager_breathe)(void);
+u32 reclaim_reserve(void) { return 8; }
+bool pager_make_room(u32 n) { return frame_free() >= n + 8; }
+const struct balance *balancer_state(void) { return NULL; }
+int tracer_port_open(const char *spec) { return !strcmp(spec, "com1") ? E_BUSY : strcmp(spec, "com2") ? E_INVAL : 0; }
+u32 tracer_port_room(void) { return (u32)nkeys * 300; }
+void tracer_port_write(const u8 *bytes, u32 n)
+{
+	u32 magic;
+
+	check(n >= TRACE_FRAME_BYTES(1));
+	memcpy(&magic, bytes, 4);
+	check(magic == TRACE_MAGIC);
+}
 u32 swap_slots(void) { return 10; }
 u32 swap_used(void) { return 1; }
+u32 swap_copies(void) { return 1; }
 u32 vboard_uart_rx(struct vboard *b, const u8 *bytes, u32 n)
 {
 	(void)b;
@@ -134,8 +151,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	nkeys = size - printed;
 	fake_panic_jump = &left;
 	if (!setjmp(left)) /* reboot and poweroff come back here */
-		while (nkeys)
+		while (nkeys) {
 			console_poll();
+			tracer_poll(arch_ns());
+		}
 	fake_panic_jump = NULL;
 	/* out of con, whatever was typed; an unfinished line is dropped */
 	keys = (const uint8_t *)"\x1b[A\x01""d\x03";

@@ -4,8 +4,10 @@
  * at every step that what guests see is right, and after every few that frames, pages, blocks and slots add up.
  *
  *   sim [--ops N] [--seed S] [--frames N] [--vms N] [--swap-frames N] [--zip N] [--faults] [--check-every N]
+ *       [--trace FILE [--trace-ring BYTES]]
  *
  * --zip: per cent of a guest's frames that may hold compressed pages (0), 255: what pays.
+ * --trace: record the whole run; what was recorded must be what was counted.
  * --faults: disk errors now and then; the guest they hit must stop with a reason, and nobody else.
  * The same seed replays the same run. Ends with status 0 and a summary, or 1 and what was wrong.
  */
@@ -27,8 +29,10 @@
 #define VM_PAGES 1024u
 #define DISK_MIB 6u
 
-static struct { u64 ops, seed, check_every; u32 frames, vms, swap_frames; u8 zip; bool faults; } opt = {
+static struct { u64 ops, seed, check_every; u32 frames, vms, swap_frames; u8 zip; bool faults; const char *trace;
+		u64 trace_ring; } opt = {
 	.ops = 1000000, .seed = 1, .check_every = 16, .frames = 2300, .vms = 3, .swap_frames = 4096,
+	.trace_ring = 256 * KIB,
 };
 const struct virt_ops *backend; /* in place of kernel/backends.c */
 
@@ -270,9 +274,13 @@ static void options(int argc, char **argv)
 			opt.zip = (u8)MIN(number(v), 255ull);
 		else if (!strcmp(a, "--check-every"))
 			opt.check_every = number(v);
+		else if (!strcmp(a, "--trace"))
+			opt.trace = v;
+		else if (!strcmp(a, "--trace-ring"))
+			opt.trace_ring = number(v);
 		else {
 			fprintf(stderr, "usage: sim [--ops N] [--seed S] [--frames N] [--vms N] [--swap-frames N] [--faults]"
-					" [--zip N] [--check-every N]\n");
+					" [--zip N] [--check-every N] [--trace FILE [--trace-ring BYTES]]\n");
 			exit(2);
 		}
 	}
@@ -283,7 +291,11 @@ int main(int argc, char **argv)
 	options(argc, argv);
 	state = opt.seed;
 	make_machine();
+	if (opt.trace)
+		sim_trace_start(opt.trace, opt.trace_ring);
 	run();
+	check();
+	sim_trace_end();
 	check();
 	sim_guest_report();
 	printf("sim: %llu operations, %llu checks, %llu resets, %llu QoS changes, %llu stops by errors: all content and "

@@ -45,4 +45,8 @@ u32 sim_guest_io_in_flight(struct vm *vm);
 /* Reads every page of an idle guest through the hypervisor and compares; stops at the first fault. */
 void sim_guest_report(void);
 
+/* sim_trace.c: a recording into a file by way of a ring of so many bytes; the end compares it with the counters. */
+void sim_trace_start(const char *file, u64 bytes);
+void sim_trace_end(void);
+
 #endif

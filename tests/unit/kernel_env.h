@@ -22,6 +22,7 @@
 #include "kernel/guest_walk.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager.h"
+#include "kernel/tracer.h"
 #include "kernel/vcpu.h"
 #include "tests/fake/fake_arch.h"
 #include "vdev/ports.h"
@@ -353,6 +354,7 @@ void balancer_stopped(struct vm *vm)
 }
 
 void balancer_poll(u64 now_ns) { (void)now_ns; }
+void tracer_poll(u64 now_ns) { (void)now_ns; }
 u64 balancer_due(void) { return ~0ull / 4; }
 
 /* ---- set up ---- */

@@ -44,6 +44,26 @@ static void early_words(void **state)
 	assert_int_equal(build("scan=0.5", "kernel vm=a ram=64M"), E_INVAL);
 }
 
+static void where_traces_go(void **state)
+{
+	(void)state;
+	assert_int_equal(build("console=com1", "kernel vm=a ram=64M"), 0);
+	assert_string_equal(cfg.trace, "");
+	assert_int_equal(build("console=com1 trace=com2", "kernel vm=a ram=64M"), 0);
+	assert_string_equal(cfg.trace, "com2");
+	assert_int_equal(build("trace=com1,9600 console=none", "kernel vm=a ram=64M"), 0);
+	assert_string_equal(cfg.trace, "com1,9600");
+	assert_int_equal(build("trace=none", "kernel vm=a ram=64M"), 0);
+	assert_int_equal(build("trace=com3", "kernel vm=a ram=64M"), E_INVAL);
+	assert_int_equal(build("trace=com2,115201", "kernel vm=a ram=64M"), E_INVAL);
+	assert_int_equal(build("trace=com2,", "kernel vm=a ram=64M"), E_INVAL);
+	/* the console's own port: in either order, and by default */
+	assert_int_equal(build("trace=com1", "kernel vm=a ram=64M"), E_INVAL);
+	assert_int_equal(build("trace=com2 console=com2,9600", "kernel vm=a ram=64M"), E_INVAL);
+	assert_non_null(strstr(cfg.error[0], "try com1"));
+	assert_string_equal(cfg.vm[0].error, "");
+}
+
 static void the_example(void **state)
 {
 	const struct vm_config *web, *db;
@@ -231,7 +251,7 @@ static void help(void **state)
 {
 	(void)state;
 	config_help(help_line, NULL);
-	assert_int_equal(helped, 9 + 1 + 2 + 7);
+	assert_int_equal(helped, 10 + 1 + 2 + 7);
 }
 
 static void extents(void **state)
@@ -272,6 +292,7 @@ static void extents(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(where_traces_go),
 		cmocka_unit_test(the_example), cmocka_unit_test(early_words), cmocka_unit_test(defaults_and_aliases),
 		cmocka_unit_test(mistakes), cmocka_unit_test(across_lines),
 		cmocka_unit_test(lines_without_a_guest), cmocka_unit_test(bad_modules),

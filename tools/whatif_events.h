@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * whatif_events.h - a recording as a sequence of touches in time, guest by guest: private to whatif.
+ *
+ * Pages of a guest and blocks of its disks are numbered in one row: page g is item g, blocks follow.
+ */
+#ifndef TOOLS_WHATIF_EVENTS_H
+#define TOOLS_WHATIF_EVENTS_H
+
+#include "tools/tracefile.h"
+
+#define WI_VMS 16
+
+enum wi_kind {
+	WI_TOUCH,    /* item; n: pages that follow it and came with it when it missed */
+	WI_READ,     /* the guest reads block item into page other */
+	WI_PUT,      /* page other holds block item, which the guest gives up there */
+	WI_REPLACE,  /* item, overwritten as a whole: its old content is not read */
+	WI_FORGET,   /* item's old content is not wanted any more */
+	WI_PASS,
+	WI_MACHINE,  /* item: frames to share */
+	WI_TARGET,   /* item: its target from now on, as it was recorded */
+	WI_GUEST,    /* started (n 1), stopped (n 2); its settings are in force from now on */
+};
+
+struct wi_event {
+	u64 us;
+	u32 item, other;
+	u8 kind, vm, n;
+	bool zero;       /* first touch: n pages were mapped around it */
+};
+
+struct wi_settings { u32 min, max, weight; u64 goal; };
+
+struct wi_vm {
+	bool there, active;      /* in the recording; from its beginning */
+	char name[17];
+	u32 ram, items;
+	u32 *block, nblocks;     /* sorted: item = ram + index */
+	u8 *away;                /* by item, when first evicted: enum curve_class; */
+	u8 *at_start;            /* by page: enum trace_set, 0xff nowhere; and its age */
+	u8 *age_at_start;
+	struct { u32 step, ms, cold, cold_us, *hits, *worth, points; } curve; /* at the start, step 0: not known */
+	struct wi_settings q;    /* at the beginning */
+	u32 cost_disc, cost_swap;
+	u32 target, target_end;  /* at the beginning; at the end */
+	u64 misses, cold, soft;  /* recorded: pages and blocks read again; blocks never seen; touches of soft pages */
+	u64 stall_us;
+};
+
+struct wi {
+	struct wi_vm vm[WI_VMS];
+	struct wi_event *e;
+	u32 n;
+	/* settings by WI_GUEST event, in order */
+	struct { struct wi_settings q; } *change;
+	u32 changes;
+	u32 frames;              /* to share at the beginning */
+	u64 start_us, end_us;
+};
+
+void wi_build(struct wi *w, const struct tracefile *t);
+void wi_free(struct wi *w);
+
+#endif
