@@ -58,6 +58,7 @@ struct vcpu_hw {
 	u64 event;               /* EVENTINJ to deliver next; 0: none */
 	pfn_t frame;
 	u8 *apic_page;
+	bool window_waits;       /* for an exit, while an interrupt goes in */
 	u64 tsc_aux;             /* while another vCPU owns the CPU */
 	struct vcontext context; /* likewise */
 };
