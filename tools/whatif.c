@@ -268,20 +268,20 @@ static void begin(struct sim *s, const struct wi *w, const struct args *a, s64 m
 
 /* ---- events ---- */
 
-/* Frames are to spare: what comes along with a miss takes nobody's. */
+/* Frames are to spare: zero pages that come along take nobody's. */
 static bool to_spare(const struct sim *s)
 {
 	return simhost_held(&s->h) + AROUND < s->h.frames;
 }
 
-static void along(struct sim *s, u32 v, const struct wi_event *e, enum simguest_touch how)
+static void along(struct sim *s, u32 v, const struct wi_event *e)
 {
 	const struct wi_vm *vm = &s->w->vm[v];
 	struct simguest *g = guest(s, v);
-	u32 first = e->zero ? ALIGN_DOWN(e->item, AROUND) : e->item + 1, left = e->n;
+	u32 first = ALIGN_DOWN(e->item, AROUND), left = e->n;
 
 	for (u32 p = first; p < vm->ram && p < first + AROUND && left && to_spare(s); p++) {
-		if (g->state[p] != (how == SIM_FIRST ? 0 : 2))
+		if (g->state[p])
 			continue;
 		(void)touch(s, v, p, false);
 		g->entry[p] &= ~A_BIT;
@@ -298,8 +298,8 @@ static void touched(struct sim *s, u32 v, const struct wi_event *e)
 	how = touch(s, v, e->item, false);
 	if (how == SIM_AGAIN)
 		missed(s, v, e->us);
-	if (e->n && how == (e->zero ? SIM_FIRST : SIM_AGAIN))
-		along(s, v, e, how);
+	if (e->n && how == SIM_FIRST)
+		along(s, v, e);
 }
 
 static void block_read(struct sim *s, u32 v, const struct wi_event *e)

@@ -19,6 +19,8 @@ struct interval {
 	u32 *page, n, room;
 	u32 *missed_in; /* by page: number of the interval in which it last missed, or was seen */
 	u32 number;
+	u8 *ahead;      /* by page: it came back unasked and has not been touched since */
+	u64 *misses;    /* of its guest: a replay reads nothing ahead, so the first touch of such a page is one */
 };
 
 struct build {
@@ -132,6 +134,8 @@ static void touched(void *ctx, u32 g)
 {
 	struct interval *in = ctx;
 
+	*in->misses += in->ahead[g];
+	in->ahead[g] = 0;
 	if (in->missed_in[g] == in->number)
 		return; /* that it missed is known, with its time */
 	in->missed_in[g] = in->number; /* once is enough */
@@ -180,7 +184,7 @@ static void take_pass(struct build *b, u8 v, u64 us)
 
 /* ---- misses ---- */
 
-/* Pages that came with it, as an AHEAD record after it says (a RIP may lie between). */
+/* Zero pages that came with it, as an AHEAD record after it says (a RIP may lie between). */
 static u32 ahead_of(const struct tracefile *t, u32 i)
 {
 	const struct trace_rec *m = &t->rec[i];
@@ -215,9 +219,10 @@ static void take_miss(struct build *b, u32 i)
 	if (cls == TRACE_DISC || cls == TRACE_CACHE)
 		vm->away[r->page] = CURVE_DISC;
 	b->in[r->vm].missed_in[r->page] = b->in[r->vm].number;
+	b->in[r->vm].ahead[r->page] = 0;
 	e = add(b, us, cls == TRACE_OVERWRITE ? WI_REPLACE : cls == TRACE_DROPPED ? WI_FORGET : WI_TOUCH, r->vm, r->page);
 	e->zero = cls == TRACE_ZERO;
-	e->n = (u8)ahead_of(b->t, i);
+	e->n = e->zero ? (u8)ahead_of(b->t, i) : 0;
 }
 
 /* ---- guests ---- */
@@ -340,6 +345,11 @@ static void take(struct build *b, u32 i, struct wi_settings *now)
 	case TRACE_MISS:
 		take_miss(b, i);
 		break;
+	case TRACE_AHEAD:
+		for (u32 k = 1; r->cls != TRACE_ZERO && k <= MIN(r->value, 64u); k++)
+			if (r->page + k < w->vm[r->vm].ram)
+				b->in[r->vm].ahead[r->page + k] = 1;
+		break;
 	case TRACE_PUT:
 		if (r->value < w->vm[r->vm].ram)
 			add(b, us, WI_PUT, r->vm, item_of_block(&w->vm[r->vm], r->page))->other = r->value;
@@ -390,6 +400,8 @@ void wi_build(struct wi *w, const struct tracefile *t)
 	for (u32 v = 0; v < WI_VMS; v++) {
 		b.in[v].start_us = w->start_us;
 		b.in[v].missed_in = oracle_alloc(w->vm[v].ram + 1, sizeof(u32));
+		b.in[v].ahead = oracle_alloc(w->vm[v].ram + 1, 1);
+		b.in[v].misses = &w->vm[v].misses;
 		b.in[v].number = 1;
 	}
 	for (u32 i = 0; i < t->n; i++)
@@ -398,6 +410,7 @@ void wi_build(struct wi *w, const struct tracefile *t)
 	for (u32 v = 0; v < WI_VMS; v++) {
 		free(b.in[v].page);
 		free(b.in[v].missed_in);
+		free(b.in[v].ahead);
 	}
 }
 

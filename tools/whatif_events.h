@@ -19,7 +19,7 @@ enum wi_kind {
 	WI_FORGET,   /* item's old content is not wanted any more */
 	WI_PASS,
 	WI_MACHINE,  /* item: frames to share */
-	WI_TARGET,   /* item: its target from now on, as it was recorded */
+	WI_TARGET,   /* item: its target from now on, or what it held if that is more, as recorded */
 	WI_GUEST,    /* started (n 1), stopped (n 2); its settings are in force from now on */
 };
 
