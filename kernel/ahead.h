@@ -22,7 +22,7 @@ struct ahead_run {
 
 /* At most `most` pages, as many as can be from g on, then those before it. */
 void ahead_run(const struct vm_mem *m, u32 g, u32 most, struct ahead_run *r);
-/* Page g, evicted to loc, is wanted now: how many pages to read, itself included. */
+/* Evicted page g is wanted now: how many pages to read, itself included. */
 u32 ahead_demand(struct vm_mem *m, u32 g);
 /* A run that ends before loc was asked for. */
 void ahead_follow(struct vm_mem *m, u32 loc, bool swap);

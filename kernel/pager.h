@@ -5,7 +5,7 @@
  * Everything is a state machine driven by faults, guest I/O, host I/O completions (interrupt
  * windows) and chores. Nothing waits: a vCPU that needs a page which is on disk is parked (V_BLOCK) and
  * re-executes when pager_wake() is called for its guest. See ARCHITECTURE.md, "A guest page's life".
- * Implemented by kernel/fault.c, fill.c, reclaim.c, guest_io.c, guest_mem.c, scan.c, pager_check.c over mm/.
+ * Implemented by kernel/fault.c, fill.c, ahead.c, reclaim.c, swapout.c, zip.c, guest_*.c, scan.c, pager_check.c over mm/.
  */
 #ifndef KERNEL_PAGER_H
 #define KERNEL_PAGER_H
