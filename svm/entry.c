@@ -16,6 +16,7 @@ _Static_assert(REG_RSP == 4 && REG_RDI == 7 && REG_R15 == 15, "enter.S");
 
 #define COLD __attribute__((noinline, cold))
 #define APIC_TPR 0x80
+#define WINDOW_NS 5000
 
 void svm_entry_put(struct vcpu_hw *v)
 {
@@ -54,7 +55,7 @@ COLD static bool do_todo(struct vcpu_hw *v, struct vmexit *x)
 	if (v->todo & TODO_FLUSH)
 		v->vmcb->tlb_control = svm_caps.flush_by_asid ? TLB_FLUSH_ASID : TLB_FLUSH_ALL;
 	if (v->todo & TODO_EVENT) {
-		v->vmcb->event_inj = v->event;
+		svm_event_deliver(v);
 		v->event = 0;
 	}
 	v->todo = 0;
@@ -81,6 +82,14 @@ static inline void tpr_out(struct vcpu_hw *v)
 		v->apic_page[APIC_TPR] = (u8)(tpr << 4);
 }
 
+/* Enough for the guest to take an interrupt, before the deadline if there is one. */
+static u64 soon(u64 deadline_tsc)
+{
+	u64 t = cpu_rdtsc() + arch_ns_to_tsc(WINDOW_NS);
+
+	return deadline_tsc && (s64)(deadline_tsc - t) < 0 ? deadline_tsc : t;
+}
+
 void svm_entry_enter(struct vcpu_hw *v, u64 deadline_tsc, struct vmexit *x)
 {
 	struct vmcb *b = v->vmcb;
@@ -94,7 +103,10 @@ void svm_entry_enter(struct vcpu_hw *v, u64 deadline_tsc, struct vmexit *x)
 		}
 		if (unlikely(v->todo) && !do_todo(v, x))
 			return;
-		arch_timer_arm(deadline_tsc);
+		if (unlikely(v->window_waits))
+			arch_timer_arm(soon(deadline_tsc));
+		else
+			arch_timer_arm(deadline_tsc);
 		tpr_in(v);
 		b->rax = v->regs.gpr[REG_RAX];
 		b->rsp = v->regs.gpr[REG_RSP];

@@ -10,6 +10,8 @@
  */
 #include "svm/svm.h"
 
+#define VIRQ (INT_V_IRQ | INT_V_PRIO | INT_V_IGN_TPR)
+
 static void set_event(struct vcpu_hw *v, u64 event)
 {
 	v->event = event;
@@ -75,10 +77,56 @@ void svm_event_inject_exception(struct vcpu_hw *v, u8 vector, bool has_code, u32
 void svm_event_want_irq_window(struct vcpu_hw *v, bool on)
 {
 	struct vmcb *b = v->vmcb;
-	u32 window = INT_V_IRQ | INT_V_PRIO | INT_V_IGN_TPR, bit = BIT(EXIT_VINTR % 32);
+	u32 bit = BIT(EXIT_VINTR % 32);
 
-	b->int_ctl = on ? b->int_ctl | window : b->int_ctl & ~window;
+	b->int_ctl = on ? b->int_ctl | VIRQ : b->int_ctl & ~VIRQ;
 	b->intercept[EXIT_VINTR / 32] = on ? b->intercept[EXIT_VINTR / 32] | bit :
 					     b->intercept[EXIT_VINTR / 32] & ~bit;
 	b->clean &= ~(CLEAN_INTERCEPTS | CLEAN_TPR);
+}
+
+static bool window_wanted(const struct vmcb *b)
+{
+	return b->intercept[EXIT_VINTR / 32] & BIT(EXIT_VINTR % 32);
+}
+
+/*
+ * An interrupt goes in as a virtual one, which the processor takes before anything else. EVENTINJ would do as well, but
+ * QEMU's TCG keeps its vector and delivers it again, IF or no IF, when the emulator stops the guest before another event
+ * (with -icount it often does). There is one virtual interrupt only: a window that is wanted too waits until the next
+ * exit, which is to come soon.
+ */
+void svm_event_deliver(struct vcpu_hw *v)
+{
+	struct vmcb *b = v->vmcb;
+
+	if ((v->event & EVENT_TYPE) != EVENT_INTR || !(v->regs.rflags & RFLAGS_IF) || (b->int_shadow & INT_SHADOW)) {
+		b->event_inj = v->event;
+		return;
+	}
+	v->window_waits = window_wanted(b);
+	svm_event_want_irq_window(v, false);
+	b->int_vector = (u32)(v->event & EVENT_VECTOR);
+	b->int_ctl |= VIRQ;
+}
+
+/*
+ * After an exit: an interrupt of the host's may have come first, or a nested page fault in the midst of the delivery.
+ * Then EXITINTINFO has the vector (as an exception's on QEMU, which leaves V_IRQ set besides): one interrupt all the same.
+ */
+void svm_event_take_back(struct vcpu_hw *v)
+{
+	struct vmcb *b = v->vmcb;
+	u64 info = b->exit_int_info;
+	u32 vector = b->int_vector & EVENT_VECTOR;
+
+	if (!(b->int_ctl & INT_V_IGN_TPR) || window_wanted(b))
+		return;
+	if (b->int_ctl & INT_V_IRQ) {
+		set_event(v, EVENT_VALID | EVENT_INTR | vector);
+		if ((info & EVENT_VALID) && (info & EVENT_VECTOR) == vector)
+			b->exit_int_info = 0;
+	}
+	svm_event_want_irq_window(v, v->window_waits);
+	v->window_waits = false;
 }

@@ -181,6 +181,7 @@ bool svm_exit_decode(struct vcpu_hw *v, struct vmexit *x)
 	b->clean = CLEAN_ALL;
 	b->tlb_control = TLB_DO_NOTHING;
 	b->event_inj = 0;
+	svm_event_take_back(v);
 	if (unlikely(b->exit_int_info & EVENT_VALID))
 		svm_event_collect(v);
 	x->raw = b->exit_code;

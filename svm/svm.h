@@ -58,6 +58,7 @@ struct vcpu_hw {
 	u64 event;               /* EVENTINJ to deliver next; 0: none */
 	pfn_t frame;
 	u8 *apic_page;
+	bool window_waits;       /* for an exit, while an interrupt goes in */
 	u64 tsc_aux;             /* while another vCPU owns the CPU */
 	struct vcontext context; /* likewise */
 };
@@ -76,6 +77,8 @@ void svm_npt_flush(struct vcpu_hw *v);
 /* ---- event.c ---- */
 
 void svm_event_collect(struct vcpu_hw *v); /* what the exit interrupted is delivered again */
+void svm_event_deliver(struct vcpu_hw *v); /* v->event, by VMCB */
+void svm_event_take_back(struct vcpu_hw *v); /* what the guest has not taken */
 bool svm_event_can_take_irq(struct vcpu_hw *v);
 void svm_event_inject_irq(struct vcpu_hw *v, u8 vector);
 void svm_event_inject_exception(struct vcpu_hw *v, u8 vector, bool has_code, u32 code);

@@ -52,6 +52,12 @@ static void check_clean(const struct vmcb *b)
 			fake_svm.stale = true;
 }
 
+static bool takes_virq(const struct vmcb *b)
+{
+	return (b->int_ctl & INT_V_IRQ) && !(b->intercept[3] & BIT(4)) && (b->rflags & BIT(9)) &&
+	       !(b->int_shadow & INT_SHADOW);
+}
+
 void svm_run(struct vcpu_hw *v, u64 host)
 {
 	struct vmcb *b = v->vmcb;
@@ -61,6 +67,7 @@ void svm_run(struct vcpu_hw *v, u64 host)
 	fake_svm.entries++;
 	fake_svm.flushes += b->tlb_control != TLB_DO_NOTHING;
 	fake_svm.entered_event = b->event_inj;
+	fake_svm.entered_virq = takes_virq(b) ? b->int_vector : 0;
 	fake_svm.entered_tlb = b->tlb_control;
 	fake_svm.entered_asid = b->asid;
 	if (b == kept_of)
@@ -70,6 +77,8 @@ void svm_run(struct vcpu_hw *v, u64 host)
 		b->exit_code = b->exit_code_high = EXIT_INVALID;
 	} else {
 		b->exit_code_high = 0;
+		if (takes_virq(b) && !fake_svm.host_first)
+			b->int_ctl &= ~INT_V_IRQ;
 		if (fake_svm.guest)
 			fake_svm.guest(b);
 		b->event_inj &= ~(u64)EVENT_VALID;

@@ -15,6 +15,8 @@ struct vmcb;
 struct fake_svm {
 	unsigned int entries, flushes; /* flushes: entries with TLB_CONTROL set */
 	u64 entered_event;             /* EVENTINJ of the last entry */
+	u32 entered_virq;              /* the virtual interrupt that it would take, 0 = none */
+	bool host_first;               /* an interrupt of the host's comes before it */
 	u8 entered_tlb;
 	u32 entered_asid;
 	u64 vmsaved;                   /* where the host's state went */

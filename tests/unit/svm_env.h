@@ -75,6 +75,7 @@ struct arch_cpuid arch_cpuid(u32 leaf, u32 subleaf)
 
 u64 arch_xcr0_supported(void) { return env_xcr0; }
 u64 arch_image_phys(const void *p) { return (u64)(uintptr_t)p; }
+u64 arch_ns_to_tsc(u64 ns) { return ns; }
 void arch_timer_arm(u64 tsc) { fake_svm.armed = tsc; }
 
 int virt_guest_fetch(struct vcpu_hw *v, u8 bytes[15], u32 *n)
