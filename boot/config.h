@@ -50,6 +50,7 @@ struct vm_config {
 					max(ram / 16, 8 MiB) and max is ram */
 	u32 weight;
 	u64 miss_per_1000s;          /* goal; 0: none */
+	bool no_cache;               /* what the guest itself evicts is not kept for it */
 	u8 zip_percent;              /* of its frames may hold compressed pages; CONFIG_ZIP_AUTO: what pays */
 	u32 vcpus;
 	s32 kernel_module, initrd_module; /* index into boot_info.modules; -1: none */

@@ -126,6 +126,14 @@ static int parse_zip(struct config_line *l, const char *value)
 	return 0;
 }
 
+static int parse_cache(struct config_line *l, const char *value)
+{
+	if (strcmp(value, "on") && strcmp(value, "off"))
+		return bad(l, "not on or off; try cache=off");
+	l->vm->no_cache = !strcmp(value, "off");
+	return 0;
+}
+
 static int parse_vcpus(struct config_line *l, const char *value)
 {
 	u64 v;
@@ -282,6 +290,8 @@ static const struct key keys[] = {
 	  ON_KERNEL, false, parse_miss },
 	{ "zip", NULL, "auto|off|N%", "its frames for compressed pages: what pays, none, 1% to 50% (default: auto)",
 	  ON_KERNEL, false, parse_zip },
+	{ "cache", NULL, "on|off", "keep what the guest itself evicts while there is room (default: on)", ON_KERNEL, false,
+	  parse_cache },
 	{ "vcpus", NULL, "1", "processors (default: 1)", ON_KERNEL, false, parse_vcpus },
 	{ "disk", NULL, "NAME[,ro]", "a disk or partition of the host, hd0 or hd0p2; up to 4 times",
 	  ON_KERNEL, true, parse_disk },

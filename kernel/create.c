@@ -125,6 +125,7 @@ struct vm *vm_create(const struct vm_config *c, const struct guest_disk *disks, 
 	vm->config = c;
 	vm->weight = c->weight;
 	vm->mem.zplan.percent = c->zip_percent;
+	vm->mem.no_cache = c->no_cache;
 	vm->miss_goal = c->miss_per_1000s;
 	str_copy(vm->name, sizeof(vm->name), c->name);
 	vm_all[vm_count++] = vm;

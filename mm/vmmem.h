@@ -105,6 +105,7 @@ struct vm;
 struct vm_mem {
 	struct vm *vm;
 	u8 id;               /* owner number in the frame table */
+	bool no_cache;       /* what the guest itself evicts is not kept */
 	bool dead;           /* failed: nothing is started for it any more */
 	u32 npages;          /* ram / 4 KiB; guest page g is gpfn g (ram <= 3 GiB) */
 	struct gpage *page;  /* npages */

@@ -36,12 +36,13 @@ def build():
 
 
 class Steady(vmmb.Machine):
-    """Guests {name: (partition, MiB of RAM, file to run by itself or None)} with a copy of the disk."""
+    """Guests {name: (partition, MiB of RAM, file to run by itself or None)} with a copy of the disk.
+    words: more of their module lines."""
 
-    def __init__(self, name, guests, disk, memory, reserve_frames=0):
+    def __init__(self, name, guests, disk, memory, reserve_frames=0, words=""):
         modules = []
         for vm, (part, mib, job) in guests.items():
-            modules += vmmb.linux_modules(vm, words=f"ram={mib}M disk=nvme0p{part}",
+            modules += vmmb.linux_modules(vm, words=f"ram={mib}M disk=nvme0p{part} {words}",
                                           args="quiet" + (f" script=/mnt/{job}" if job else ""))
         self.image = vmmb.copy_disk(disk, f"bench-{name}.img")
         self.guests = list(guests)

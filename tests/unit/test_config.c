@@ -70,7 +70,7 @@ static void the_example(void **state)
 
 	(void)state;
 	assert_int_equal(build("console=com2,57600 reserve=4M swap=hd0p3 scan=0.25% log=debug",
-		"kernel vm=web ram=256M min=64M max=512M weight=200 miss=50/s zip=25% disk=hd0p2 disk=hd1,ro -- console=ttyS0 -- x",
+		"kernel vm=web ram=256M min=64M max=512M weight=200 miss=50/s zip=25% cache=off disk=hd0p2 disk=hd1,ro -- console=ttyS0 -- x",
 		"initrd vm=web", "multiboot vm=db ram=128M --", "disk vm=web", "disk vm=db ro"), 0);
 	assert_int_equal(cfg.console_com, 2);
 	assert_int_equal(cfg.console_baud, 57600);
@@ -91,6 +91,7 @@ static void the_example(void **state)
 	assert_int_equal(web->miss_per_1000s, 50000);
 	assert_int_equal(web->zip_percent, 25);
 	assert_int_equal(db->zip_percent, CONFIG_ZIP_AUTO);
+	assert_true(web->no_cache && !db->no_cache);
 	assert_int_equal(web->kernel_module, 0);
 	assert_int_equal(web->initrd_module, 1);
 	assert_string_equal(web->cmdline, "console=ttyS0 -- x");
@@ -151,6 +152,7 @@ static void mistakes(void **state)
 		{ "kernel vm=bad ram=64M miss=0/s", "can't be kept" },
 		{ "kernel vm=bad ram=64M vcpus=2", "1 vCPU" },
 		{ "kernel vm=bad ram=64M zip=25", "try zip=auto" },
+		{ "kernel vm=bad ram=64M cache=no", "try cache=off" },
 		{ "kernel vm=bad ram=64M zip=on", "try zip=auto" },
 		{ "kernel vm=bad ram=64M zip=0%", "1% to 50%" },
 		{ "kernel vm=bad ram=64M zip=51%", "1% to 50%" },

@@ -124,6 +124,34 @@ static void the_guests_swapping_is_served_from_memory(void **s)
 	env_end();
 }
 
+/* With cache=off it is not kept, and its distance is known all the same. */
+static void nothing_is_kept_where_told(void **s)
+{
+	struct vm_mem *m = swapping_guest(512);
+	u64 cold;
+
+	(void)s;
+	m->no_cache = true;
+	for (u32 g = 0; g < 20; g++) {
+		fill_page_with(m, g, 1000 + g * 8);
+		swap_out(m, g, 1 + g);
+		assert_int_equal(m->page[g].state, GPAGE_HOT);
+		overwrite(m, g, 50000 + g * 8);
+	}
+	assert_int_equal(guest_swap_live_slots(m), 20);
+	assert_int_equal(m->cache_count + m->n.cache_puts + m->soft_count, 0);
+	cold = m->curve.total_cold;
+	for (u32 g = 0; g < 20; g++) {
+		assert_int_equal(io_simple(m, GUEST_IO_READ, slot_sector(1 + g), 8, (u64)(100 + g) * PAGE_SIZE), 0);
+		expect_page(m, 100 + g, 1000 + g * 8);
+		expect_page(m, g, 50000 + g * 8);
+	}
+	assert_int_equal(m->n.cache_hits, 0);
+	assert_int_equal(m->curve.total_cold, cold);
+	env_check();
+	env_end();
+}
+
 /* Dropped before the guest re-uses it: the content is on the disk, and only its distance is remembered. */
 static void what_was_dropped_tells_its_distance(void **s)
 {
@@ -263,6 +291,7 @@ int main(void)
 		cmocka_unit_test(an_area_is_recognised),
 		cmocka_unit_test(a_header_that_lies),
 		cmocka_unit_test(the_guests_swapping_is_served_from_memory),
+		cmocka_unit_test(nothing_is_kept_where_told),
 		cmocka_unit_test(what_was_dropped_tells_its_distance),
 		cmocka_unit_test(discarded_slots_are_dead),
 		cmocka_unit_test(swapped_out_under_our_own_write),
