@@ -100,7 +100,7 @@ void svm_event_deliver(struct vcpu_hw *v)
 {
 	struct vmcb *b = v->vmcb;
 
-	if ((v->event & EVENT_TYPE) != EVENT_INTR || !(v->regs.rflags & RFLAGS_IF) || (b->int_shadow & INT_SHADOW)) {
+	if ((v->event & EVENT_TYPE) != EVENT_INTR) {
 		b->event_inj = v->event;
 		return;
 	}

@@ -293,6 +293,19 @@ static void test_irq_comes_second(void **state)
 	svm_ops.enter(v, 0, &x);
 	assert_int_equal(fake_svm.entered_virq, 0);
 	assert_int_equal(fake_svm.entered_event, 0);
+	/* should the guest have run CLI before it all the same, it waits for STI */
+	svm_ops.inject_irq(v, 0x46);
+	fake_svm.host_first = true;
+	exit_with(EXIT_INTR, 0, 0, 0);
+	svm_ops.regs(v)->rflags &= ~RFLAGS_IF;
+	fake_svm.host_first = false;
+	exit_with(EXIT_CPUID, 0, 0, 0);
+	assert_int_equal(fake_svm.entered_event, 0);
+	assert_int_equal(fake_svm.entered_virq, 0);
+	svm_ops.regs(v)->rflags |= RFLAGS_IF;
+	exit_with(EXIT_CPUID, 0, 0, 0);
+	assert_int_equal(fake_svm.entered_event, 0);
+	assert_int_equal(fake_svm.entered_virq, 0x46);
 	/* a window that is wanted too comes at the next entry, which is not far */
 	svm_ops.inject_irq(v, 0x44);
 	svm_ops.want_irq_window(v, true);
