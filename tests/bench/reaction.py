@@ -15,7 +15,7 @@ GUESTS = ("web", "db")
 SMALL, BIG = 16, 140  # MiB web works on before the change and after it
 CHANGE, AFTER, STEADY = 10, 12, 20  # s: before the change, settling, in which the target must rest
 ASLEEP, WAKE_AT, PASSES = 100, 14, 4  # MiB; s after START
-HUNGRY = 180  # MiB that the neighbour works on meanwhile
+HUNGRY = 210  # MiB that the neighbour works on meanwhile
 PACE = 5000  # us of rest after each MiB touched
 START = 15 * steady.HZ  # both have booted
 
