@@ -12,6 +12,7 @@
 #include "mm/ages.h"
 #include "mm/curve.h"
 #include "mm/frame.h"
+#include "mm/payer.h"
 #include "mm/slat.h"
 #include "mm/zplan.h"
 #include "mm/zstore.h"
@@ -97,10 +98,6 @@ struct guest_swap {
 struct cache_list { u32 head, tail, count; };
 enum { CACHE_PROBATION, CACHE_PROVEN, CACHE_LISTS };
 
-/* Pages that were not touched for so long are idle: who needs frames takes those first, whoever's they are. */
-#define IDLE_NS 10000000000ull
-#define IDLE_PASSES 100 /* as far as it lies within so many passes */
-
 struct vm;
 struct vm_mem {
 	struct vm *vm;
@@ -143,9 +140,7 @@ struct vm_mem {
 	struct ages_choice choice; /* ages it takes from, until choice_left is used up or a pass ends */
 	u32 choice_epoch, choice_left;
 	u32 writing;         /* pages in swap writes under way */
-	u64 pass_ns[IDLE_PASSES]; /* when the last scan passes were, a ring; 0: not yet */
-	u32 passes;
-	u32 idle_pages;      /* resident ones not touched for IDLE_NS as of the last pass, less what was taken since */
+	struct payer_idle idle;
 	struct ahead ahead;
 	struct zstore zip;   /* cold pages, compressed: kernel/zip.c */
 	struct zplan zplan;
