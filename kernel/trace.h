@@ -83,11 +83,11 @@ static inline void trace_miss(const struct vm_mem *m, enum trace_class c, u32 pa
 		trace_note_miss(m, c, page, value);
 }
 
-/* n pages came with that one. */
-static inline void trace_ahead(const struct vm_mem *m, enum trace_class c, u32 page, u32 n)
+/* n pages came with that one; unasked: nobody waits for any. */
+static inline void trace_ahead(const struct vm_mem *m, enum trace_class c, bool unasked, u32 page, u32 n)
 {
 	if (unlikely(trace_on) && n)
-		trace_put(TRACE_AHEAD, m->id, (u8)c, 0, page, n);
+		trace_put(TRACE_AHEAD, m->id, (u8)c, unasked, page, n);
 }
 
 /* The guest is about to read another block over the only copy of this one in its memory, in page g. */

@@ -31,8 +31,8 @@ enum trace_kind {
 	TRACE_RUN,         /* cls: enum trace_set; page: first; value: how many */
 	TRACE_MISS,        /* cls: enum trace_class | enum trace_access << 4; page: gpfn or block; value: LRU distance, or gpfn */
 	TRACE_RIP,         /* follows a MISS: page, value: low and high half of RIP */
-	TRACE_AHEAD,       /* cls: enum trace_class; page, value: so many pages behind that one came with the last miss, or by
-	                    * themselves; ZERO: about the page that asked */
+	TRACE_AHEAD,       /* cls: enum trace_class; page, value: so many pages behind that one came with its guest's last miss,
+	                    * or, n 1, by themselves; ZERO: about the page that asked */
 	TRACE_PUT,         /* cls: 1 for the cache, 0 only remembered; page: block that the guest gives up; value: gpfn */
 	TRACE_PASS,        /* a scan pass ended; page: W1; value: resident */
 	TRACE_DECISION,    /* cls: enum balance_reason; n: 1 after a burst; page: target before; value: after */
@@ -49,6 +49,7 @@ enum trace_curve {
 	TRACE_CURVE_COLD,  /* page: cold touches, 1/256; value: their cost, us */
 	TRACE_CURVE_HITS,  /* page: step; value: touches there, 1/256 */
 	TRACE_CURVE_WORTH, /* page: step; value: their cost, us */
+	TRACE_CURVE_PASS,  /* page: so many scan passes back, 0 the last; value: ms ago */
 };
 
 enum trace_life { TRACE_LIFE_THERE, TRACE_LIFE_STARTED, TRACE_LIFE_STOPPED, TRACE_LIFE_OFF };

@@ -169,6 +169,8 @@ void trace_note_curve(const struct vm_mem *m)
 		trace_put(TRACE_CURVE, m->id, TRACE_CURVE_HITS, 0, i, cut(c->hits[i] * 256 / CURVE_ONE));
 		trace_put(TRACE_CURVE, m->id, TRACE_CURVE_WORTH, 0, i, cut(c->cost[i] / CURVE_ONE / 256));
 	}
+	for (u32 i = 0; payer_pass_ns(&m->idle, i); i++) /* they date ages: which pages are idle */
+		trace_put(TRACE_CURVE, m->id, TRACE_CURVE_PASS, 0, i, cut((arch_ns() - payer_pass_ns(&m->idle, i)) / 1000000));
 }
 
 /* ---- decisions ---- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/trace.c kernel/trace_note.c mm/frame.c mm/ages.c kernel/lib/fmt.c tests/fake/fake_arch.c */
+/* SRCS: kernel/trace.c kernel/trace_note.c mm/frame.c mm/ages.c mm/payer.c kernel/lib/fmt.c tests/fake/fake_arch.c */
 /*
  * test_trace.c - the ring, what does not fit it, sets of pages, frames, and what the hooks make of misses.
  */
@@ -329,7 +329,7 @@ static void off_is_off(void **state)
 	assert_false(trace_on);
 	trace_miss(&vm.mem, TRACE_ZERO, 1, 2);
 	trace_return(&vm.mem, TRACE_SOFT, 1, 2);
-	trace_ahead(&vm.mem, TRACE_DISC, 1, 2);
+	trace_ahead(&vm.mem, TRACE_DISC, false, 1, 2);
 	trace_given_up(&vm.mem, 1, true, 2);
 	trace_stop();
 	assert_false(take(TRACE_FRAME_RECORDS));
