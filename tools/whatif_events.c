@@ -20,7 +20,7 @@ struct interval {
 	u32 *missed_in; /* by page: number of the interval in which it last missed, or was seen */
 	u32 number;
 	u8 *ahead;      /* by page: it came back unasked and has not been touched since */
-	u64 *misses;    /* of its guest: a replay reads nothing ahead, so the first touch of such a page is one */
+	u64 *misses;    /* of its guest: the first touch of such a page is one */
 };
 
 struct build {
@@ -204,6 +204,7 @@ static void take_miss(struct build *b, u32 i)
 	struct wi_event *e;
 
 	vm->soft += cls == TRACE_SOFT;
+	vm->waits += cls == TRACE_DISC || cls == TRACE_SWAP || cls == TRACE_READ_GHOST;
 	vm->misses += cls == TRACE_DISC || cls == TRACE_SWAP || cls == TRACE_READ_GHOST;
 	vm->cold += cls == TRACE_READ_COLD;
 	if (is_read(cls)) {
@@ -214,15 +215,32 @@ static void take_miss(struct build *b, u32 i)
 		}
 		return;
 	}
-	if (r->page >= vm->ram || cls == TRACE_RESCUE)
+	if (r->page >= vm->ram)
 		return;
+	if (cls == TRACE_RESCUE) {
+		add(b, us, WI_RESCUE, r->vm, r->page);
+		return;
+	}
 	if (cls == TRACE_DISC || cls == TRACE_CACHE)
 		vm->away[r->page] = CURVE_DISC;
 	b->in[r->vm].missed_in[r->page] = b->in[r->vm].number;
 	b->in[r->vm].ahead[r->page] = 0;
 	e = add(b, us, cls == TRACE_OVERWRITE ? WI_REPLACE : cls == TRACE_DROPPED ? WI_FORGET : WI_TOUCH, r->vm, r->page);
+	e->asked = cls == TRACE_DISC || cls == TRACE_SWAP;
 	e->zero = cls == TRACE_ZERO;
 	e->n = e->zero ? (u8)ahead_of(b->t, i) : 0;
+}
+
+static void take_ahead(struct build *b, const struct trace_rec *r, u64 us)
+{
+	for (u32 k = 1; k <= MIN(r->value, 64u); k++) {
+		u32 g = r->page + k;
+
+		if (g >= b->w->vm[r->vm].ram)
+			continue;
+		b->in[r->vm].ahead[g] = 1;
+		add(b, us, WI_AHEAD, r->vm, g)->n = r->n;
+	}
 }
 
 /* ---- guests ---- */
@@ -293,6 +311,8 @@ static void take_curve(struct wi_vm *vm, const struct trace_rec *r)
 		vm->curve.hits[i] = r->value;
 	} else if (r->cls == TRACE_CURVE_WORTH && i < vm->curve.points) {
 		vm->curve.worth[i] = r->value;
+	} else if (r->cls == TRACE_CURVE_PASS && i == vm->passes && i < IDLE_PASSES) {
+		vm->pass_ms[vm->passes++] = r->value;
 	}
 }
 
@@ -346,9 +366,8 @@ static void take(struct build *b, u32 i, struct wi_settings *now)
 		take_miss(b, i);
 		break;
 	case TRACE_AHEAD:
-		for (u32 k = 1; r->cls != TRACE_ZERO && k <= MIN(r->value, 64u); k++)
-			if (r->page + k < w->vm[r->vm].ram)
-				b->in[r->vm].ahead[r->page + k] = 1;
+		if (r->cls != TRACE_ZERO)
+			take_ahead(b, r, us);
 		break;
 	case TRACE_PUT:
 		if (r->value < w->vm[r->vm].ram)

@@ -7,16 +7,19 @@
 #ifndef TOOLS_WHATIF_EVENTS_H
 #define TOOLS_WHATIF_EVENTS_H
 
+#include "mm/payer.h"
 #include "tools/tracefile.h"
 
 #define WI_VMS 16
 
 enum wi_kind {
-	WI_TOUCH,    /* item; n: pages that follow it and came with it when it missed */
+	WI_TOUCH,    /* item; n: zero pages about it that came with it when it missed */
 	WI_READ,     /* the guest reads block item into page other */
 	WI_PUT,      /* page other holds block item, which the guest gives up there */
 	WI_REPLACE,  /* item, overwritten as a whole: its old content is not read */
 	WI_FORGET,   /* item's old content is not wanted any more */
+	WI_AHEAD,    /* item came back unasked: n 0 with the last demand, 1 in the background */
+	WI_RESCUE,   /* item came back because its block was about to be overwritten */
 	WI_PASS,
 	WI_MACHINE,  /* item: frames to share */
 	WI_TARGET,   /* item: its target from now on, or what it held if that is more, as recorded */
@@ -28,6 +31,7 @@ struct wi_event {
 	u32 item, other;
 	u8 kind, vm, n;
 	bool zero;       /* first touch: n pages were mapped around it */
+	bool asked;      /* it was read from a disk: what came unasked next came with it */
 };
 
 struct wi_settings { u32 min, max, weight; u64 goal; };
@@ -41,10 +45,12 @@ struct wi_vm {
 	u8 *at_start;            /* by page: enum trace_set, 0xff nowhere; and its age */
 	u8 *age_at_start;
 	struct { u32 step, ms, cold, cold_us, *hits, *worth, points; } curve; /* at the start, step 0: not known */
+	u32 pass_ms[IDLE_PASSES], passes; /* the last scan passes before the start: so long ago, the last first */
 	struct wi_settings q;    /* at the beginning */
 	u32 cost_disc, cost_swap;
 	u32 target, target_end;  /* at the beginning; at the end */
-	u64 misses, cold, soft;  /* recorded: pages and blocks read again; blocks never seen; touches of soft pages */
+	u64 misses, waits;       /* recorded: pages and blocks that came back and were used; those that the guest waited for */
+	u64 cold, soft;          /* blocks never seen; touches of soft pages */
 	u64 stall_us;
 };
 

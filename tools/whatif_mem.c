@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * whatif_mem.c - one guest's memory in a replay. Contract: whatif_mem.h.
+ */
+#include "tools/whatif_mem.h"
+#include "tools/oracle.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define A_BIT BIT64(8)
+#define PRESENT 7ull
+#define NOWHERE UINT32_MAX
+#define EVICT_LOOKS 64u      /* FIFO entries looked at beyond what is wanted */
+#define SPARED_PASSES 2u     /* what came unasked has so many passes to be touched in */
+#define HALF_LIFE_MS 10000
+
+enum { PROVEN = 1, UNASKED = 2 }; /* flags: was asked for again; came unasked, not touched yet */
+
+/* ---- life ---- */
+
+void wi_mem_shape(struct wi_mem *m, u32 step_frames, u32 points, u64 now_ns)
+{
+	free(m->storage);
+	m->storage = oracle_alloc(1, curve_bytes(points));
+	if (curve_init(&m->curve, step_frames, points, m->storage, now_ns))
+		abort();
+	curve_set_half_life(&m->curve, HALF_LIFE_MS);
+}
+
+static void nothing_listed(struct wi_mem *m)
+{
+	m->soft = m->cache[0] = m->cache[1] = (struct wi_list){ NOWHERE, NOWHERE, 0 };
+}
+
+void wi_mem_init(struct wi_mem *m, u32 items, const u8 *away, u64 now_ns)
+{
+	u32 step = items / CURVE_POINTS_MAX + 1;
+
+	memset(m, 0, sizeof(*m));
+	m->items = items;
+	m->away = away;
+	m->tables = items / AGES_LEAF + 1;
+	m->entry = oracle_alloc((size_t)m->tables * AGES_LEAF, sizeof(u64));
+	m->age = oracle_alloc((size_t)m->tables * AGES_LEAF, 1);
+	memset(m->age, AGE_NONE, (size_t)m->tables * AGES_LEAF);
+	m->state = oracle_alloc(items, 1);
+	m->flags = oracle_alloc(items, 1);
+	m->stamp = oracle_alloc(items, sizeof(u32));
+	m->next = oracle_alloc(items, sizeof(u32));
+	m->prev = oracle_alloc(items, sizeof(u32));
+	m->came = oracle_alloc(items, sizeof(u32));
+	nothing_listed(m);
+	ages_reset(&m->ages);
+	wi_mem_shape(m, step, items / step + 1, now_ns);
+}
+
+void wi_mem_free(struct wi_mem *m)
+{
+	free(m->storage);
+	free(m->entry);
+	free(m->age);
+	free(m->state);
+	free(m->flags);
+	free(m->stamp);
+	free(m->next);
+	free(m->prev);
+	free(m->came);
+}
+
+void wi_mem_reset(struct wi_mem *m, u64 now_ns)
+{
+	memset(m->state, WI_NONE, m->items);
+	memset(m->flags, 0, m->items);
+	memset(m->entry, 0, (size_t)m->tables * AGES_LEAF * sizeof(u64));
+	memset(m->age, AGE_NONE, (size_t)m->tables * AGES_LEAF);
+	nothing_listed(m);
+	m->choice_left = m->hand = m->soft_goal = 0;
+	m->idle.passes = m->idle.pages = 0;
+	ages_reset(&m->ages);
+	curve_reset(&m->curve, now_ns);
+}
+
+/* ---- lists ---- */
+
+static struct wi_list *list_of(struct wi_mem *m, u32 item)
+{
+	return m->state[item] == WI_SOFT ? &m->soft : &m->cache[m->flags[item] & PROVEN];
+}
+
+static void append(struct wi_mem *m, u32 item)
+{
+	struct wi_list *l = list_of(m, item);
+
+	m->prev[item] = l->tail;
+	m->next[item] = NOWHERE;
+	if (l->tail != NOWHERE)
+		m->next[l->tail] = item;
+	else
+		l->head = item;
+	l->tail = item;
+	l->count++;
+}
+
+static void take_out(struct wi_mem *m, u32 item)
+{
+	struct wi_list *l = list_of(m, item);
+
+	if (m->prev[item] != NOWHERE)
+		m->next[m->prev[item]] = m->next[item];
+	else
+		l->head = m->next[item];
+	if (m->next[item] != NOWHERE)
+		m->prev[m->next[item]] = m->prev[item];
+	else
+		l->tail = m->prev[item];
+	l->count--;
+}
+
+/* ---- scan passes ---- */
+
+void wi_mem_scan(struct wi_mem *m)
+{
+	ages_begin_pass(&m->ages);
+	for (u32 i = 0; i < m->tables; i++)
+		ages_scan_leaf(&m->ages, m->entry + (size_t)i * AGES_LEAF, m->age + (size_t)i * AGES_LEAF, A_BIT);
+	ages_end_pass(&m->ages);
+}
+
+void wi_mem_pass(struct wi_mem *m, u64 now_ns)
+{
+	wi_mem_scan(m);
+	curve_pass(&m->curve, &m->ages, now_ns);
+	payer_idle_pass(&m->idle, &m->ages, now_ns);
+}
+
+/* ---- an item's life ---- */
+
+bool wi_mem_needs_frame(const struct wi_mem *m, u32 item)
+{
+	return m->state[item] == WI_NONE || m->state[item] == WI_AWAY;
+}
+
+enum wi_touch wi_mem_touch(struct wi_mem *m, u32 item)
+{
+	enum wi_state was = m->state[item];
+	bool unasked = m->flags[item] & UNASKED;
+
+	m->flags[item] &= (u8)~UNASKED;
+	if (was == WI_HOT) {
+		m->entry[item] |= A_BIT;
+		return unasked ? WI_UNASKED : WI_HIT;
+	}
+	if (was == WI_SOFT || was == WI_CACHED)
+		take_out(m, item);
+	if (was == WI_NONE)
+		ages_arrive(&m->ages, &m->age[item]);
+	else
+		curve_return(&m->curve, &m->ages, was == WI_SOFT ? CURVE_SOFT : was == WI_CACHED ? CURVE_CACHE : m->away[item],
+			     m->stamp[item], &m->age[item]);
+	if (was == WI_CACHED || was == WI_AWAY)
+		m->flags[item] |= PROVEN;
+	m->state[item] = WI_HOT;
+	m->entry[item] = PRESENT | A_BIT;
+	return was == WI_NONE ? WI_FIRST : was == WI_AWAY ? WI_AGAIN : unasked ? WI_UNASKED : WI_HIT;
+}
+
+void wi_mem_arrive(struct wi_mem *m, u32 item)
+{
+	ages_arrive(&m->ages, &m->age[item]);
+	m->state[item] = WI_HOT;
+	m->entry[item] = PRESENT;
+}
+
+void wi_mem_restore(struct wi_mem *m, u32 item, bool unasked)
+{
+	ages_restore(&m->ages, m->stamp[item], &m->age[item]);
+	m->state[item] = WI_HOT;
+	m->entry[item] = PRESENT;
+	m->came[item] = m->ages.epoch;
+	if (unasked)
+		m->flags[item] |= UNASKED;
+}
+
+static void leave(struct wi_mem *m, u32 item, enum wi_state to)
+{
+	m->entry[item] = 0;
+	m->stamp[item] = ages_evict(&m->ages, &m->age[item]);
+	m->state[item] = (u8)to;
+}
+
+void wi_mem_evict(struct wi_mem *m, u32 item)
+{
+	leave(m, item, WI_AWAY);
+}
+
+void wi_mem_forget(struct wi_mem *m, u32 item)
+{
+	switch ((enum wi_state)m->state[item]) {
+	case WI_HOT:
+		ages_drop(&m->ages, &m->age[item]);
+		m->entry[item] = 0;
+		break;
+	case WI_SOFT:
+	case WI_CACHED:
+		take_out(m, item);
+		ages_forget(&m->ages, m->stamp[item]);
+		break;
+	case WI_AWAY:
+		ages_forget(&m->ages, m->stamp[item]);
+		break;
+	case WI_NONE:
+		break;
+	}
+	m->state[item] = WI_NONE;
+	m->flags[item] = 0;
+}
+
+void wi_mem_move(struct wi_mem *m, u32 from, u32 to)
+{
+	bool listed = m->state[from] == WI_SOFT || m->state[from] == WI_CACHED;
+
+	wi_mem_forget(m, to);
+	if (listed)
+		take_out(m, from);
+	m->state[to] = m->state[from];
+	m->flags[to] = m->flags[from];
+	m->stamp[to] = m->stamp[from];
+	m->age[to] = m->age[from];
+	m->came[to] = m->came[from];
+	m->entry[to] = m->entry[from];
+	m->state[from] = WI_NONE;
+	m->flags[from] = 0;
+	m->entry[from] = 0;
+	m->age[from] = AGE_NONE;
+	if (listed)
+		append(m, to);
+}
+
+void wi_mem_give_up(struct wi_mem *m, u32 page, u32 block, bool keep)
+{
+	if (m->state[page] == WI_HOT) {
+		leave(m, page, WI_AWAY);
+	} else if (m->state[page] == WI_SOFT) {
+		take_out(m, page);
+		m->state[page] = WI_AWAY;
+	} else {
+		keep = false;
+	}
+	m->flags[page] &= (u8)~UNASKED;
+	wi_mem_move(m, page, block);
+	if (keep) {
+		m->state[block] = WI_CACHED;
+		append(m, block);
+	}
+}
+
+/* ---- soft unmapping ---- */
+
+static bool spared(const struct wi_mem *m, u32 item)
+{
+	return m->flags[item] & UNASKED && m->ages.epoch - m->came[item] < SPARED_PASSES;
+}
+
+/* One turn of the hand at most. any: items of every age. */
+static u32 hand_round(struct wi_mem *m, u32 n, bool any, u32 *out)
+{
+	u32 at = m->hand, got = 0;
+
+	for (u32 looked = 0; looked < m->items && got < n; looked++, at++) {
+		struct ages_range r;
+
+		if (at >= m->items)
+			at = 0;
+		if (m->state[at] != WI_HOT || (!any && (!ages_chosen(&m->choice, m->age[at]) || spared(m, at))))
+			continue;
+		if (!any && m->choice_left)
+			m->choice_left--;
+		if (!(m->entry[at] & A_BIT)) {
+			out[got++] = at;
+			m->entry[at] = 0;
+			continue;
+		}
+		m->entry[at] &= ~A_BIT; /* touched since the last pass: young from now on */
+		if (ages_touch(&m->ages, &m->age[at], &r))
+			curve_note_range(&m->curve, CURVE_SOFT, &r);
+	}
+	m->hand = at < m->items ? at : 0;
+	return got;
+}
+
+static u32 soften(struct wi_mem *m)
+{
+	u32 out[PAYER_BATCH], n;
+
+	m->soft_goal = payer_soft_goal(wi_mem_held(m));
+	if (!m->choice_left || m->choice_epoch != m->ages.epoch) {
+		curve_choose(&m->curve, &m->ages, payer_choice(PAYER_BATCH, m->ages.resident), &m->choice);
+		m->choice_left = m->choice.pages;
+		m->choice_epoch = m->ages.epoch;
+	}
+	n = hand_round(m, PAYER_BATCH, false, out);
+	if (n < PAYER_BATCH)
+		m->choice_left = 0;
+	for (u32 turn = 0; turn < 2 && !n; turn++)
+		n = hand_round(m, PAYER_BATCH, true, out);
+	for (u32 i = 0; i < n; i++) {
+		leave(m, out[i], WI_SOFT);
+		append(m, out[i]);
+	}
+	m->idle.pages -= MIN(m->idle.pages, n);
+	return n;
+}
+
+/* ---- eviction ---- */
+
+static struct wi_list *crowded_or_oldest(struct wi_mem *m)
+{
+	return m->cache[0].count > m->cache[1].count / 7 || !m->cache[1].count ? &m->cache[0] : &m->cache[1];
+}
+
+bool wi_mem_drop_cached(struct wi_mem *m)
+{
+	u32 item = crowded_or_oldest(m)->head;
+
+	if (item == NOWHERE)
+		return false;
+	take_out(m, item);
+	m->state[item] = WI_AWAY;
+	return true;
+}
+
+static bool cache_goes_first(struct wi_mem *m)
+{
+	u32 item = crowded_or_oldest(m)->head;
+
+	if (item == NOWHERE)
+		return false;
+	return m->soft.head == NOWHERE || m->cache[0].count > m->cache[1].count / 7 ||
+	       (s32)(m->stamp[item] - m->stamp[m->soft.head]) <= 0;
+}
+
+static void gone(struct wi_mem *m, u32 item)
+{
+	take_out(m, item);
+	m->state[item] = WI_AWAY;
+	m->flags[item] &= (u8)~UNASKED;
+}
+
+/* What has to be written goes with others like it in one write. */
+static u32 write_out(struct wi_mem *m, u32 item)
+{
+	u32 n = 0;
+
+	for (u32 looks = 0, next; item != NOWHERE && n < PAYER_WRITE && looks < EVICT_LOOKS; looks++, item = next) {
+		next = m->next[item];
+		if (m->away[item] == CURVE_DISC)
+			continue;
+		gone(m, item);
+		n++;
+	}
+	return n;
+}
+
+static u32 evict(struct wi_mem *m, u32 want)
+{
+	u32 gained = 0;
+
+	while (gained < want) {
+		if (cache_goes_first(m)) {
+			wi_mem_drop_cached(m);
+			gained++;
+		} else if (m->soft.head == NOWHERE) {
+			break;
+		} else if (m->away[m->soft.head] == CURVE_DISC) {
+			gone(m, m->soft.head);
+			gained++;
+		} else {
+			gained += write_out(m, m->soft.head);
+		}
+	}
+	return gained;
+}
+
+u32 wi_mem_take(struct wi_mem *m, u32 want)
+{
+	u32 gained;
+
+	if (m->soft.count <= m->soft_goal || m->soft.count < MIN(want, PAYER_BATCH))
+		(void)soften(m);
+	gained = evict(m, want);
+	for (u32 i = 0; i < 3 && !gained && soften(m); i++)
+		gained = evict(m, want);
+	return gained;
+}

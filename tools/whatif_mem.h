@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * whatif_mem.h - one guest's memory in a replay: its pages and the blocks that it read, items of one LRU stack. Private to whatif.
+ *
+ * mm/ages.c, mm/curve.c and mm/payer.c say which items go, as in the hypervisor; the steps are those of kernel/reclaim.c in
+ * small: the coldest are unmapped softly, a batch at a time, and wait on a FIFO, where a touch finds them without I/O; its
+ * head and blocks kept in the cache go for good, the colder first. What has to be written goes as many at once as one write takes,
+ * so that frames come free in batches.
+ */
+#ifndef TOOLS_WHATIF_MEM_H
+#define TOOLS_WHATIF_MEM_H
+
+#include "mm/curve.h"
+#include "mm/payer.h"
+
+enum wi_state {
+	WI_NONE,   /* never touched, or its content is gone */
+	WI_HOT,
+	WI_SOFT,   /* on the FIFO */
+	WI_CACHED, /* a block that the guest gave up, kept */
+	WI_AWAY,   /* evicted, or only remembered */
+};
+
+struct wi_list { u32 head, tail, count; };
+
+struct wi_mem {
+	u32 items, tables;
+	struct ages ages;
+	struct curve curve;
+	void *storage;
+	u64 *entry;      /* the page table: A in bit 8 */
+	u8 *age, *state, *flags;
+	u32 *stamp, *next, *prev, *came;
+	const u8 *away;  /* enum curve_class of reading each item again; other: not known, swap */
+	struct wi_list soft, cache[2]; /* the second: blocks that were asked for again */
+	u32 soft_goal, hand, choice_left, choice_epoch;
+	struct ages_choice choice;
+	struct payer_idle idle;
+};
+
+/* away stays the caller's. The curve has some shape. */
+void wi_mem_init(struct wi_mem *m, u32 items, const u8 *away, u64 now_ns);
+void wi_mem_free(struct wi_mem *m);
+/* The guest was reset: nothing is anywhere. */
+void wi_mem_reset(struct wi_mem *m, u64 now_ns);
+/* Another shape of its curve, which knows nothing then. */
+void wi_mem_shape(struct wi_mem *m, u32 step_frames, u32 points, u64 now_ns);
+
+static inline u32 wi_mem_held(const struct wi_mem *m)
+{
+	return m->ages.resident + m->soft.count + m->cache[0].count + m->cache[1].count;
+}
+
+/* A scan pass; the first one leaves the curve and what is idle as they are. */
+void wi_mem_scan(struct wi_mem *m);
+void wi_mem_pass(struct wi_mem *m, u64 now_ns);
+
+enum wi_touch {
+	WI_HIT,
+	WI_UNASKED, /* it came unasked and is touched now for the first time */
+	WI_FIRST,   /* it was nowhere */
+	WI_AGAIN,   /* it was away */
+};
+
+/* The caller has seen to a frame if it needs one. */
+bool wi_mem_needs_frame(const struct wi_mem *m, u32 item);
+enum wi_touch wi_mem_touch(struct wi_mem *m, u32 item);
+/* An evicted item comes back without a touch; unasked: its touch is to be told. */
+void wi_mem_restore(struct wi_mem *m, u32 item, bool unasked);
+/* It is there, without a touch and for the first time. */
+void wi_mem_arrive(struct wi_mem *m, u32 item);
+/* A HOT item goes at once. */
+void wi_mem_evict(struct wi_mem *m, u32 item);
+/* Its content is gone. */
+void wi_mem_forget(struct wi_mem *m, u32 item);
+/* The content of one item is the other's from now on. */
+void wi_mem_move(struct wi_mem *m, u32 from, u32 to);
+/* The guest gives a block up that page held: it becomes item block, which is kept or only remembered. */
+void wi_mem_give_up(struct wi_mem *m, u32 page, u32 block, bool keep);
+/* Gives up at least `want` frames if it can; how many. */
+u32 wi_mem_take(struct wi_mem *m, u32 want);
+/* The oldest cached block goes; false: there is none. */
+bool wi_mem_drop_cached(struct wi_mem *m);
+
+#endif
