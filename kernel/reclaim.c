@@ -42,6 +42,8 @@ static void warm(struct vm_mem *v, u32 g)
 
 	if (ages_touch(&v->ages, &v->age[g], &r))
 		curve_note_range(&v->curve, CURVE_SOFT, &r);
+	if (unlikely(trace_on))
+		trace_note_warm(v, g); /* the next pass will not see it */
 }
 
 static void choose_ages(struct vm_mem *v, u32 n)
@@ -90,6 +92,8 @@ static void hand_round(struct vm_mem *v, u32 n, bool any, struct soft_batch *b)
 		b->g[b->n++] = g;
 	}
 	v->reclaim_hand = g < v->npages ? g : 0;
+	if (unlikely(trace_on))
+		trace_note_warm_end();
 }
 
 static __attribute__((noinline)) u32 soften(struct vm_mem *v, u32 n)

@@ -60,6 +60,7 @@ enum trace_set {
 	TRACE_SET_HELD,    /* at the start: resident; n: the page's age, see mm/ages.h */
 	TRACE_SET_DISC,    /* at the start: evicted, in a block of the guest's disk; */
 	TRACE_SET_SWAP,    /* in the swap area */
+	TRACE_SET_WARM,    /* touched since the last pass, as the reclaimer found: the next pass will not see that */
 	TRACE_SETS
 };
 

@@ -58,6 +58,32 @@ void trace_note_pass(const struct vm_mem *m)
 	trace_put(TRACE_PASS, m->id, 0, 0, m->ages.w1, m->ages.resident);
 }
 
+/* ---- what reclaim looks at ---- */
+
+static struct { u64 mask; u32 first; } warm;
+
+static void warm_group_ends(void)
+{
+	if (warm.mask)
+		trace_set_add(warm.first, warm.mask);
+	warm.mask = 0;
+}
+
+void trace_note_warm(const struct vm_mem *m, u32 g)
+{
+	trace_set_begin(m->id, TRACE_SET_WARM, 0);
+	if (warm.first != ALIGN_DOWN(g, GROUP))
+		warm_group_ends();
+	warm.first = ALIGN_DOWN(g, GROUP);
+	warm.mask |= BIT64(g % GROUP);
+}
+
+void trace_note_warm_end(void)
+{
+	warm_group_ends();
+	trace_set_end();
+}
+
 void trace_note_evicted(const struct vm_mem *m, const u32 *g, u32 n)
 {
 	trace_set_begin(m->id, TRACE_SET_EVICTED, 0);

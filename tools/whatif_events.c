@@ -148,6 +148,21 @@ static void touched(void *ctx, u32 g)
 	in->page[in->n++] = g;
 }
 
+/* The reclaimer saw that g was touched since the last pass; its own miss is known, and counts as that touch once. */
+struct look { struct build *b; u8 v; u64 us; };
+
+static void seen_warm(void *ctx, u32 g)
+{
+	struct look *x = ctx;
+	struct interval *in = &x->b->in[x->v];
+
+	*in->misses += in->ahead[g];
+	in->ahead[g] = 0;
+	if (in->missed_in[g] != in->number)
+		add(x->b, x->us, WI_TOUCH, x->v, g);
+	in->missed_in[g] = 0;
+}
+
 struct where { struct wi_vm *vm; u8 set, age; };
 
 static void located(void *ctx, u32 g)
@@ -160,13 +175,15 @@ static void located(void *ctx, u32 g)
 		x->vm->away[g] = CURVE_DISC;
 }
 
-static void take_set(struct build *b, const struct trace_rec *r)
+static void take_set(struct build *b, const struct trace_rec *r, u64 us)
 {
 	struct wi_vm *vm = &b->w->vm[r->vm];
 
 	if (r->cls == TRACE_SET_TOUCHED)
 		each_page(vm, r, touched, &b->in[r->vm]);
-	else if (r->cls >= TRACE_SET_HELD && r->cls < TRACE_SETS)
+	else if (r->cls == TRACE_SET_WARM)
+		each_page(vm, r, seen_warm, &(struct look){ b, r->vm, us });
+	else if (r->cls >= TRACE_SET_HELD && r->cls <= TRACE_SET_SWAP)
 		each_page(vm, r, located, &(struct where){ vm, r->cls, r->n });
 }
 
@@ -354,7 +371,7 @@ static void take(struct build *b, u32 i, struct wi_settings *now)
 	switch (r->kind) {
 	case TRACE_MASK:
 	case TRACE_RUN:
-		take_set(b, r);
+		take_set(b, r, us);
 		break;
 	case TRACE_CURVE:
 		take_curve(&w->vm[r->vm], r);
