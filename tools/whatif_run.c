@@ -19,7 +19,6 @@ struct sim {
 	struct wi_host h;
 	const struct wi *w;
 	const struct wi_override *o[WI_VMS];
-	bool asked[WI_VMS]; /* the last demand of the recording was one here too: what came with it comes */
 	s64 more_frames;
 	bool as_decided;
 	struct wi_outcome *out;
@@ -208,17 +207,13 @@ static void touched(struct sim *s, u32 v, const struct wi_event *e)
 	if (e->zero && mem(s, v)->state[e->item] == WI_AWAY)
 		wi_mem_forget(mem(s, v), e->item); /* it held zeros only: nothing is read */
 	how = touch(s, v, e->item, e->us);
-	if (e->asked)
-		s->asked[v] = how == WI_AGAIN;
 	if (e->n && how == WI_FIRST)
 		along(s, v, e);
 }
 
 static void unasked(struct sim *s, u32 v, const struct wi_event *e)
 {
-	if (mem(s, v)->state[e->item] != WI_AWAY || !(e->n || s->asked[v]))
-		return;
-	if (wi_host_ahead_frame(&s->h, v, e->n))
+	if (mem(s, v)->state[e->item] == WI_AWAY && wi_host_ahead_frame(&s->h, v, e->n))
 		wi_mem_restore(mem(s, v), e->item, true);
 }
 
