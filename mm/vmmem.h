@@ -13,6 +13,7 @@
 #include "mm/curve.h"
 #include "mm/frame.h"
 #include "mm/payer.h"
+#include "mm/readahead.h"
 #include "mm/slat.h"
 #include "mm/zplan.h"
 #include "mm/zstore.h"
@@ -66,21 +67,6 @@ struct vm_counters {
 	u64 swap_outs, swap_ins;                             /* the guest's own, recognised: blocks */
 	u64 refault_reads, refault_writes;                   /* touches of evicted pages by reads; by plain writes; */
 	u64 rep_whole, rep_part;                             /* by REP STOS/MOVS over the whole page, unread; by other REP */
-};
-
-/* What is read back beside and after what was asked for: kernel/ahead.c. */
-#define AHEAD_SAMPLES 64
-struct ahead {
-	u32 window;          /* pages a demand reads, itself included */
-	u32 next;            /* the block or slot behind the last run, */
-	bool next_swap;
-	u8 samples;
-	u32 cursor, left;    /* the background's next page, and how many are left to look at */
-	u32 used, wasted;    /* samples, halved when there are many */
-	u32 demands;         /* in a row, with little time between */
-	u32 background;      /* its requests in flight */
-	u64 demand_ns;       /* the last read that a touch asked for */
-	struct { u32 g; bool seen_once; } sample[AHEAD_SAMPLES];
 };
 
 /* What kernel/zip.c has seen of the counters. */
