@@ -40,6 +40,7 @@ enum trace_kind {
 	TRACE_LOST,        /* value: records that did not fit since the last one */
 	TRACE_END,         /* the recording was stopped; page, value: low and high half of the records kept in all */
 	TRACE_CURVE,       /* at the start; cls: enum trace_curve */
+	TRACE_PHASE,       /* a burst of misses: its guest's curve holds little of the past from now on */
 	TRACE_KINDS
 };
 
@@ -50,6 +51,12 @@ enum trace_curve {
 	TRACE_CURVE_HITS,  /* page: step; value: touches there, 1/256 */
 	TRACE_CURVE_WORTH, /* page: step; value: their cost, us */
 	TRACE_CURVE_PASS,  /* page: so many scan passes back, 0 the last; value: ms ago */
+	TRACE_CURVE_MIX,   /* page: us that a miss cost of late */
+	/* Of band n of its distances, unless it is awake and nothing is known: */
+	TRACE_CURVE_NAP,   /* page: ms asleep, 0 awake; value: of its nap before */
+	TRACE_CURVE_RATE,  /* page: 1/1000 events a second when it fell asleep; value: ms that it has faded */
+	TRACE_CURVE_DUE,   /* page: events seen, value: expected, 1/256, over */
+	TRACE_CURVE_OVER,  /* page: so many ms; value: events since the last pass, 1/256 */
 };
 
 enum trace_life { TRACE_LIFE_THERE, TRACE_LIFE_STARTED, TRACE_LIFE_STOPPED, TRACE_LIFE_OFF };

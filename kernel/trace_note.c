@@ -183,18 +183,36 @@ static u32 cut(u64 v)
 	return (u32)MIN(v, (u64)~0u);
 }
 
+static u32 in_256th(u64 events)
+{
+	return cut(events * 256 / CURVE_ONE);
+}
+
+static void note_band(const struct curve *c, u8 vm, u8 b)
+{
+	if (!c->band_us[b] && !c->band_pass[b] && !c->band_asleep_us[b] && !c->band_nap_us[b])
+		return;
+	trace_put(TRACE_CURVE, vm, TRACE_CURVE_NAP, b, cut((c->band_asleep_us[b] + 999) / 1000), cut(c->band_nap_us[b] / 1000));
+	trace_put(TRACE_CURVE, vm, TRACE_CURVE_RATE, b, cut(c->band_rate[b]), c->band_faded_ms[b]);
+	trace_put(TRACE_CURVE, vm, TRACE_CURVE_DUE, b, in_256th(c->band_seen[b]), in_256th(c->band_due[b]));
+	trace_put(TRACE_CURVE, vm, TRACE_CURVE_OVER, b, cut(c->band_us[b] / 1000), in_256th(c->band_pass[b]));
+}
+
 void trace_note_curve(const struct vm_mem *m)
 {
 	const struct curve *c = &m->curve;
 
 	trace_put(TRACE_CURVE, m->id, TRACE_CURVE_SHAPE, 0, c->step_frames, cut(c->time_us / 1000));
-	trace_put(TRACE_CURVE, m->id, TRACE_CURVE_COLD, 0, cut(c->cold_hits * 256 / CURVE_ONE), cut(c->cold_cost / CURVE_ONE / 256));
+	trace_put(TRACE_CURVE, m->id, TRACE_CURVE_COLD, 0, in_256th(c->cold_hits), cut(c->cold_cost / CURVE_ONE / 256));
 	for (u32 i = 0; i < c->points; i++) {
 		if (c->hits[i] < CURVE_ONE / 256)
 			continue;
-		trace_put(TRACE_CURVE, m->id, TRACE_CURVE_HITS, 0, i, cut(c->hits[i] * 256 / CURVE_ONE));
+		trace_put(TRACE_CURVE, m->id, TRACE_CURVE_HITS, 0, i, in_256th(c->hits[i]));
 		trace_put(TRACE_CURVE, m->id, TRACE_CURVE_WORTH, 0, i, cut(c->cost[i] / CURVE_ONE / 256));
 	}
+	trace_put(TRACE_CURVE, m->id, TRACE_CURVE_MIX, 0, c->mix_us, 0);
+	for (u8 b = 0; b < CURVE_BANDS; b++)
+		note_band(c, m->id, b);
 	for (u32 i = 0; payer_pass_ns(&m->idle, i); i++) /* they date ages: which pages are idle */
 		trace_put(TRACE_CURVE, m->id, TRACE_CURVE_PASS, 0, i, cut((arch_ns() - payer_pass_ns(&m->idle, i)) / 1000000));
 }

@@ -307,6 +307,32 @@ static void take_guest(struct build *b, const struct trace_rec *r, u64 us)
 	}
 }
 
+static void take_band(struct wi_vm *vm, const struct trace_rec *r)
+{
+	typeof(vm->curve.band[0]) *b = &vm->curve.band[r->n % CURVE_BANDS];
+
+	switch (r->cls) {
+	case TRACE_CURVE_NAP:
+		b->asleep_ms = r->page;
+		b->nap_ms = r->value;
+		break;
+	case TRACE_CURVE_RATE:
+		b->rate = r->page;
+		b->faded_ms = r->value;
+		break;
+	case TRACE_CURVE_DUE:
+		b->seen = r->page;
+		b->due = r->value;
+		break;
+	case TRACE_CURVE_OVER:
+		b->ms = r->page;
+		b->pass = r->value;
+		break;
+	default:
+		break;
+	}
+}
+
 static void take_curve(struct wi_vm *vm, const struct trace_rec *r)
 {
 	u32 i = r->page;
@@ -330,6 +356,10 @@ static void take_curve(struct wi_vm *vm, const struct trace_rec *r)
 		vm->curve.worth[i] = r->value;
 	} else if (r->cls == TRACE_CURVE_PASS && i == vm->passes && i < IDLE_PASSES) {
 		vm->pass_ms[vm->passes++] = r->value;
+	} else if (r->cls == TRACE_CURVE_MIX) {
+		vm->curve.mix_us = i;
+	} else {
+		take_band(vm, r);
 	}
 }
 
@@ -375,6 +405,9 @@ static void take(struct build *b, u32 i, struct wi_settings *now)
 		break;
 	case TRACE_CURVE:
 		take_curve(&w->vm[r->vm], r);
+		break;
+	case TRACE_PHASE:
+		add(b, us, WI_PHASE, r->vm, 0);
 		break;
 	case TRACE_PASS:
 		take_pass(b, r->vm, us);

@@ -7,6 +7,7 @@
 #ifndef TOOLS_WHATIF_EVENTS_H
 #define TOOLS_WHATIF_EVENTS_H
 
+#include "mm/curve.h"
 #include "mm/payer.h"
 #include "tools/tracefile.h"
 
@@ -23,6 +24,7 @@ enum wi_kind {
 	WI_PASS,
 	WI_MACHINE,  /* item: frames to share */
 	WI_TARGET,   /* item: its target from now on, or what it held if that is more, as recorded */
+	WI_PHASE,    /* a burst of misses: the curve holds little of the past from now on */
 	WI_GUEST,    /* started (n 1), stopped (n 2); its settings are in force from now on */
 };
 
@@ -44,7 +46,11 @@ struct wi_vm {
 	u8 *away;                /* by item, when first evicted: enum curve_class; */
 	u8 *at_start;            /* by page: enum trace_set, 0xff nowhere; and its age */
 	u8 *age_at_start;
-	struct { u32 step, ms, cold, cold_us, *hits, *worth, points; } curve; /* at the start, step 0: not known */
+	/* at the start, step 0: not known */
+	struct {
+		u32 step, ms, cold, cold_us, *hits, *worth, points, mix_us;
+		struct { u32 asleep_ms, nap_ms, rate, faded_ms, seen, due, ms, pass; } band[CURVE_BANDS];
+	} curve;
 	u32 pass_ms[IDLE_PASSES], passes; /* the last scan passes before the start: so long ago, the last first */
 	struct wi_settings q;    /* at the beginning */
 	u32 cost_disc, cost_swap;

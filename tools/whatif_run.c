@@ -75,11 +75,23 @@ static void know(struct sim *s, u32 v)
 		return;
 	wi_mem_shape(mem(s, v), vm->curve.step, vm->curve.points, now);
 	c->time_us = vm->curve.ms * 1000ull;
+	if (vm->passes) /* its time goes on from the last pass */
+		c->last_ns -= MIN(c->last_ns, vm->pass_ms[0] * 1000000ull);
 	c->cold_hits = vm->curve.cold * (CURVE_ONE / 256);
 	c->cold_cost = vm->curve.cold_us * CURVE_ONE * 256;
 	for (u32 i = 0; i < vm->curve.points; i++) {
 		c->hits[i] = vm->curve.hits[i] * (CURVE_ONE / 256);
 		c->cost[i] = vm->curve.worth[i] * CURVE_ONE * 256;
+	}
+	for (u32 b = 0; b < CURVE_BANDS; b++) {
+		c->band_asleep_us[b] = vm->curve.band[b].asleep_ms * 1000ull;
+		c->band_nap_us[b] = vm->curve.band[b].nap_ms * 1000ull;
+		c->band_rate[b] = vm->curve.band[b].rate;
+		c->band_faded_ms[b] = vm->curve.band[b].faded_ms;
+		c->band_seen[b] = vm->curve.band[b].seen * (CURVE_ONE / 256);
+		c->band_due[b] = vm->curve.band[b].due * (CURVE_ONE / 256);
+		c->band_us[b] = vm->curve.band[b].ms * 1000ull;
+		c->band_pass[b] = vm->curve.band[b].pass * (CURVE_ONE / 256);
 	}
 }
 
@@ -122,6 +134,8 @@ static void add_guest(struct sim *s, u32 v)
 		curve_set_cost(&mem(s, v)->curve, CURVE_DISC, vm->cost_disc);
 	if (vm->cost_swap)
 		curve_set_cost(&mem(s, v)->curve, CURVE_SWAP, vm->cost_swap);
+	if (vm->curve.mix_us)
+		mem(s, v)->curve.mix_us = vm->curve.mix_us;
 	if (vm->active)
 		wi_host_start(&s->h, v, &q, now);
 }
@@ -167,7 +181,8 @@ static void waits(struct sim *s, u32 v, u64 us)
 	s->out[v].waits++;
 	curve_note_stall(&mem(s, v)->curve, vm->waits ? vm->stall_us / vm->waits : vm->cost_disc);
 	wi_host_quota(&s->h, v)->held = wi_mem_held(mem(s, v));
-	(void)balance_note_miss(&s->h.b, (u32)s->h.guest[v].vm, us * 1000);
+	if (!s->as_decided)
+		(void)balance_note_miss(&s->h.b, (u32)s->h.guest[v].vm, us * 1000);
 }
 
 static enum wi_touch touch(struct sim *s, u32 v, u32 item, u64 us)
@@ -292,6 +307,10 @@ static void guest_event(struct sim *s, u32 v, const struct wi_event *e)
 	case WI_TARGET:
 		if (s->as_decided) /* in proportion to the memory */
 			set_target(s, v, (u64)e->item * s->h.frames / (u64)MAX((s64)s->h.frames - s->more_frames, 1));
+		break;
+	case WI_PHASE:
+		if (s->as_decided) /* that too was decided */
+			curve_new_phase(&mem(s, v)->curve, e->us * 1000);
 		break;
 	case WI_PASS:
 		wi_mem_pass(mem(s, v), e->us * 1000);

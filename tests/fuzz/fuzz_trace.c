@@ -34,7 +34,7 @@ static void read_it(const u8 *bytes, size_t n)
 		BUG_ON(e->vm >= WI_VMS || (i && e->us < w.e[i - 1].us));
 		if (e->kind == WI_GUEST)
 			BUG_ON(e->item >= w.changes);
-		else if (e->kind != WI_MACHINE && e->kind != WI_PASS && e->kind != WI_TARGET)
+		else if (e->kind != WI_MACHINE && e->kind != WI_PASS && e->kind != WI_TARGET && e->kind != WI_PHASE)
 			BUG_ON(e->item >= w.vm[e->vm].items || e->other >= w.vm[e->vm].ram);
 	}
 	wi_free(&w);
