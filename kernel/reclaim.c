@@ -43,7 +43,7 @@ static void warm(struct vm_mem *v, u32 g)
 	if (ages_touch(&v->ages, &v->age[g], &r))
 		curve_note_range(&v->curve, CURVE_SOFT, &r);
 	if (unlikely(trace_on))
-		trace_note_warm(v, g); /* the next pass will not see it */
+		trace_note_page(v, TRACE_SET_WARM, g); /* the next pass will not see it */
 }
 
 static void choose_ages(struct vm_mem *v, u32 n)
@@ -93,7 +93,7 @@ static void hand_round(struct vm_mem *v, u32 n, bool any, struct soft_batch *b)
 	}
 	v->reclaim_hand = g < v->npages ? g : 0;
 	if (unlikely(trace_on))
-		trace_note_warm_end();
+		trace_note_pages_end();
 }
 
 static __attribute__((noinline)) u32 soften(struct vm_mem *v, u32 n)
@@ -189,6 +189,8 @@ static u32 evict(struct vm_mem *v, u32 want)
 		if (zipped >= 0) {
 			gained += (u32)zipped;
 		} else if (gpage_droppable(v, g)) {
+			if (unlikely(trace_on) && v->page[g].flags & GPAGE_KNOWN_ZERO)
+				trace_note_page(v, TRACE_SET_ZEROS, g);
 			gpage_drop(v, g);
 			gained++;
 		} else if (ndirty < SWAPOUT_PAGES && (ndirty || (!v->dead && swapout_ready()))) {
@@ -196,6 +198,8 @@ static u32 evict(struct vm_mem *v, u32 want)
 		}
 		at = next;
 	}
+	if (unlikely(trace_on))
+		trace_note_pages_end();
 	if (ndirty) {
 		ndirty = gather(v, at, dirty, ndirty, &gained);
 		for (u32 done = 0, k; done < ndirty; done += k) {

@@ -57,9 +57,9 @@ void trace_set_end(void);
 void trace_note_miss(const struct vm_mem *m, enum trace_class c, u32 page, u32 value);
 void trace_note_touched(const struct vm_mem *m, const u64 *entries, u32 first, u64 a_bit);
 void trace_note_pass(const struct vm_mem *m);
-/* The reclaimer found g touched; nothing else is noted before the end of its look, whose pages are one set. */
-void trace_note_warm(const struct vm_mem *m, u32 g);
-void trace_note_warm_end(void);
+/* Pages one by one, near each other; nothing else is noted before the end of the set. */
+void trace_note_page(const struct vm_mem *m, enum trace_set set, u32 g);
+void trace_note_pages_end(void);
 void trace_note_evicted(const struct vm_mem *m, const u32 *g, u32 n);
 void trace_note_access(u8 vm, u32 g, enum trace_access how, u64 rip);
 void trace_note_guest(const struct vm *vm, enum trace_life life);

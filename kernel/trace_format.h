@@ -68,6 +68,7 @@ enum trace_set {
 	TRACE_SET_DISC,    /* at the start: evicted, in a block of the guest's disk; */
 	TRACE_SET_SWAP,    /* in the swap area */
 	TRACE_SET_WARM,    /* touched since the last pass, as the reclaimer found: the next pass will not see that */
+	TRACE_SET_ZEROS,   /* evicted, and it holds only zeros: it is nowhere from now on */
 	TRACE_SETS
 };
 

@@ -58,29 +58,29 @@ void trace_note_pass(const struct vm_mem *m)
 	trace_put(TRACE_PASS, m->id, 0, 0, m->ages.w1, m->ages.resident);
 }
 
-/* ---- what reclaim looks at ---- */
+/* ---- pages that reclaim finds ---- */
 
-static struct { u64 mask; u32 first; } warm;
+static struct { u64 mask; u32 first; } group;
 
-static void warm_group_ends(void)
+static void group_ends(void)
 {
-	if (warm.mask)
-		trace_set_add(warm.first, warm.mask);
-	warm.mask = 0;
+	if (group.mask)
+		trace_set_add(group.first, group.mask);
+	group.mask = 0;
 }
 
-void trace_note_warm(const struct vm_mem *m, u32 g)
+void trace_note_page(const struct vm_mem *m, enum trace_set set, u32 g)
 {
-	trace_set_begin(m->id, TRACE_SET_WARM, 0);
-	if (warm.first != ALIGN_DOWN(g, GROUP))
-		warm_group_ends();
-	warm.first = ALIGN_DOWN(g, GROUP);
-	warm.mask |= BIT64(g % GROUP);
+	trace_set_begin(m->id, set, 0);
+	if (group.first != ALIGN_DOWN(g, GROUP))
+		group_ends();
+	group.first = ALIGN_DOWN(g, GROUP);
+	group.mask |= BIT64(g % GROUP);
 }
 
-void trace_note_warm_end(void)
+void trace_note_pages_end(void)
 {
-	warm_group_ends();
+	group_ends();
 	trace_set_end();
 }
 

@@ -168,12 +168,12 @@ static void print(const struct wi *w, const struct wi_outcome *decided, const st
 		if (!vm->there)
 			continue;
 		printf("{\"guest\":\"%s\",\"frames\":%u,\"misses_recorded\":%llu,\"misses_as_decided\":%llu,\"misses_simulated\":%llu,\"misses_scaled\":%llu,\"misses_whatif\":%llu,"
-		       "\"waits_recorded\":%llu,\"waits_as_decided\":%llu,"
+		       "\"waits_recorded\":%llu,\"waits_whatif\":%llu,"
 		       "\"cold_recorded\":%llu,\"cold_simulated\":%llu,\"cold_whatif\":%llu,\"soft_recorded\":%llu,"
 		       "\"target_recorded\":%u,\"target_simulated\":%u,\"target_whatif\":%u}\n",
 		       vm->name, then[v].held, (unsigned long long)vm->misses, (unsigned long long)decided[v].misses,
 		       (unsigned long long)was[v].misses, (unsigned long long)scaled[v].misses,
-		       (unsigned long long)then[v].misses, (unsigned long long)vm->waits, (unsigned long long)decided[v].waits,
+		       (unsigned long long)then[v].misses, (unsigned long long)vm->waits, (unsigned long long)then[v].waits,
 		       (unsigned long long)vm->cold, (unsigned long long)was[v].cold,
 		       (unsigned long long)then[v].cold, (unsigned long long)vm->soft, vm->target_end, was[v].target,
 		       then[v].target);

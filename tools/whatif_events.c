@@ -99,17 +99,17 @@ static void collect_blocks(struct wi *w, const struct tracefile *t)
 		vm->away = oracle_alloc(vm->items, 1);
 		vm->at_start = oracle_alloc(vm->ram, 1);
 		vm->age_at_start = oracle_alloc(vm->ram, 1);
-		memset(vm->away, CURVE_SWAP, vm->ram);
+		memset(vm->away, WI_UNKNOWN, vm->ram);
 		memset(vm->away + vm->ram, CURVE_DISC, k);
 		memset(vm->at_start, 0xff, vm->ram);
 	}
 }
 
-static u32 item_of_block(const struct wi_vm *vm, u32 block)
+u32 wi_item_of_block(const struct wi_vm *vm, u32 block)
 {
 	const u32 *p = bsearch(&block, vm->block, vm->nblocks, sizeof(u32), by_number);
 
-	return vm->ram + (u32)(p - vm->block); /* all that are in the recording were collected */
+	return p ? vm->ram + (u32)(p - vm->block) : WI_NOWHERE;
 }
 
 /* ---- sets of pages ---- */
@@ -148,7 +148,7 @@ static void touched(void *ctx, u32 g)
 	in->page[in->n++] = g;
 }
 
-/* The reclaimer saw that g was touched since the last pass; its own miss is known, and counts as that touch once. */
+/* The reclaimer saw that g was touched since its accessed bit was last cleared. Its own miss is known, and is that touch once. */
 struct look { struct build *b; u8 v; u64 us; };
 
 static void seen_warm(void *ctx, u32 g)
@@ -163,6 +163,13 @@ static void seen_warm(void *ctx, u32 g)
 	in->missed_in[g] = 0;
 }
 
+static void seen_zeros(void *ctx, u32 g)
+{
+	struct look *x = ctx;
+
+	add(x->b, x->us, WI_ZEROS, x->v, g);
+}
+
 struct where { struct wi_vm *vm; u8 set, age; };
 
 static void located(void *ctx, u32 g)
@@ -173,6 +180,8 @@ static void located(void *ctx, u32 g)
 	x->vm->age_at_start[g] = x->age;
 	if (x->set == TRACE_SET_DISC)
 		x->vm->away[g] = CURVE_DISC;
+	else if (x->set == TRACE_SET_SWAP)
+		x->vm->away[g] = CURVE_SWAP;
 }
 
 static void take_set(struct build *b, const struct trace_rec *r, u64 us)
@@ -183,6 +192,8 @@ static void take_set(struct build *b, const struct trace_rec *r, u64 us)
 		each_page(vm, r, touched, &b->in[r->vm]);
 	else if (r->cls == TRACE_SET_WARM)
 		each_page(vm, r, seen_warm, &(struct look){ b, r->vm, us });
+	else if (r->cls == TRACE_SET_ZEROS)
+		each_page(vm, r, seen_zeros, &(struct look){ b, r->vm, us });
 	else if (r->cls >= TRACE_SET_HELD && r->cls <= TRACE_SET_SWAP)
 		each_page(vm, r, located, &(struct where){ vm, r->cls, r->n });
 }
@@ -226,7 +237,7 @@ static void take_miss(struct build *b, u32 i)
 	vm->cold += cls == TRACE_READ_COLD;
 	if (is_read(cls)) {
 		if (r->value < vm->ram) {
-			e = add(b, us, WI_READ, r->vm, item_of_block(vm, r->page));
+			e = add(b, us, WI_READ, r->vm, wi_item_of_block(vm, r->page));
 			e->other = r->value;
 			b->in[r->vm].missed_in[r->value] = b->in[r->vm].number;
 		}
@@ -240,10 +251,11 @@ static void take_miss(struct build *b, u32 i)
 	}
 	if (cls == TRACE_DISC || cls == TRACE_CACHE)
 		vm->away[r->page] = CURVE_DISC;
+	else if (cls == TRACE_SWAP && vm->away[r->page] != CURVE_DISC)
+		vm->away[r->page] = CURVE_SWAP;
 	b->in[r->vm].missed_in[r->page] = b->in[r->vm].number;
 	b->in[r->vm].ahead[r->page] = 0;
 	e = add(b, us, cls == TRACE_OVERWRITE ? WI_REPLACE : cls == TRACE_DROPPED ? WI_FORGET : WI_TOUCH, r->vm, r->page);
-	e->asked = cls == TRACE_DISC || cls == TRACE_SWAP;
 	e->zero = cls == TRACE_ZERO;
 	e->n = e->zero ? (u8)ahead_of(b->t, i) : 0;
 }
@@ -256,7 +268,7 @@ static void take_ahead(struct build *b, const struct trace_rec *r, u64 us)
 		if (g >= b->w->vm[r->vm].ram)
 			continue;
 		b->in[r->vm].ahead[g] = 1;
-		add(b, us, WI_AHEAD, r->vm, g)->n = r->n;
+		add(b, us, WI_AHEAD, r->vm, g);
 	}
 }
 
@@ -421,7 +433,7 @@ static void take(struct build *b, u32 i, struct wi_settings *now)
 		break;
 	case TRACE_PUT:
 		if (r->value < w->vm[r->vm].ram)
-			add(b, us, WI_PUT, r->vm, item_of_block(&w->vm[r->vm], r->page))->other = r->value;
+			add(b, us, WI_PUT, r->vm, wi_item_of_block(&w->vm[r->vm], r->page))->other = r->value;
 		break;
 	default:
 		take_guest(b, r, us);

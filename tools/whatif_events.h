@@ -9,9 +9,11 @@
 
 #include "mm/curve.h"
 #include "mm/payer.h"
+#include "tools/whatif_mem.h"
 #include "tools/tracefile.h"
 
 #define WI_VMS 16
+#define WI_UNKNOWN CURVE_CLASSES /* how a page would be read again */
 
 enum wi_kind {
 	WI_TOUCH,    /* item; n: zero pages about it that came with it when it missed */
@@ -19,7 +21,8 @@ enum wi_kind {
 	WI_PUT,      /* page other holds block item, which the guest gives up there */
 	WI_REPLACE,  /* item, overwritten as a whole: its old content is not read */
 	WI_FORGET,   /* item's old content is not wanted any more */
-	WI_AHEAD,    /* item came back unasked: n 0 with the last demand, 1 in the background */
+	WI_AHEAD,    /* item came back unasked */
+	WI_ZEROS,    /* item holds only zeros, evicted it is nowhere */
 	WI_RESCUE,   /* item came back because its block was about to be overwritten */
 	WI_PASS,
 	WI_MACHINE,  /* item: frames to share */
@@ -33,7 +36,6 @@ struct wi_event {
 	u32 item, other;
 	u8 kind, vm, n;
 	bool zero;       /* first touch: n pages were mapped around it */
-	bool asked;      /* it was read from a disk: what came unasked next came with it */
 };
 
 struct wi_settings { u32 min, max, weight; u64 goal; };
@@ -71,6 +73,8 @@ struct wi {
 	u64 start_us, end_us;
 };
 
+/* WI_NOWHERE: it is not in the recording. */
+u32 wi_item_of_block(const struct wi_vm *vm, u32 block);
 void wi_build(struct wi *w, const struct tracefile *t);
 void wi_free(struct wi *w);
 

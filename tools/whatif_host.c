@@ -9,9 +9,8 @@
 #include <string.h>
 
 #define NOBODY WI_GUESTS
-#define MARGIN 64u     /* kept free by whoever is above its target, */
-#define AT_ONCE 16u    /* in such pieces */
-#define BACKGROUND 32u /* pages of a request in the background */
+#define MARGIN 64u  /* kept free by whoever is above its target, */
+#define AT_ONCE 16u /* in such pieces */
 
 void wi_host_init(struct wi_host *h, u32 most_frames, u32 frames, u64 now_ns)
 {
@@ -31,6 +30,8 @@ void wi_host_free(struct wi_host *h)
 		if (h->guest[v].there)
 			wi_mem_free(&h->guest[v].mem);
 	free(h->scratch);
+	free(h->slots.item);
+	free(h->slots.owner);
 }
 
 void wi_host_start(struct wi_host *h, u32 v, const struct qos *q, u64 now_ns)
@@ -146,25 +147,20 @@ void wi_host_frame(struct wi_host *h, u32 v)
 		(void)take(h, richest(h, v, true), 1);
 }
 
-/* As for the background: above a limit more than one eviction would be what was read just now. */
-static bool has_room(struct wi_host *h, u32 v)
+bool wi_host_ahead_frame(struct wi_host *h, u32 v)
 {
-	const struct quota *q = wi_host_quota(h, v);
-	u32 limit = wi_host_plentiful(h, v, BACKGROUND) ? q->qos.max_frames : MIN(q->target, q->qos.max_frames);
-
-	return wi_mem_held(&h->guest[v].mem) + BACKGROUND <= limit;
-}
-
-bool wi_host_ahead_frame(struct wi_host *h, u32 v, bool background)
-{
-	u32 held = wi_mem_held(&h->guest[v].mem);
+	u32 held = wi_mem_held(&h->guest[v].mem), payer = v;
 	const struct quota *q = wi_host_quota(h, v);
 
-	if (held >= q->qos.max_frames || (background && !has_room(h, v)))
+	if (held >= q->qos.max_frames)
 		return false;
 	if (wi_host_free_frames(h))
 		return true;
-	return take(h, held < q->target ? richest(h, v, false) : v, 1) > 0;
+	if (held < q->target)
+		payer = richest(h, v, false);
+	else if (!readahead_may_pay(&h->guest[v].ahead))
+		return false;
+	return take(h, payer, 1) > 0;
 }
 
 bool wi_host_spare_frame(struct wi_host *h, u32 v, u32 stamp)

@@ -7,22 +7,30 @@
 #define TOOLS_WHATIF_HOST_H
 
 #include "mm/balance.h"
+#include "mm/readahead.h"
 #include "tools/whatif_mem.h"
 
 #define WI_GUESTS 16
 #define WI_STEP_FRAMES 256 /* as the hypervisor divides */
 
+struct wi_vm;
+
 struct wi_guest {
 	bool there, active; /* in the recording; sharing at the moment */
 	int vm;             /* its number for the balancer while it is active */
 	struct wi_mem mem;
+	const struct wi_vm *rec;
+	struct ahead ahead;
+	u64 busy_ns;        /* its last request in the background is done then */
 };
 
 struct wi_host {
 	struct balance b;
 	struct wi_guest guest[WI_GUESTS];
 	u32 frames;         /* that guests share: the reserve is not among them */
+	bool reads_ahead;   /* by itself */
 	void *scratch;
+	struct wi_slots slots;
 };
 
 /* most_frames: as many as they will ever share. */
@@ -42,7 +50,7 @@ bool wi_host_plentiful(struct wi_host *h, u32 v, u32 n);
 /* Sees to a frame for guest v, which is about to touch something that has none. */
 void wi_host_frame(struct wi_host *h, u32 v);
 /* The same for what comes unasked; false: it may not have one. */
-bool wi_host_ahead_frame(struct wi_host *h, u32 v, bool background);
+bool wi_host_ahead_frame(struct wi_host *h, u32 v);
 /* Whether a block that v gives up is worth a frame; it has one then. */
 bool wi_host_spare_frame(struct wi_host *h, u32 v, u32 stamp);
 /* What the pager's chore does whenever it can: some free frames, and no more held than there are. */

@@ -3,6 +3,7 @@
  * whatif_mem.c - one guest's memory in a replay. Contract: whatif_mem.h.
  */
 #include "tools/whatif_mem.h"
+#include "mm/readahead.h"
 #include "tools/oracle.h"
 
 #include <stdlib.h>
@@ -10,12 +11,16 @@
 
 #define A_BIT BIT64(8)
 #define PRESENT 7ull
-#define NOWHERE UINT32_MAX
 #define EVICT_LOOKS 64u      /* FIFO entries looked at beyond what is wanted */
-#define SPARED_PASSES 2u     /* what came unasked has so many passes to be touched in */
 #define HALF_LIFE_MS 10000
 
-enum { PROVEN = 1, UNASKED = 2 }; /* flags: was asked for again; came unasked, not touched yet */
+enum {               /* flags */
+	PROVEN = 1,  /* was asked for again */
+	UNASKED = 2, /* came unasked, not touched yet */
+	IN_SWAP = 4, /* evicted, it lies in its slot */
+	GUESSED = 8, /* its frame came on a guess: spared for a while */
+	ZEROS = 16,  /* it held only zeros when it was touched last */
+};
 
 /* ---- life ---- */
 
@@ -30,16 +35,18 @@ void wi_mem_shape(struct wi_mem *m, u32 step_frames, u32 points, u64 now_ns)
 
 static void nothing_listed(struct wi_mem *m)
 {
-	m->soft = m->cache[0] = m->cache[1] = (struct wi_list){ NOWHERE, NOWHERE, 0 };
+	m->soft = m->cache[0] = m->cache[1] = (struct wi_list){ WI_NOWHERE, WI_NOWHERE, 0 };
 }
 
-void wi_mem_init(struct wi_mem *m, u32 items, const u8 *away, u64 now_ns)
+void wi_mem_init(struct wi_mem *m, u8 id, u32 items, const u8 *away, struct wi_slots *slots, u64 now_ns)
 {
 	u32 step = items / CURVE_POINTS_MAX + 1;
 
 	memset(m, 0, sizeof(*m));
+	m->id = id;
 	m->items = items;
 	m->away = away;
+	m->slots = slots;
 	m->tables = items / AGES_LEAF + 1;
 	m->entry = oracle_alloc((size_t)m->tables * AGES_LEAF, sizeof(u64));
 	m->age = oracle_alloc((size_t)m->tables * AGES_LEAF, 1);
@@ -50,6 +57,9 @@ void wi_mem_init(struct wi_mem *m, u32 items, const u8 *away, u64 now_ns)
 	m->next = oracle_alloc(items, sizeof(u32));
 	m->prev = oracle_alloc(items, sizeof(u32));
 	m->came = oracle_alloc(items, sizeof(u32));
+	m->slot = oracle_alloc(items, sizeof(u32));
+	m->twin = oracle_alloc(items, sizeof(u32));
+	memset(m->twin, 0xff, items * sizeof(u32));
 	nothing_listed(m);
 	ages_reset(&m->ages);
 	wi_mem_shape(m, step, items / step + 1, now_ns);
@@ -66,12 +76,15 @@ void wi_mem_free(struct wi_mem *m)
 	free(m->next);
 	free(m->prev);
 	free(m->came);
+	free(m->slot);
+	free(m->twin);
 }
 
 void wi_mem_reset(struct wi_mem *m, u64 now_ns)
 {
 	memset(m->state, WI_NONE, m->items);
 	memset(m->flags, 0, m->items);
+	memset(m->twin, 0xff, m->items * sizeof(u32));
 	memset(m->entry, 0, (size_t)m->tables * AGES_LEAF * sizeof(u64));
 	memset(m->age, AGE_NONE, (size_t)m->tables * AGES_LEAF);
 	nothing_listed(m);
@@ -93,8 +106,8 @@ static void append(struct wi_mem *m, u32 item)
 	struct wi_list *l = list_of(m, item);
 
 	m->prev[item] = l->tail;
-	m->next[item] = NOWHERE;
-	if (l->tail != NOWHERE)
+	m->next[item] = WI_NOWHERE;
+	if (l->tail != WI_NOWHERE)
 		m->next[l->tail] = item;
 	else
 		l->head = item;
@@ -106,11 +119,11 @@ static void take_out(struct wi_mem *m, u32 item)
 {
 	struct wi_list *l = list_of(m, item);
 
-	if (m->prev[item] != NOWHERE)
+	if (m->prev[item] != WI_NOWHERE)
 		m->next[m->prev[item]] = m->next[item];
 	else
 		l->head = m->next[item];
-	if (m->next[item] != NOWHERE)
+	if (m->next[item] != WI_NOWHERE)
 		m->prev[m->next[item]] = m->prev[item];
 	else
 		l->tail = m->prev[item];
@@ -136,6 +149,35 @@ void wi_mem_pass(struct wi_mem *m, u64 now_ns)
 
 /* ---- an item's life ---- */
 
+bool wi_mem_accessed(const struct wi_mem *m, u32 item)
+{
+	return m->entry[item] & A_BIT;
+}
+
+bool wi_mem_in_swap(const struct wi_mem *m, u32 item)
+{
+	return m->flags[item] & IN_SWAP;
+}
+
+/* Evicted, it needs no write. */
+static bool clean(const struct wi_mem *m, u32 item)
+{
+	return m->away[item] == CURVE_DISC || (m->away[item] != CURVE_SWAP && m->twin[item] != WI_NOWHERE);
+}
+
+void wi_mem_holds(struct wi_mem *m, u32 page, u32 block)
+{
+	m->twin[page] = block;
+	m->twin[block] = page;
+}
+
+static void part(struct wi_mem *m, u32 item)
+{
+	if (m->twin[item] != WI_NOWHERE && m->twin[m->twin[item]] == item)
+		m->twin[m->twin[item]] = WI_NOWHERE;
+	m->twin[item] = WI_NOWHERE;
+}
+
 bool wi_mem_needs_frame(const struct wi_mem *m, u32 item)
 {
 	return m->state[item] == WI_NONE || m->state[item] == WI_AWAY;
@@ -146,7 +188,7 @@ enum wi_touch wi_mem_touch(struct wi_mem *m, u32 item)
 	enum wi_state was = m->state[item];
 	bool unasked = m->flags[item] & UNASKED;
 
-	m->flags[item] &= (u8)~UNASKED;
+	m->flags[item] &= (u8)~(UNASKED | ZEROS);
 	if (was == WI_HOT) {
 		m->entry[item] |= A_BIT;
 		return unasked ? WI_UNASKED : WI_HIT;
@@ -156,7 +198,8 @@ enum wi_touch wi_mem_touch(struct wi_mem *m, u32 item)
 	if (was == WI_NONE)
 		ages_arrive(&m->ages, &m->age[item]);
 	else
-		curve_return(&m->curve, &m->ages, was == WI_SOFT ? CURVE_SOFT : was == WI_CACHED ? CURVE_CACHE : m->away[item],
+		curve_return(&m->curve, &m->ages, was == WI_SOFT ? CURVE_SOFT : was == WI_CACHED ? CURVE_CACHE :
+			     wi_mem_in_swap(m, item) ? CURVE_SWAP : CURVE_DISC,
 			     m->stamp[item], &m->age[item]);
 	if (was == WI_CACHED || was == WI_AWAY)
 		m->flags[item] |= PROVEN;
@@ -179,7 +222,7 @@ void wi_mem_restore(struct wi_mem *m, u32 item, bool unasked)
 	m->entry[item] = PRESENT;
 	m->came[item] = m->ages.epoch;
 	if (unasked)
-		m->flags[item] |= UNASKED;
+		m->flags[item] |= UNASKED | GUESSED;
 }
 
 static void leave(struct wi_mem *m, u32 item, enum wi_state to)
@@ -189,9 +232,38 @@ static void leave(struct wi_mem *m, u32 item, enum wi_state to)
 	m->state[item] = (u8)to;
 }
 
+/* Written to the next slot, unless its content lies in a block of the guest's disk. */
+static void store(struct wi_mem *m, u32 item)
+{
+	struct wi_slots *s = m->slots;
+
+	if (m->flags[item] & ZEROS) {
+		ages_forget(&m->ages, m->stamp[item]);
+		m->state[item] = WI_NONE;
+		m->flags[item] = 0;
+		return;
+	}
+	m->state[item] = WI_AWAY;
+	m->flags[item] &= (u8)~(UNASKED | GUESSED | IN_SWAP);
+	if (clean(m, item))
+		return;
+	if (s->n == s->room) {
+		s->room = s->room ? s->room * 2 : 4096;
+		s->item = realloc(s->item, s->room * sizeof(*s->item));
+		s->owner = realloc(s->owner, s->room);
+		if (!s->item || !s->owner)
+			exit(1);
+	}
+	s->item[s->n] = item;
+	s->owner[s->n] = m->id;
+	m->slot[item] = s->n++;
+	m->flags[item] |= IN_SWAP;
+}
+
 void wi_mem_evict(struct wi_mem *m, u32 item)
 {
 	leave(m, item, WI_AWAY);
+	store(m, item);
 }
 
 void wi_mem_forget(struct wi_mem *m, u32 item)
@@ -214,6 +286,15 @@ void wi_mem_forget(struct wi_mem *m, u32 item)
 	}
 	m->state[item] = WI_NONE;
 	m->flags[item] = 0;
+	part(m, item);
+}
+
+void wi_mem_zeros(struct wi_mem *m, u32 item)
+{
+	if (m->state[item] == WI_AWAY)
+		wi_mem_forget(m, item);
+	else if (m->state[item] != WI_NONE)
+		m->flags[item] |= ZEROS;
 }
 
 void wi_mem_move(struct wi_mem *m, u32 from, u32 to)
@@ -228,9 +309,11 @@ void wi_mem_move(struct wi_mem *m, u32 from, u32 to)
 	m->stamp[to] = m->stamp[from];
 	m->age[to] = m->age[from];
 	m->came[to] = m->came[from];
+	m->slot[to] = m->slot[from];
 	m->entry[to] = m->entry[from];
 	m->state[from] = WI_NONE;
 	m->flags[from] = 0;
+	part(m, from);
 	m->entry[from] = 0;
 	m->age[from] = AGE_NONE;
 	if (listed)
@@ -247,7 +330,7 @@ void wi_mem_give_up(struct wi_mem *m, u32 page, u32 block, bool keep)
 	} else {
 		keep = false;
 	}
-	m->flags[page] &= (u8)~UNASKED;
+	m->flags[page] &= (u8)~(UNASKED | GUESSED | IN_SWAP);
 	wi_mem_move(m, page, block);
 	if (keep) {
 		m->state[block] = WI_CACHED;
@@ -259,7 +342,7 @@ void wi_mem_give_up(struct wi_mem *m, u32 page, u32 block, bool keep)
 
 static bool spared(const struct wi_mem *m, u32 item)
 {
-	return m->flags[item] & UNASKED && m->ages.epoch - m->came[item] < SPARED_PASSES;
+	return m->flags[item] & GUESSED && m->ages.epoch - m->came[item] < AHEAD_SPARED_PASSES;
 }
 
 /* One turn of the hand at most. any: items of every age. */
@@ -323,7 +406,7 @@ bool wi_mem_drop_cached(struct wi_mem *m)
 {
 	u32 item = crowded_or_oldest(m)->head;
 
-	if (item == NOWHERE)
+	if (item == WI_NOWHERE)
 		return false;
 	take_out(m, item);
 	m->state[item] = WI_AWAY;
@@ -334,17 +417,16 @@ static bool cache_goes_first(struct wi_mem *m)
 {
 	u32 item = crowded_or_oldest(m)->head;
 
-	if (item == NOWHERE)
+	if (item == WI_NOWHERE)
 		return false;
-	return m->soft.head == NOWHERE || m->cache[0].count > m->cache[1].count / 7 ||
+	return m->soft.head == WI_NOWHERE || m->cache[0].count > m->cache[1].count / 7 ||
 	       (s32)(m->stamp[item] - m->stamp[m->soft.head]) <= 0;
 }
 
 static void gone(struct wi_mem *m, u32 item)
 {
 	take_out(m, item);
-	m->state[item] = WI_AWAY;
-	m->flags[item] &= (u8)~UNASKED;
+	store(m, item);
 }
 
 /* What has to be written goes with others like it in one write. */
@@ -352,9 +434,9 @@ static u32 write_out(struct wi_mem *m, u32 item)
 {
 	u32 n = 0;
 
-	for (u32 looks = 0, next; item != NOWHERE && n < PAYER_WRITE && looks < EVICT_LOOKS; looks++, item = next) {
+	for (u32 looks = 0, next; item != WI_NOWHERE && n < PAYER_WRITE && looks < EVICT_LOOKS; looks++, item = next) {
 		next = m->next[item];
-		if (m->away[item] == CURVE_DISC)
+		if (clean(m, item))
 			continue;
 		gone(m, item);
 		n++;
@@ -370,9 +452,9 @@ static u32 evict(struct wi_mem *m, u32 want)
 		if (cache_goes_first(m)) {
 			wi_mem_drop_cached(m);
 			gained++;
-		} else if (m->soft.head == NOWHERE) {
+		} else if (m->soft.head == WI_NOWHERE) {
 			break;
-		} else if (m->away[m->soft.head] == CURVE_DISC) {
+		} else if (clean(m, m->soft.head)) {
 			gone(m, m->soft.head);
 			gained++;
 		} else {

@@ -13,6 +13,15 @@
 #include "mm/curve.h"
 #include "mm/payer.h"
 
+#define WI_NOWHERE UINT32_MAX
+
+/* The swap area: slots in the order in which they were written, never written again. */
+struct wi_slots {
+	u32 *item;
+	u8 *owner;
+	u32 n, room;
+};
+
 enum wi_state {
 	WI_NONE,   /* never touched, or its content is gone */
 	WI_HOT,
@@ -24,6 +33,7 @@ enum wi_state {
 struct wi_list { u32 head, tail, count; };
 
 struct wi_mem {
+	u8 id;
 	u32 items, tables;
 	struct ages ages;
 	struct curve curve;
@@ -31,15 +41,18 @@ struct wi_mem {
 	u64 *entry;      /* the page table: A in bit 8 */
 	u8 *age, *state, *flags;
 	u32 *stamp, *next, *prev, *came;
-	const u8 *away;  /* enum curve_class of reading each item again; other: not known, swap */
+	u32 *slot;       /* of what was written to the swap area */
+	u32 *twin;       /* of a page the block that it holds, and the other way round */
+	const u8 *away;  /* enum curve_class of reading each item again, other: swap, unless it is known to hold a block */
+	struct wi_slots *slots;
 	struct wi_list soft, cache[2]; /* the second: blocks that were asked for again */
 	u32 soft_goal, hand, choice_left, choice_epoch;
 	struct ages_choice choice;
 	struct payer_idle idle;
 };
 
-/* away stays the caller's. The curve has some shape. */
-void wi_mem_init(struct wi_mem *m, u32 items, const u8 *away, u64 now_ns);
+/* away and slots stay the caller's. The curve has some shape. */
+void wi_mem_init(struct wi_mem *m, u8 id, u32 items, const u8 *away, struct wi_slots *slots, u64 now_ns);
 void wi_mem_free(struct wi_mem *m);
 /* The guest was reset: nothing is anywhere. */
 void wi_mem_reset(struct wi_mem *m, u64 now_ns);
@@ -71,10 +84,17 @@ void wi_mem_restore(struct wi_mem *m, u32 item, bool unasked);
 void wi_mem_arrive(struct wi_mem *m, u32 item);
 /* A HOT item goes at once. */
 void wi_mem_evict(struct wi_mem *m, u32 item);
+/* It holds only zeros until it is touched: evicted, it is nowhere. */
+void wi_mem_zeros(struct wi_mem *m, u32 item);
 /* Its content is gone. */
 void wi_mem_forget(struct wi_mem *m, u32 item);
 /* The content of one item is the other's from now on. */
 void wi_mem_move(struct wi_mem *m, u32 from, u32 to);
+/* A page that was read from that block holds its content. */
+void wi_mem_holds(struct wi_mem *m, u32 page, u32 block);
+bool wi_mem_accessed(const struct wi_mem *m, u32 item);
+/* Evicted, it lies in the swap area. */
+bool wi_mem_in_swap(const struct wi_mem *m, u32 item);
 /* The guest gives a block up that page held: it becomes item block, which is kept or only remembered. */
 void wi_mem_give_up(struct wi_mem *m, u32 page, u32 block, bool keep);
 /* Gives up at least `want` frames if it can; how many. */

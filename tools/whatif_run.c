@@ -7,7 +7,7 @@
  */
 #include "tools/whatif_run.h"
 #include "tools/oracle.h"
-#include "tools/whatif_host.h"
+#include "tools/whatif_ahead.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -128,7 +128,8 @@ static void add_guest(struct sim *s, u32 v)
 	u64 now = s->w->start_us * 1000;
 
 	s->h.guest[v].there = true;
-	wi_mem_init(mem(s, v), vm->items, vm->away, now);
+	s->h.guest[v].rec = vm;
+	wi_mem_init(mem(s, v), (u8)v, vm->items, vm->away, &s->h.slots, now);
 	place(s, v);
 	if (vm->cost_disc)
 		curve_set_cost(&mem(s, v)->curve, CURVE_DISC, vm->cost_disc);
@@ -159,6 +160,7 @@ static void begin(struct sim *s, const struct wi *w, const struct wi_case *c)
 		if (w->e[i].kind == WI_MACHINE)
 			most = MAX(most, w->e[i].item);
 	wi_host_init(&s->h, frames_then(s, most), frames_then(s, w->frames), now);
+	s->h.reads_ahead = !s->as_decided;
 	for (u32 v = 0; v < WI_VMS; v++) {
 		if (!w->vm[v].there)
 			continue;
@@ -187,11 +189,8 @@ static void waits(struct sim *s, u32 v, u64 us)
 
 static enum wi_touch touch(struct sim *s, u32 v, u32 item, u64 us)
 {
-	enum wi_touch how;
+	enum wi_touch how = wi_ahead_touch(&s->h, v, item, us * 1000);
 
-	if (wi_mem_needs_frame(mem(s, v), item))
-		wi_host_frame(&s->h, v);
-	how = wi_mem_touch(mem(s, v), item);
 	if (how == WI_AGAIN)
 		waits(s, v, us);
 	s->out[v].misses += how == WI_UNASKED;
@@ -226,12 +225,6 @@ static void touched(struct sim *s, u32 v, const struct wi_event *e)
 		along(s, v, e);
 }
 
-static void unasked(struct sim *s, u32 v, const struct wi_event *e)
-{
-	if (mem(s, v)->state[e->item] == WI_AWAY && wi_host_ahead_frame(&s->h, v, e->n))
-		wi_mem_restore(mem(s, v), e->item, true);
-}
-
 static void rescued(struct sim *s, u32 v, u32 item)
 {
 	if (mem(s, v)->state[item] != WI_AWAY)
@@ -250,6 +243,7 @@ static void block_read(struct sim *s, u32 v, const struct wi_event *e)
 		curve_note_cold(&m->curve, CURVE_DISC);
 	}
 	wi_mem_move(m, e->item, e->other);
+	wi_mem_holds(m, e->other, e->item);
 }
 
 static void given_up(struct sim *s, u32 v, const struct wi_event *e)
@@ -274,6 +268,7 @@ static void guest_changes(struct sim *s, u32 v, const struct wi_event *e)
 		return;
 	}
 	wi_host_stop(&s->h, v, now);
+	s->h.guest[v].ahead = (struct ahead){ 0 };
 	wi_mem_reset(mem(s, v), now);
 	if (e->n == TRACE_LIFE_STARTED)
 		wi_host_start(&s->h, v, &q, now);
@@ -299,7 +294,11 @@ static void guest_event(struct sim *s, u32 v, const struct wi_event *e)
 			(void)touch(s, v, e->item, e->us);
 		break;
 	case WI_AHEAD:
-		unasked(s, v, e);
+		if (s->as_decided) /* else it reads ahead itself */
+			wi_ahead_bring(&s->h, v, e->item);
+		break;
+	case WI_ZEROS:
+		wi_mem_zeros(mem(s, v), e->item);
 		break;
 	case WI_RESCUE:
 		rescued(s, v, e->item);
@@ -313,6 +312,7 @@ static void guest_event(struct sim *s, u32 v, const struct wi_event *e)
 			curve_new_phase(&mem(s, v)->curve, e->us * 1000);
 		break;
 	case WI_PASS:
+		wi_ahead_look(&s->h, v);
 		wi_mem_pass(mem(s, v), e->us * 1000);
 		break;
 	default:
@@ -330,6 +330,7 @@ static void event(struct sim *s, const struct wi_event *e)
 		guest_changes(s, e->vm, e);
 	} else if (s->h.guest[e->vm].active) {
 		guest_event(s, e->vm, e);
+		wi_ahead_background(&s->h, e->vm, e->us * 1000);
 	}
 }
 
