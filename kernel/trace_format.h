@@ -51,7 +51,8 @@ enum trace_curve {
 	TRACE_CURVE_HITS,  /* page: step; value: touches there, 1/256 */
 	TRACE_CURVE_WORTH, /* page: step; value: their cost, us */
 	TRACE_CURVE_PASS,  /* page: so many scan passes back, 0 the last; value: ms ago */
-	TRACE_CURVE_MIX,   /* page: us that a miss cost of late */
+	TRACE_CURVE_MIX,   /* page: us that a miss cost of late; value: pages touched between two passes, smoothed */
+	TRACE_CURVE_GONE,  /* page: an age; value: evicted pages and blocks of that age */
 	/* Of band n of its distances, unless it is awake and nothing is known: */
 	TRACE_CURVE_NAP,   /* page: ms asleep, 0 awake; value: of its nap before */
 	TRACE_CURVE_RATE,  /* page: 1/1000 events a second when it fell asleep; value: ms that it has faded */
@@ -65,8 +66,8 @@ enum trace_set {
 	TRACE_SET_TOUCHED, /* by the pass that ends next */
 	TRACE_SET_EVICTED, /* unmapped softly: the coldest */
 	TRACE_SET_HELD,    /* at the start: resident; n: the page's age, see mm/ages.h */
-	TRACE_SET_DISC,    /* at the start: evicted, in a block of the guest's disk; */
-	TRACE_SET_SWAP,    /* in the swap area */
+	TRACE_SET_DISC,    /* at the start: evicted, in a block of the guest's disk; n: the age it has by now; */
+	TRACE_SET_SWAP,    /* in the swap area; n likewise */
 	TRACE_SET_WARM,    /* touched since the last pass, as the reclaimer found: the next pass will not see that */
 	TRACE_SET_ZEROS,   /* evicted, and it holds only zeros: it is nowhere from now on */
 	TRACE_SETS

@@ -144,8 +144,10 @@ static enum trace_set set_of(const struct vm_mem *m, u32 g, u8 *age)
 	case GPAGE_FILLING:
 		return TRACE_SET_HELD;
 	case GPAGE_DISC:
+		*age = (u8)ages_age(&m->ages, m->page[g].stamp);
 		return TRACE_SET_DISC;
 	case GPAGE_SWAP:
+		*age = (u8)ages_age(&m->ages, m->page[g].stamp);
 		return TRACE_SET_SWAP;
 	default:
 		return TRACE_SETS;
@@ -210,7 +212,10 @@ void trace_note_curve(const struct vm_mem *m)
 		trace_put(TRACE_CURVE, m->id, TRACE_CURVE_HITS, 0, i, in_256th(c->hits[i]));
 		trace_put(TRACE_CURVE, m->id, TRACE_CURVE_WORTH, 0, i, cut(c->cost[i] / CURVE_ONE / 256));
 	}
-	trace_put(TRACE_CURVE, m->id, TRACE_CURVE_MIX, 0, c->mix_us, 0);
+	trace_put(TRACE_CURVE, m->id, TRACE_CURVE_MIX, 0, c->mix_us, m->ages.w1_avg);
+	for (u32 k = 0; k < AGES_N; k++)
+		if (m->ages.gone[k])
+			trace_put(TRACE_CURVE, m->id, TRACE_CURVE_GONE, 0, k, m->ages.gone[k]);
 	for (u8 b = 0; b < CURVE_BANDS; b++)
 		note_band(c, m->id, b);
 	for (u32 i = 0; payer_pass_ns(&m->idle, i); i++) /* they date ages: which pages are idle */

@@ -370,6 +370,9 @@ static void take_curve(struct wi_vm *vm, const struct trace_rec *r)
 		vm->pass_ms[vm->passes++] = r->value;
 	} else if (r->cls == TRACE_CURVE_MIX) {
 		vm->curve.mix_us = i;
+		vm->curve.w1_avg = r->value;
+	} else if (r->cls == TRACE_CURVE_GONE && i < AGES_N) {
+		vm->curve.gone[i] = r->value;
 	} else {
 		take_band(vm, r);
 	}

@@ -50,7 +50,7 @@ struct wi_vm {
 	u8 *age_at_start;
 	/* at the start, step 0: not known */
 	struct {
-		u32 step, ms, cold, cold_us, *hits, *worth, points, mix_us;
+		u32 step, ms, cold, cold_us, *hits, *worth, points, mix_us, w1_avg, gone[AGES_N];
 		struct { u32 asleep_ms, nap_ms, rate, faded_ms, seen, due, ms, pass; } band[CURVE_BANDS];
 	} curve;
 	u32 pass_ms[IDLE_PASSES], passes; /* the last scan passes before the start: so long ago, the last first */

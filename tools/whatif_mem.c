@@ -132,17 +132,12 @@ static void take_out(struct wi_mem *m, u32 item)
 
 /* ---- scan passes ---- */
 
-void wi_mem_scan(struct wi_mem *m)
+void wi_mem_pass(struct wi_mem *m, u64 now_ns)
 {
 	ages_begin_pass(&m->ages);
 	for (u32 i = 0; i < m->tables; i++)
 		ages_scan_leaf(&m->ages, m->entry + (size_t)i * AGES_LEAF, m->age + (size_t)i * AGES_LEAF, A_BIT);
 	ages_end_pass(&m->ages);
-}
-
-void wi_mem_pass(struct wi_mem *m, u64 now_ns)
-{
-	wi_mem_scan(m);
 	curve_pass(&m->curve, &m->ages, now_ns);
 	payer_idle_pass(&m->idle, &m->ages, now_ns);
 }
@@ -260,10 +255,29 @@ static void store(struct wi_mem *m, u32 item)
 	m->flags[item] |= IN_SWAP;
 }
 
-void wi_mem_evict(struct wi_mem *m, u32 item)
+void wi_mem_place(struct wi_mem *m, u32 item, u8 age, bool here)
 {
+	m->age[item] = MIN(age, AGE_MAX);
+	m->ages.pop[m->age[item]]++;
+	m->ages.resident++;
+	m->state[item] = WI_HOT;
+	m->entry[item] = PRESENT;
+	if (here)
+		return;
 	leave(m, item, WI_AWAY);
 	store(m, item);
+}
+
+void wi_mem_placed(struct wi_mem *m, const u32 gone[AGES_N], u32 w1_avg)
+{
+	struct ages *a = &m->ages;
+
+	a->w1_avg = w1_avg;
+	for (u32 k = 0; k < AGES_N; k++) {
+		a->gone[k] = MAX(a->gone[k], gone[k]);
+		if (k >= AGE_TOUCHED)
+			a->base[k + 1] = a->base[k] + a->pop[k] + a->gone[k];
+	}
 }
 
 void wi_mem_forget(struct wi_mem *m, u32 item)

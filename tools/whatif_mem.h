@@ -64,8 +64,11 @@ static inline u32 wi_mem_held(const struct wi_mem *m)
 	return m->ages.resident + m->soft.count + m->cache[0].count + m->cache[1].count;
 }
 
-/* A scan pass; the first one leaves the curve and what is idle as they are. */
-void wi_mem_scan(struct wi_mem *m);
+/* Before all else: an item is there, or evicted, and has that age. Then what else has been evicted, by age, and how much is
+ * touched between two passes. */
+void wi_mem_place(struct wi_mem *m, u32 item, u8 age, bool here);
+void wi_mem_placed(struct wi_mem *m, const u32 gone[AGES_N], u32 w1_avg);
+/* A scan pass. */
 void wi_mem_pass(struct wi_mem *m, u64 now_ns);
 
 enum wi_touch {
@@ -82,8 +85,6 @@ enum wi_touch wi_mem_touch(struct wi_mem *m, u32 item);
 void wi_mem_restore(struct wi_mem *m, u32 item, bool unasked);
 /* It is there, without a touch and for the first time. */
 void wi_mem_arrive(struct wi_mem *m, u32 item);
-/* A HOT item goes at once. */
-void wi_mem_evict(struct wi_mem *m, u32 item);
 /* It holds only zeros until it is touched: evicted, it is nowhere. */
 void wi_mem_zeros(struct wi_mem *m, u32 item);
 /* Its content is gone. */

@@ -101,18 +101,12 @@ static void place(struct sim *s, u32 v)
 	const struct wi_vm *vm = &s->w->vm[v];
 	struct wi_mem *m = mem(s, v);
 
-	for (u32 p = 0; p < vm->ram; p++) /* how old evicted ones are is not known: older than what is there */
-		if (vm->at_start[p] == TRACE_SET_SWAP || vm->at_start[p] == TRACE_SET_DISC)
-			wi_mem_arrive(m, p);
-	for (u32 age = AGE_MAX + 1; age-- > 0;) {
-		wi_mem_scan(m);
-		for (u32 p = 0; p < vm->ram; p++)
-			if (vm->at_start[p] == TRACE_SET_HELD && vm->age_at_start[p] == age)
-				wi_mem_arrive(m, p);
-	}
 	for (u32 p = 0; p < vm->ram; p++)
-		if (vm->at_start[p] == TRACE_SET_SWAP || vm->at_start[p] == TRACE_SET_DISC)
-			wi_mem_evict(m, p);
+		if (vm->at_start[p] == TRACE_SET_HELD)
+			wi_mem_place(m, p, vm->age_at_start[p], true);
+		else if (vm->at_start[p] == TRACE_SET_SWAP || vm->at_start[p] == TRACE_SET_DISC)
+			wi_mem_place(m, p, vm->age_at_start[p], false);
+	wi_mem_placed(m, vm->curve.gone, vm->curve.w1_avg);
 	for (u32 i = vm->passes; i-- > 0;) {
 		u64 now = s->w->start_us * 1000, ago = vm->pass_ms[i] * 1000000ull;
 
