@@ -75,6 +75,11 @@ struct wi {
 
 /* WI_NOWHERE: it is not in the recording. */
 u32 wi_item_of_block(const struct wi_vm *vm, u32 block);
+/* A class of a MISS that is a guest's read of a block. */
+bool wi_is_read(u32 cls);
+/* Before all else: guests, their RAM, and the blocks in the recording. */
+void wi_find_guests(struct wi *w, const struct tracefile *t);
+void wi_take_curve(struct wi_vm *vm, const struct trace_rec *r);
 void wi_build(struct wi *w, const struct tracefile *t);
 void wi_free(struct wi *w);
 

@@ -11,7 +11,6 @@
 
 #define A_BIT BIT64(8)
 #define PRESENT 7ull
-#define EVICT_LOOKS 64u      /* FIFO entries looked at beyond what is wanted */
 #define HALF_LIFE_MS 10000
 
 enum {               /* flags */
@@ -154,8 +153,7 @@ bool wi_mem_in_swap(const struct wi_mem *m, u32 item)
 	return m->flags[item] & IN_SWAP;
 }
 
-/* Evicted, it needs no write. */
-static bool clean(const struct wi_mem *m, u32 item)
+bool wi_mem_clean(const struct wi_mem *m, u32 item)
 {
 	return m->away[item] == CURVE_DISC || (m->away[item] != CURVE_SWAP && m->twin[item] != WI_NOWHERE);
 }
@@ -240,7 +238,7 @@ static void store(struct wi_mem *m, u32 item)
 	}
 	m->state[item] = WI_AWAY;
 	m->flags[item] &= (u8)~(UNASKED | GUESSED | IN_SWAP);
-	if (clean(m, item))
+	if (wi_mem_clean(m, item))
 		return;
 	if (s->n == s->room) {
 		s->room = s->room ? s->room * 2 : 4096;
@@ -352,140 +350,34 @@ void wi_mem_give_up(struct wi_mem *m, u32 page, u32 block, bool keep)
 	}
 }
 
-/* ---- soft unmapping ---- */
+/* ---- for reclaim ---- */
 
-static bool spared(const struct wi_mem *m, u32 item)
+bool wi_mem_spared(const struct wi_mem *m, u32 item)
 {
 	return m->flags[item] & GUESSED && m->ages.epoch - m->came[item] < AHEAD_SPARED_PASSES;
 }
 
-/* One turn of the hand at most. any: items of every age. */
-static u32 hand_round(struct wi_mem *m, u32 n, bool any, u32 *out)
+bool wi_mem_cool(struct wi_mem *m, u32 item)
 {
-	u32 at = m->hand, got = 0;
+	bool warm = m->entry[item] & A_BIT;
 
-	for (u32 looked = 0; looked < m->items && got < n; looked++, at++) {
-		struct ages_range r;
-
-		if (at >= m->items)
-			at = 0;
-		if (m->state[at] != WI_HOT || (!any && (!ages_chosen(&m->choice, m->age[at]) || spared(m, at))))
-			continue;
-		if (!any && m->choice_left)
-			m->choice_left--;
-		if (!(m->entry[at] & A_BIT)) {
-			out[got++] = at;
-			m->entry[at] = 0;
-			continue;
-		}
-		m->entry[at] &= ~A_BIT; /* touched since the last pass: young from now on */
-		if (ages_touch(&m->ages, &m->age[at], &r))
-			curve_note_range(&m->curve, CURVE_SOFT, &r);
-	}
-	m->hand = at < m->items ? at : 0;
-	return got;
+	m->entry[item] &= ~A_BIT;
+	return warm;
 }
 
-static u32 soften(struct wi_mem *m)
+void wi_mem_unmap(struct wi_mem *m, u32 item)
 {
-	u32 out[PAYER_BATCH], n;
-
-	m->soft_goal = payer_soft_goal(wi_mem_held(m));
-	if (!m->choice_left || m->choice_epoch != m->ages.epoch) {
-		curve_choose(&m->curve, &m->ages, payer_choice(PAYER_BATCH, m->ages.resident), &m->choice);
-		m->choice_left = m->choice.pages;
-		m->choice_epoch = m->ages.epoch;
-	}
-	n = hand_round(m, PAYER_BATCH, false, out);
-	if (n < PAYER_BATCH)
-		m->choice_left = 0;
-	for (u32 turn = 0; turn < 2 && !n; turn++)
-		n = hand_round(m, PAYER_BATCH, true, out);
-	for (u32 i = 0; i < n; i++) {
-		leave(m, out[i], WI_SOFT);
-		append(m, out[i]);
-	}
-	m->idle.pages -= MIN(m->idle.pages, n);
-	return n;
+	leave(m, item, WI_SOFT);
+	append(m, item);
 }
 
-/* ---- eviction ---- */
-
-static struct wi_list *crowded_or_oldest(struct wi_mem *m)
+void wi_mem_drop(struct wi_mem *m, u32 item)
 {
-	return m->cache[0].count > m->cache[1].count / 7 || !m->cache[1].count ? &m->cache[0] : &m->cache[1];
-}
+	bool cached = m->state[item] == WI_CACHED;
 
-bool wi_mem_drop_cached(struct wi_mem *m)
-{
-	u32 item = crowded_or_oldest(m)->head;
-
-	if (item == WI_NOWHERE)
-		return false;
 	take_out(m, item);
-	m->state[item] = WI_AWAY;
-	return true;
-}
-
-static bool cache_goes_first(struct wi_mem *m)
-{
-	u32 item = crowded_or_oldest(m)->head;
-
-	if (item == WI_NOWHERE)
-		return false;
-	return m->soft.head == WI_NOWHERE || m->cache[0].count > m->cache[1].count / 7 ||
-	       (s32)(m->stamp[item] - m->stamp[m->soft.head]) <= 0;
-}
-
-static void gone(struct wi_mem *m, u32 item)
-{
-	take_out(m, item);
-	store(m, item);
-}
-
-/* What has to be written goes with others like it in one write. */
-static u32 write_out(struct wi_mem *m, u32 item)
-{
-	u32 n = 0;
-
-	for (u32 looks = 0, next; item != WI_NOWHERE && n < PAYER_WRITE && looks < EVICT_LOOKS; looks++, item = next) {
-		next = m->next[item];
-		if (clean(m, item))
-			continue;
-		gone(m, item);
-		n++;
-	}
-	return n;
-}
-
-static u32 evict(struct wi_mem *m, u32 want)
-{
-	u32 gained = 0;
-
-	while (gained < want) {
-		if (cache_goes_first(m)) {
-			wi_mem_drop_cached(m);
-			gained++;
-		} else if (m->soft.head == WI_NOWHERE) {
-			break;
-		} else if (clean(m, m->soft.head)) {
-			gone(m, m->soft.head);
-			gained++;
-		} else {
-			gained += write_out(m, m->soft.head);
-		}
-	}
-	return gained;
-}
-
-u32 wi_mem_take(struct wi_mem *m, u32 want)
-{
-	u32 gained;
-
-	if (m->soft.count <= m->soft_goal || m->soft.count < MIN(want, PAYER_BATCH))
-		(void)soften(m);
-	gained = evict(m, want);
-	for (u32 i = 0; i < 3 && !gained && soften(m); i++)
-		gained = evict(m, want);
-	return gained;
+	if (cached)
+		m->state[item] = WI_AWAY;
+	else
+		store(m, item);
 }

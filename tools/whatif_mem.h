@@ -103,4 +103,17 @@ u32 wi_mem_take(struct wi_mem *m, u32 want);
 /* The oldest cached block goes; false: there is none. */
 bool wi_mem_drop_cached(struct wi_mem *m);
 
+/* ---- private to whatif_mem.c and whatif_reclaim.c ---- */
+
+/* It came on a guess and has not had its time yet. */
+bool wi_mem_spared(const struct wi_mem *m, u32 item);
+/* Clears A of a HOT item; what it was. */
+bool wi_mem_cool(struct wi_mem *m, u32 item);
+/* HOT to SOFT. */
+void wi_mem_unmap(struct wi_mem *m, u32 item);
+/* Evicted, it needs no write. */
+bool wi_mem_clean(const struct wi_mem *m, u32 item);
+/* A SOFT or CACHED item goes for good. */
+void wi_mem_drop(struct wi_mem *m, u32 item);
+
 #endif
