@@ -86,6 +86,13 @@ static inline void trace_miss(const struct vm_mem *m, enum trace_class c, u32 pa
 		trace_note_miss(m, c, page, value);
 }
 
+/* The guest reads a block into page g; warm: which it had touched since the last pass. */
+static inline void trace_read(const struct vm_mem *m, enum trace_class c, u32 block, u32 g, bool warm)
+{
+	if (unlikely(trace_on))
+		trace_put(TRACE_MISS, m->id, (u8)c, warm, block, g);
+}
+
 /* n pages came with that one; unasked: nobody waits for any. */
 static inline void trace_ahead(const struct vm_mem *m, enum trace_class c, bool unasked, u32 page, u32 n)
 {

@@ -29,7 +29,8 @@ enum trace_kind {
 	TRACE_COUNT,       /* cls: enum trace_count; page, value: low and high half of that counter */
 	TRACE_MASK,        /* cls: enum trace_set; page: first of 64 pages; time, value: low and high half of their bits */
 	TRACE_RUN,         /* cls: enum trace_set; page: first; value: how many */
-	TRACE_MISS,        /* cls: enum trace_class | enum trace_access << 4; page: gpfn or block; value: LRU distance, or gpfn */
+	TRACE_MISS,        /* cls: enum trace_class | enum trace_access << 4; page: gpfn or block; value: LRU distance, or gpfn; n, of
+	                    * a READ: 1, the page had been touched since the last pass */
 	TRACE_RIP,         /* follows a MISS: page, value: low and high half of RIP */
 	TRACE_AHEAD,       /* cls: enum trace_class; page, value: so many pages behind that one came with its guest's last miss,
 	                    * or, n 1, by themselves; ZERO: about the page that asked */

@@ -176,6 +176,8 @@ static void take_miss(struct build *b, u32 i)
 		if (r->value < vm->ram) {
 			e = add(b, us, WI_READ, r->vm, wi_item_of_block(vm, r->page));
 			e->other = r->value;
+			e->waited = cls == TRACE_READ_GHOST;
+			e->n = r->n;
 			b->in[r->vm].missed_in[r->value] = b->in[r->vm].number;
 		}
 		return;
@@ -193,6 +195,7 @@ static void take_miss(struct build *b, u32 i)
 	b->in[r->vm].missed_in[r->page] = b->in[r->vm].number;
 	b->in[r->vm].ahead[r->page] = 0;
 	e = add(b, us, cls == TRACE_OVERWRITE ? WI_REPLACE : cls == TRACE_DROPPED ? WI_FORGET : WI_TOUCH, r->vm, r->page);
+	e->waited = cls == TRACE_DISC || cls == TRACE_SWAP;
 	e->zero = cls == TRACE_ZERO;
 	e->n = e->zero ? (u8)ahead_of(b->t, i) : 0;
 }

@@ -17,7 +17,7 @@
 
 enum wi_kind {
 	WI_TOUCH,    /* item; n: zero pages about it that came with it when it missed */
-	WI_READ,     /* the guest reads block item into page other */
+	WI_READ,     /* the guest reads block item into page other; n: it had been touched since the last pass */
 	WI_PUT,      /* page other holds block item, which the guest gives up there */
 	WI_REPLACE,  /* item, overwritten as a whole: its old content is not read */
 	WI_FORGET,   /* item's old content is not wanted any more */
@@ -35,6 +35,7 @@ struct wi_event {
 	u64 us;
 	u32 item, other;
 	u8 kind, vm, n;
+	bool waited;     /* for a disk */
 	bool zero;       /* first touch: n pages were mapped around it */
 };
 

@@ -301,6 +301,14 @@ void wi_mem_forget(struct wi_mem *m, u32 item)
 	part(m, item);
 }
 
+void wi_mem_look(struct wi_mem *m, u32 item)
+{
+	struct ages_range r;
+
+	if (m->state[item] == WI_HOT && wi_mem_cool(m, item) && ages_touch(&m->ages, &m->age[item], &r))
+		curve_note_range(&m->curve, CURVE_SOFT, &r);
+}
+
 void wi_mem_zeros(struct wi_mem *m, u32 item)
 {
 	if (m->state[item] == WI_AWAY)

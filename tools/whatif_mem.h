@@ -85,6 +85,8 @@ enum wi_touch wi_mem_touch(struct wi_mem *m, u32 item);
 void wi_mem_restore(struct wi_mem *m, u32 item, bool unasked);
 /* It is there, without a touch and for the first time. */
 void wi_mem_arrive(struct wi_mem *m, u32 item);
+/* If a HOT item was touched since the last pass, that is noted, as the next one will not see it. */
+void wi_mem_look(struct wi_mem *m, u32 item);
 /* It holds only zeros until it is touched: evicted, it is nowhere. */
 void wi_mem_zeros(struct wi_mem *m, u32 item);
 /* Its content is gone. */

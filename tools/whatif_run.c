@@ -169,16 +169,22 @@ static void begin(struct sim *s, const struct wi *w, const struct wi_case *c)
 
 /* ---- events ---- */
 
-static void waits(struct sim *s, u32 v, u64 us)
+static void stalled(struct sim *s, u32 v)
 {
 	const struct wi_vm *vm = &s->w->vm[v];
 
+	curve_note_stall(&mem(s, v)->curve, vm->waits ? vm->stall_us / vm->waits : vm->cost_disc);
+}
+
+static void waits(struct sim *s, u32 v, u64 us)
+{
 	s->out[v].misses++;
 	s->out[v].waits++;
-	curve_note_stall(&mem(s, v)->curve, vm->waits ? vm->stall_us / vm->waits : vm->cost_disc);
+	if (s->as_decided)
+		return; /* the guest stood still when it did then, and bursts are told */
+	stalled(s, v);
 	wi_host_quota(&s->h, v)->held = wi_mem_held(mem(s, v));
-	if (!s->as_decided)
-		(void)balance_note_miss(&s->h.b, (u32)s->h.guest[v].vm, us * 1000);
+	(void)balance_note_miss(&s->h.b, (u32)s->h.guest[v].vm, us * 1000);
 }
 
 static enum wi_touch touch(struct sim *s, u32 v, u32 item, u64 us)
@@ -231,6 +237,10 @@ static void block_read(struct sim *s, u32 v, const struct wi_event *e)
 {
 	struct wi_mem *m = mem(s, v);
 
+	if (e->n) { /* the page had just been touched, which counts, and is gone with its content */
+		(void)touch(s, v, e->other, e->us);
+		wi_mem_look(m, e->other);
+	}
 	wi_mem_forget(m, e->other);
 	if (touch(s, v, e->item, e->us) == WI_FIRST) {
 		s->out[v].cold++;
@@ -270,6 +280,8 @@ static void guest_changes(struct sim *s, u32 v, const struct wi_event *e)
 
 static void guest_event(struct sim *s, u32 v, const struct wi_event *e)
 {
+	if (e->waited && s->as_decided)
+		stalled(s, v);
 	switch (e->kind) {
 	case WI_TOUCH:
 		touched(s, v, e);
