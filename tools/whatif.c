@@ -17,8 +17,8 @@ static const char usage[] =
 "FILE: a recording (tools/trace drain). It is replayed with the targets that were decided then (as_decided); with the memory\n"
 "      and the settings that it was made with, deciding anew (simulated); with the memory given here, those targets in\n"
 "      proportion (scaled); and with the memory and settings given here, deciding anew (whatif). --frames: what guests share, in frames, per cent of what it was, or 512M.\n"
-"One JSON object for the machine, then one a guest: frames (held at the end), misses recorded and of each replay (pages and blocks read again; what was read for the first time is cold and can't be helped), targets.\n"
-"A recording knows each miss's time, but of other touches only the scan interval: they are spread evenly over it.\n"
+"One JSON object for the machine, then one a guest: frames (held at the end), misses recorded and of each replay (pages and blocks that came back and were used, unasked ones too; waits: without those; what was read for the first time is cold and can't be helped), targets.\n"
+"A recording knows each miss's time, but of other touches mostly the scan interval: they are spread evenly over it.\n"
 "Time is the recorded one: guests that wait less do not get on faster.\n";
 
 struct args {
