@@ -254,7 +254,7 @@ def dump(m):
 
 def work(m):
     """More than there is: web goes round a loop of pages of its own, db round a file."""
-    m.sh_start("web", "memfill 130 21 6 >/tmp/fill")
+    m.sh_start("web", "memfill 140 21 6 >/tmp/fill")
     m.sh_start("db", "for i in 1 2 3 4 5 6; do cat /mnt/big >/dev/null; done; memfill 60 22 3; echo DONE >/tmp/done")
     assert "bad=0" in m.sh_await("web", "/tmp/fill", timeout=900)
     m.sh_await("db", "/tmp/done", timeout=900)
