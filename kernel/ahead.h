@@ -12,14 +12,6 @@
 
 #include "kernel/pager.h"
 
-#define AHEAD_MOST 32u /* pages a request */
-
-/* Evicted pages whose content follows on the disk: g[at] is the one asked for, g[i] lives in loc + i. */
-struct ahead_run {
-	u32 g[AHEAD_MOST];
-	u32 n, at, loc;
-};
-
 /* At most `most` pages, as many as can be from g on, then those before it. */
 void ahead_run(const struct vm_mem *m, u32 g, u32 most, struct ahead_run *r);
 /* Evicted page g is wanted now: how many pages to read, itself included. */

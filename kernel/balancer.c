@@ -37,8 +37,11 @@ static void miss(struct vm_mem *m)
 
 	if (m->vm->id >= VM_MAX || bal.index[m->vm->id] < 0)
 		return;
-	if (balance_note_miss(bal.b, (u32)bal.index[m->vm->id], now))
+	if (balance_note_miss(bal.b, (u32)bal.index[m->vm->id], now)) {
 		scan_clock_hurry(m->vm->id, now);
+		if (unlikely(trace_on))
+			trace_put(TRACE_PHASE, m->id, 0, 0, 0, 0);
+	}
 	if (balance_due(bal.b, now))
 		vcpu_kick();
 }

@@ -41,7 +41,7 @@ static void fault_around(struct vm_mem *m, u32 g)
 		map_zeroed(m, i, p, false);
 		m->n.around++;
 	}
-	trace_ahead(m, TRACE_ZERO, g, (u32)(m->n.around - before));
+	trace_ahead(m, TRACE_ZERO, false, g, (u32)(m->n.around - before));
 }
 
 static int fault_zero(struct vm_mem *m, u32 g)

@@ -227,18 +227,18 @@ static bool begin_run(struct fill *f, const struct ahead_run *r)
 	return true;
 }
 
-/* One miss and what came with it, for the trace. */
+/* One miss, then what came with it, for the trace. */
 static void note(const struct fill *f)
 {
 	struct vm_mem *m = f->m;
 	enum trace_class cls = f->swap ? TRACE_SWAP : TRACE_DISC;
+	u32 g = f->g[f->asked];
 
-	for (u32 i = 0; i < f->n; i++) {
+	if (f->why != FILL_AHEAD)
+		trace_return(m, f->why == FILL_RESCUE ? TRACE_RESCUE : cls, g, m->page[g].stamp);
+	for (u32 i = 0; i < f->n; i++)
 		if (f->why == FILL_AHEAD || i != f->asked)
-			trace_ahead(m, cls, f->g[i] - 1, 1); /* the one after that */
-		else
-			trace_return(m, f->why == FILL_RESCUE ? TRACE_RESCUE : cls, f->g[i], m->page[f->g[i]].stamp);
-	}
+			trace_ahead(m, cls, f->why == FILL_AHEAD, f->g[i] - 1, 1); /* the one after that */
 }
 
 static void start(struct fill *f)

@@ -36,6 +36,7 @@ enum gio_part_flags {
 	PART_STAMP = 2,  /* stamp is a distance of the block that is read */
 	PART_ASSOC = 4,  /* write: the page may equal the block afterwards */
 	PART_SOFTEN = 8, /* write done: the guest swapped it out, and it is unmapped; DIRTY as above */
+	PART_WARM = 16,  /* TAKEN: it had been touched since the last pass */
 };
 
 struct gio_part {

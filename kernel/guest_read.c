@@ -37,7 +37,8 @@ static void begin_fill(struct gio *x, struct gio_part *part, pfn_t n)
 	}
 	if (page_cache_ghost_take(m, part->block, &part->stamp))
 		part->flags |= PART_STAMP;
-	trace_miss(m, part->flags & PART_STAMP ? TRACE_READ_GHOST : TRACE_READ_COLD, part->block, part->gpfn);
+	trace_read(m, part->flags & PART_STAMP ? TRACE_READ_GHOST : TRACE_READ_COLD, part->block, part->gpfn,
+		   part->flags & PART_WARM);
 	if ((part->flags & PART_STAMP || guest_swap_live(m, part->block)) && pager_miss_hook)
 		pager_miss_hook(m); /* more memory would have avoided it */
 	(void)gpage_associate(m, part->gpfn, part->block);
@@ -57,7 +58,7 @@ static void hit(struct gio *x, struct gio_part *part, pfn_t c)
 	guest_cache_read(m, part->gpfn, part->block, true);
 	part->how = GIO_HIT;
 	m->n.cache_hits++;
-	trace_miss(m, TRACE_READ_CACHE, part->block, part->gpfn);
+	trace_read(m, TRACE_READ_CACHE, part->block, part->gpfn, part->flags & PART_WARM);
 }
 
 /* A target that had a frame, unmapped and flushed: TAKEN. */
@@ -101,6 +102,8 @@ static void take_hot(struct gio *x, struct gio_part *part)
 
 	if (was.dirty)
 		part->flags |= PART_DIRTY;
+	if (was.accessed)
+		part->flags |= PART_WARM;
 	if (was.accessed && ages_touch(&m->ages, &m->age[g], &r))
 		curve_note_range(&m->curve, CURVE_SOFT, &r);
 	part->stamp = ages_evict(&m->ages, &m->age[g]);

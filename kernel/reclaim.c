@@ -18,7 +18,6 @@
 #include "mm/page_cache.h"
 #include "mm/swap.h"
 
-#define SOFTEN_BATCH 64
 #define BREATHE_PAGES 2048 /* looked at between two looks at the serial port */
 #define EVICT_LOOKS 64 /* FIFO entries looked at beyond what is wanted */
 
@@ -36,13 +35,6 @@ void reclaim_starve(struct vm_mem *m)
 
 /* ---- soft unmapping ---- */
 
-static u32 soft_goal(const struct vm_mem *v)
-{
-	u32 held = vmmem_held(v);
-
-	return MAX(MIN(held / 4, 32), held / 32);
-}
-
 /* The live look found that the page was touched since the last pass: it counts as young from now on. */
 static void warm(struct vm_mem *v, u32 g)
 {
@@ -50,12 +42,13 @@ static void warm(struct vm_mem *v, u32 g)
 
 	if (ages_touch(&v->ages, &v->age[g], &r))
 		curve_note_range(&v->curve, CURVE_SOFT, &r);
+	if (unlikely(trace_on))
+		trace_note_page(v, TRACE_SET_WARM, g); /* the next pass will not see it */
 }
 
 static void choose_ages(struct vm_mem *v, u32 n)
 {
-	/* Many more than this batch needs, so that the hand need not go far for each. */
-	curve_choose(&v->curve, &v->ages, MAX(n * 4, v->ages.resident / 16), &v->choice);
+	curve_choose(&v->curve, &v->ages, payer_choice(n, v->ages.resident), &v->choice);
 	if (pager_breathe)
 		pager_breathe();
 	v->choice_left = v->choice.pages;
@@ -64,8 +57,8 @@ static void choose_ages(struct vm_mem *v, u32 n)
 
 struct soft_batch {
 	u32 n;
-	u32 g[SOFTEN_BATCH];
-	bool dirty[SOFTEN_BATCH];
+	u32 g[PAYER_BATCH];
+	bool dirty[PAYER_BATCH];
 };
 
 /* One turn of the hand at most. any: pages of every age. */
@@ -99,6 +92,8 @@ static void hand_round(struct vm_mem *v, u32 n, bool any, struct soft_batch *b)
 		b->g[b->n++] = g;
 	}
 	v->reclaim_hand = g < v->npages ? g : 0;
+	if (unlikely(trace_on))
+		trace_note_pages_end();
 }
 
 static __attribute__((noinline)) u32 soften(struct vm_mem *v, u32 n)
@@ -106,7 +101,7 @@ static __attribute__((noinline)) u32 soften(struct vm_mem *v, u32 n)
 	struct soft_batch b;
 
 	b.n = 0;
-	v->soft_goal = soft_goal(v);
+	v->soft_goal = payer_soft_goal(vmmem_held(v));
 	if (!v->choice_left || v->choice_epoch != v->ages.epoch)
 		choose_ages(v, n);
 	hand_round(v, n, false, &b);
@@ -122,7 +117,7 @@ static __attribute__((noinline)) u32 soften(struct vm_mem *v, u32 n)
 		trace_note_evicted(v, b.g, b.n);
 	for (u32 i = 0; i < b.n; i++)
 		gpage_soft_enter(v, b.g[i], b.dirty[i]);
-	v->idle_pages -= MIN(v->idle_pages, b.n); /* those go first */
+	v->idle.pages -= MIN(v->idle.pages, b.n); /* those go first */
 	v->n.softened += b.n;
 	return b.n;
 }
@@ -194,6 +189,8 @@ static u32 evict(struct vm_mem *v, u32 want)
 		if (zipped >= 0) {
 			gained += (u32)zipped;
 		} else if (gpage_droppable(v, g)) {
+			if (unlikely(trace_on) && v->page[g].flags & GPAGE_KNOWN_ZERO)
+				trace_note_page(v, TRACE_SET_ZEROS, g);
 			gpage_drop(v, g);
 			gained++;
 		} else if (ndirty < SWAPOUT_PAGES && (ndirty || (!v->dead && swapout_ready()))) {
@@ -201,6 +198,8 @@ static u32 evict(struct vm_mem *v, u32 want)
 		}
 		at = next;
 	}
+	if (unlikely(trace_on))
+		trace_note_pages_end();
 	if (ndirty) {
 		ndirty = gather(v, at, dirty, ndirty, &gained);
 		for (u32 done = 0, k; done < ndirty; done += k) {
@@ -219,18 +218,24 @@ u32 reclaim_take(struct vm_mem *v, u32 want)
 	/* As many at once as a swap write frees, about: what is read ahead needs room below max. */
 	if (zip_open(v))
 		want = MAX(want, ZIP_BATCH);
-	if (v->soft_count <= v->soft_goal || v->soft_count < MIN(want, SOFTEN_BATCH))
-		soften(v, SOFTEN_BATCH);
+	if (v->soft_count <= v->soft_goal || v->soft_count < MIN(want, PAYER_BATCH))
+		soften(v, PAYER_BATCH);
 	gained = v->cache_count || zip_open(v) ? 0 : gpage_drop_heads(v, want); /* the usual case */
 	if (gained < want)
 		gained += evict(v, want - gained);
 	/* The whole FIFO may have been dirty while clean pages are left: look further, a few times. */
-	for (u32 i = 0; i < 3 && !gained && v->writing < 2 * SWAPOUT_PAGES && soften(v, SOFTEN_BATCH); i++)
+	for (u32 i = 0; i < 3 && !gained && v->writing < 2 * SWAPOUT_PAGES && soften(v, PAYER_BATCH); i++)
 		gained = evict(v, want);
 	return gained;
 }
 
 /* ---- who pays ---- */
+
+static struct payer payer_of(const struct vm_mem *v)
+{
+	return (struct payer){ .held = vmmem_held(v), .writing = v->writing, .min = v->min, .target = v->target,
+			       .idle = v->idle.pages };
+}
 
 struct vm_mem *reclaim_richest(const struct vm_mem *but, bool below_ok)
 {
@@ -239,14 +244,13 @@ struct vm_mem *reclaim_richest(const struct vm_mem *but, bool below_ok)
 
 	for (u32 i = 0; i < FRAME_MAX_VMS; i++) {
 		struct vm_mem *v = vmmem_all[i];
-		u32 held, floor;
+		struct payer p;
 
 		if (!v || v == but)
 			continue;
-		held = vmmem_held(v) - MIN(v->writing, vmmem_held(v));
-		floor = below_ok ? v->min : MAX(v->min, v->target);
-		if (held > floor && held - floor > most) {
-			most = held - floor;
+		p = payer_of(v);
+		if (payer_above(&p, below_ok) > most) {
+			most = payer_above(&p, below_ok);
 			best = v;
 		}
 	}
@@ -257,15 +261,17 @@ struct vm_mem *reclaim_richest(const struct vm_mem *but, bool below_ok)
 static struct vm_mem *idlest(const struct vm_mem *but)
 {
 	struct vm_mem *best = NULL;
-	u32 most = SOFTEN_BATCH;
+	u32 most = 0;
 
 	for (u32 i = 0; i < FRAME_MAX_VMS; i++) {
 		struct vm_mem *v = vmmem_all[i];
+		struct payer p;
 
-		if (!v || v == but || v->writing > 2 * SWAPOUT_PAGES || vmmem_held(v) <= v->min + v->writing + SOFTEN_BATCH)
+		if (!v || v == but)
 			continue;
-		if (v->idle_pages > most) {
-			most = v->idle_pages;
+		p = payer_of(v);
+		if (payer_idle(&p) > most) {
+			most = payer_idle(&p);
 			best = v;
 		}
 	}
@@ -279,7 +285,7 @@ static struct vm_mem *idlest(const struct vm_mem *but)
  */
 static struct vm_mem *idle_first(struct vm_mem *v)
 {
-	struct vm_mem *idle = v->idle_pages ? NULL : idlest(v);
+	struct vm_mem *idle = v->idle.pages ? NULL : idlest(v);
 
 	return idle ? idle : v;
 }
@@ -341,7 +347,7 @@ pfn_t reclaim_get_frame(struct vm_mem *m, enum frame_state s, bool zero, enum re
 	pfn_t p = NO_PFN;
 
 	if (held >= m->max) { /* above it: max was lowered */
-		if (reclaim_take(m, MIN(held - m->max + 1, SOFTEN_BATCH)) && vmmem_held(m) < m->max)
+		if (reclaim_take(m, MIN(held - m->max + 1, PAYER_BATCH)) && vmmem_held(m) < m->max)
 			p = frame_get(m->id, s, zero);
 	} else if (frame_free() > floor_of(level) || pay(m)) {
 		p = frame_get(m->id, s, zero);
@@ -372,7 +378,7 @@ pfn_t reclaim_spare_frame(struct vm_mem *m, enum frame_state s, u32 stamp)
 		return frame_get(m->id, s, false);
 	}
 	/* Are there pages that are colder than the block that wants to be kept? */
-	if ((s32)(m->ages.stamp[ages_threshold(&m->ages, SOFTEN_BATCH)] + 1 - stamp) < 0 && reclaim_take(m, 1))
+	if ((s32)(m->ages.stamp[ages_threshold(&m->ages, PAYER_BATCH)] + 1 - stamp) < 0 && reclaim_take(m, 1))
 		return frame_get(m->id, s, false);
 	return NO_PFN;
 }

@@ -31,7 +31,7 @@ u32 reclaim_reserve(void);
 u32 reclaim_writing(void);
 
 /* swapout.c: one request of up to SWAPOUT_PAGES pages. */
-#define SWAPOUT_PAGES 32
+#define SWAPOUT_PAGES PAYER_WRITE
 bool swapout_ready(void);
 /* g[]: SOFT pages on the FIFO, not droppable. Writes the first of them for which contiguous slots were found;
  * returns how many (0: the area is full). */

@@ -44,19 +44,6 @@ static void scan_table(void *ctx, u64 *entries, gpfn_t first, bool touched)
 		pager_breathe();
 }
 
-/* The pages that no pass has seen touched since one that is IDLE_NS ago. */
-static void count_idle(struct vm_mem *m, u64 now)
-{
-	u32 back = 0, known = MIN(m->passes, IDLE_PASSES);
-
-	while (back < known && now - m->pass_ns[(m->passes - 1 - back) % IDLE_PASSES] < IDLE_NS)
-		back++;
-	m->idle_pages = 0;
-	for (u32 k = back + 2; back < known && k <= AGE_MAX; k++)
-		m->idle_pages += m->ages.pop[k];
-	m->pass_ns[m->passes++ % IDLE_PASSES] = now;
-}
-
 void pager_scan(struct vm_mem *m)
 {
 	struct scan s = { .m = m };
@@ -71,7 +58,7 @@ void pager_scan(struct vm_mem *m)
 	if (pager_breathe)
 		pager_breathe();
 	curve_pass(&m->curve, &m->ages, arch_ns());
-	count_idle(m, arch_ns());
+	payer_idle_pass(&m->idle, &m->ages, arch_ns());
 	zip_plan(m);
 	slat_owe_flush(&m->slat);
 	m->n.scans++;

@@ -57,6 +57,9 @@ void trace_set_end(void);
 void trace_note_miss(const struct vm_mem *m, enum trace_class c, u32 page, u32 value);
 void trace_note_touched(const struct vm_mem *m, const u64 *entries, u32 first, u64 a_bit);
 void trace_note_pass(const struct vm_mem *m);
+/* Pages one by one, near each other; nothing else is noted before the end of the set. */
+void trace_note_page(const struct vm_mem *m, enum trace_set set, u32 g);
+void trace_note_pages_end(void);
 void trace_note_evicted(const struct vm_mem *m, const u32 *g, u32 n);
 void trace_note_access(u8 vm, u32 g, enum trace_access how, u64 rip);
 void trace_note_guest(const struct vm *vm, enum trace_life life);
@@ -83,11 +86,18 @@ static inline void trace_miss(const struct vm_mem *m, enum trace_class c, u32 pa
 		trace_note_miss(m, c, page, value);
 }
 
-/* n pages came with that one. */
-static inline void trace_ahead(const struct vm_mem *m, enum trace_class c, u32 page, u32 n)
+/* The guest reads a block into page g; warm: which it had touched since the last pass. */
+static inline void trace_read(const struct vm_mem *m, enum trace_class c, u32 block, u32 g, bool warm)
+{
+	if (unlikely(trace_on))
+		trace_put(TRACE_MISS, m->id, (u8)c, warm, block, g);
+}
+
+/* n pages came with that one; unasked: nobody waits for any. */
+static inline void trace_ahead(const struct vm_mem *m, enum trace_class c, bool unasked, u32 page, u32 n)
 {
 	if (unlikely(trace_on) && n)
-		trace_put(TRACE_AHEAD, m->id, (u8)c, 0, page, n);
+		trace_put(TRACE_AHEAD, m->id, (u8)c, unasked, page, n);
 }
 
 /* The guest is about to read another block over the only copy of this one in its memory, in page g. */

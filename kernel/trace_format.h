@@ -29,10 +29,11 @@ enum trace_kind {
 	TRACE_COUNT,       /* cls: enum trace_count; page, value: low and high half of that counter */
 	TRACE_MASK,        /* cls: enum trace_set; page: first of 64 pages; time, value: low and high half of their bits */
 	TRACE_RUN,         /* cls: enum trace_set; page: first; value: how many */
-	TRACE_MISS,        /* cls: enum trace_class | enum trace_access << 4; page: gpfn or block; value: LRU distance, or gpfn */
+	TRACE_MISS,        /* cls: enum trace_class | enum trace_access << 4; page: gpfn or block; value: LRU distance, or gpfn; n, of
+	                    * a READ: 1, the page had been touched since the last pass */
 	TRACE_RIP,         /* follows a MISS: page, value: low and high half of RIP */
-	TRACE_AHEAD,       /* cls: enum trace_class; page, value: so many pages behind that one came with the last miss, or by
-	                    * themselves; ZERO: about the page that asked */
+	TRACE_AHEAD,       /* cls: enum trace_class; page, value: so many pages behind that one came with its guest's last miss,
+	                    * or, n 1, by themselves; ZERO: about the page that asked */
 	TRACE_PUT,         /* cls: 1 for the cache, 0 only remembered; page: block that the guest gives up; value: gpfn */
 	TRACE_PASS,        /* a scan pass ended; page: W1; value: resident */
 	TRACE_DECISION,    /* cls: enum balance_reason; n: 1 after a burst; page: target before; value: after */
@@ -40,6 +41,7 @@ enum trace_kind {
 	TRACE_LOST,        /* value: records that did not fit since the last one */
 	TRACE_END,         /* the recording was stopped; page, value: low and high half of the records kept in all */
 	TRACE_CURVE,       /* at the start; cls: enum trace_curve */
+	TRACE_PHASE,       /* a burst of misses: its guest's curve holds little of the past from now on */
 	TRACE_KINDS
 };
 
@@ -49,6 +51,14 @@ enum trace_curve {
 	TRACE_CURVE_COLD,  /* page: cold touches, 1/256; value: their cost, us */
 	TRACE_CURVE_HITS,  /* page: step; value: touches there, 1/256 */
 	TRACE_CURVE_WORTH, /* page: step; value: their cost, us */
+	TRACE_CURVE_PASS,  /* page: so many scan passes back, 0 the last; value: ms ago */
+	TRACE_CURVE_MIX,   /* page: us that a miss cost of late; value: pages touched between two passes, smoothed */
+	TRACE_CURVE_GONE,  /* page: an age; value: evicted pages and blocks of that age */
+	/* Of band n of its distances, unless it is awake and nothing is known: */
+	TRACE_CURVE_NAP,   /* page: ms asleep, 0 awake; value: of its nap before */
+	TRACE_CURVE_RATE,  /* page: 1/1000 events a second when it fell asleep; value: ms that it has faded */
+	TRACE_CURVE_DUE,   /* page: events seen, value: expected, 1/256, over */
+	TRACE_CURVE_OVER,  /* page: so many ms; value: events since the last pass, 1/256 */
 };
 
 enum trace_life { TRACE_LIFE_THERE, TRACE_LIFE_STARTED, TRACE_LIFE_STOPPED, TRACE_LIFE_OFF };
@@ -57,8 +67,10 @@ enum trace_set {
 	TRACE_SET_TOUCHED, /* by the pass that ends next */
 	TRACE_SET_EVICTED, /* unmapped softly: the coldest */
 	TRACE_SET_HELD,    /* at the start: resident; n: the page's age, see mm/ages.h */
-	TRACE_SET_DISC,    /* at the start: evicted, in a block of the guest's disk; */
-	TRACE_SET_SWAP,    /* in the swap area */
+	TRACE_SET_DISC,    /* at the start: evicted, in a block of the guest's disk; n: the age it has by now; */
+	TRACE_SET_SWAP,    /* in the swap area; n likewise */
+	TRACE_SET_WARM,    /* touched since the last pass, as the reclaimer found: the next pass will not see that */
+	TRACE_SET_ZEROS,   /* evicted, and it holds only zeros: it is nowhere from now on */
 	TRACE_SETS
 };
 

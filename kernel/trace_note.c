@@ -58,6 +58,32 @@ void trace_note_pass(const struct vm_mem *m)
 	trace_put(TRACE_PASS, m->id, 0, 0, m->ages.w1, m->ages.resident);
 }
 
+/* ---- pages that reclaim finds ---- */
+
+static struct { u64 mask; u32 first; } group;
+
+static void group_ends(void)
+{
+	if (group.mask)
+		trace_set_add(group.first, group.mask);
+	group.mask = 0;
+}
+
+void trace_note_page(const struct vm_mem *m, enum trace_set set, u32 g)
+{
+	trace_set_begin(m->id, set, 0);
+	if (group.first != ALIGN_DOWN(g, GROUP))
+		group_ends();
+	group.first = ALIGN_DOWN(g, GROUP);
+	group.mask |= BIT64(g % GROUP);
+}
+
+void trace_note_pages_end(void)
+{
+	group_ends();
+	trace_set_end();
+}
+
 void trace_note_evicted(const struct vm_mem *m, const u32 *g, u32 n)
 {
 	trace_set_begin(m->id, TRACE_SET_EVICTED, 0);
@@ -118,8 +144,10 @@ static enum trace_set set_of(const struct vm_mem *m, u32 g, u8 *age)
 	case GPAGE_FILLING:
 		return TRACE_SET_HELD;
 	case GPAGE_DISC:
+		*age = (u8)ages_age(&m->ages, m->page[g].stamp);
 		return TRACE_SET_DISC;
 	case GPAGE_SWAP:
+		*age = (u8)ages_age(&m->ages, m->page[g].stamp);
 		return TRACE_SET_SWAP;
 	default:
 		return TRACE_SETS;
@@ -157,18 +185,41 @@ static u32 cut(u64 v)
 	return (u32)MIN(v, (u64)~0u);
 }
 
+static u32 in_256th(u64 events)
+{
+	return cut(events * 256 / CURVE_ONE);
+}
+
+static void note_band(const struct curve *c, u8 vm, u8 b)
+{
+	if (!c->band_us[b] && !c->band_pass[b] && !c->band_asleep_us[b] && !c->band_nap_us[b])
+		return;
+	trace_put(TRACE_CURVE, vm, TRACE_CURVE_NAP, b, cut((c->band_asleep_us[b] + 999) / 1000), cut(c->band_nap_us[b] / 1000));
+	trace_put(TRACE_CURVE, vm, TRACE_CURVE_RATE, b, cut(c->band_rate[b]), c->band_faded_ms[b]);
+	trace_put(TRACE_CURVE, vm, TRACE_CURVE_DUE, b, in_256th(c->band_seen[b]), in_256th(c->band_due[b]));
+	trace_put(TRACE_CURVE, vm, TRACE_CURVE_OVER, b, cut(c->band_us[b] / 1000), in_256th(c->band_pass[b]));
+}
+
 void trace_note_curve(const struct vm_mem *m)
 {
 	const struct curve *c = &m->curve;
 
 	trace_put(TRACE_CURVE, m->id, TRACE_CURVE_SHAPE, 0, c->step_frames, cut(c->time_us / 1000));
-	trace_put(TRACE_CURVE, m->id, TRACE_CURVE_COLD, 0, cut(c->cold_hits * 256 / CURVE_ONE), cut(c->cold_cost / CURVE_ONE / 256));
+	trace_put(TRACE_CURVE, m->id, TRACE_CURVE_COLD, 0, in_256th(c->cold_hits), cut(c->cold_cost / CURVE_ONE / 256));
 	for (u32 i = 0; i < c->points; i++) {
 		if (c->hits[i] < CURVE_ONE / 256)
 			continue;
-		trace_put(TRACE_CURVE, m->id, TRACE_CURVE_HITS, 0, i, cut(c->hits[i] * 256 / CURVE_ONE));
+		trace_put(TRACE_CURVE, m->id, TRACE_CURVE_HITS, 0, i, in_256th(c->hits[i]));
 		trace_put(TRACE_CURVE, m->id, TRACE_CURVE_WORTH, 0, i, cut(c->cost[i] / CURVE_ONE / 256));
 	}
+	trace_put(TRACE_CURVE, m->id, TRACE_CURVE_MIX, 0, c->mix_us, m->ages.w1_avg);
+	for (u32 k = 0; k < AGES_N; k++)
+		if (m->ages.gone[k])
+			trace_put(TRACE_CURVE, m->id, TRACE_CURVE_GONE, 0, k, m->ages.gone[k]);
+	for (u8 b = 0; b < CURVE_BANDS; b++)
+		note_band(c, m->id, b);
+	for (u32 i = 0; payer_pass_ns(&m->idle, i); i++) /* they date ages: which pages are idle */
+		trace_put(TRACE_CURVE, m->id, TRACE_CURVE_PASS, 0, i, cut((arch_ns() - payer_pass_ns(&m->idle, i)) / 1000000));
 }
 
 /* ---- decisions ---- */

@@ -198,8 +198,7 @@ void ages_end_pass(struct ages *a)
 	a->cold = a->returned = 0;
 }
 
-/* The age that pages last touched in pass `stamp` have by now. */
-static u32 age_of(const struct ages *a, u32 stamp)
+u32 ages_age(const struct ages *a, u32 stamp)
 {
 	u32 lo = 0, hi = AGE_MAX;
 
@@ -261,12 +260,12 @@ u32 ages_leave(struct ages *a)
 
 void ages_distance(const struct ages *a, u32 stamp, struct ages_range *r)
 {
-	range_now(a, age_of(a, stamp), r);
+	range_now(a, ages_age(a, stamp), r);
 }
 
 void ages_return(struct ages *a, u32 stamp, u8 *age, struct ages_range *r)
 {
-	u32 k = age_of(a, stamp);
+	u32 k = ages_age(a, stamp);
 
 	range_now(a, k, r);
 	take(&a->gone[k]);
@@ -281,7 +280,7 @@ void ages_return(struct ages *a, u32 stamp, u8 *age, struct ages_range *r)
 
 void ages_restore(struct ages *a, u32 stamp, u8 *age)
 {
-	u32 k = age_of(a, stamp);
+	u32 k = ages_age(a, stamp);
 
 	take(&a->gone[k]);
 	*age = (u8)k;
@@ -313,7 +312,7 @@ void ages_drop(struct ages *a, u8 *age)
 
 void ages_forget(struct ages *a, u32 stamp)
 {
-	take(&a->gone[age_of(a, stamp)]);
+	take(&a->gone[ages_age(a, stamp)]);
 }
 
 u32 ages_threshold(const struct ages *a, u32 n)

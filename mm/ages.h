@@ -96,6 +96,8 @@ void ages_return(struct ages *a, u32 stamp, u8 *age, struct ages_range *r);
 /* It is brought back untouched, on a guess: resident again at the age it has by now, so that
  * its touch, if one comes, is seen by a pass and tells its distance. */
 void ages_restore(struct ages *a, u32 stamp, u8 *age);
+/* The age that an evicted page or block has by now. */
+u32 ages_age(const struct ages *a, u32 stamp);
 /* The distance alone, of an evicted page or block still away. */
 void ages_distance(const struct ages *a, u32 stamp, struct ages_range *r);
 /* The hypervisor itself touched a resident page (virtual DMA). False: it was

@@ -92,7 +92,7 @@ static void empty_maps(struct vm_mem *m)
 	m->pins_in_flight = 0;
 	m->starving = m->parked = false;
 	m->starving_since_ns = 0;
-	m->passes = m->idle_pages = 0;
+	m->idle.passes = m->idle.pages = 0;
 	m->ahead = (struct ahead){ 0 };
 	zstore_init(&m->zip);
 	m->zplan.budget = 0;

@@ -12,6 +12,8 @@
 #include "mm/ages.h"
 #include "mm/curve.h"
 #include "mm/frame.h"
+#include "mm/payer.h"
+#include "mm/readahead.h"
 #include "mm/slat.h"
 #include "mm/zplan.h"
 #include "mm/zstore.h"
@@ -67,21 +69,6 @@ struct vm_counters {
 	u64 rep_whole, rep_part;                             /* by REP STOS/MOVS over the whole page, unread; by other REP */
 };
 
-/* What is read back beside and after what was asked for: kernel/ahead.c. */
-#define AHEAD_SAMPLES 64
-struct ahead {
-	u32 window;          /* pages a demand reads, itself included */
-	u32 next;            /* the block or slot behind the last run, */
-	bool next_swap;
-	u8 samples;
-	u32 cursor, left;    /* the background's next page, and how many are left to look at */
-	u32 used, wasted;    /* samples, halved when there are many */
-	u32 demands;         /* in a row, with little time between */
-	u32 background;      /* its requests in flight */
-	u64 demand_ns;       /* the last read that a touch asked for */
-	struct { u32 g; bool seen_once; } sample[AHEAD_SAMPLES];
-};
-
 /* What kernel/zip.c has seen of the counters. */
 struct zip_watch { u64 io, fresh, ns; u32 turned_away, sample; };
 /* Areas of its disks that the guest swaps to: mm/guest_swap.h. */
@@ -96,10 +83,6 @@ struct guest_swap {
 /* Cached blocks in the order of their puts; those never asked for again are on probation. */
 struct cache_list { u32 head, tail, count; };
 enum { CACHE_PROBATION, CACHE_PROVEN, CACHE_LISTS };
-
-/* Pages that were not touched for so long are idle: who needs frames takes those first, whoever's they are. */
-#define IDLE_NS 10000000000ull
-#define IDLE_PASSES 100 /* as far as it lies within so many passes */
 
 struct vm;
 struct vm_mem {
@@ -144,9 +127,7 @@ struct vm_mem {
 	struct ages_choice choice; /* ages it takes from, until choice_left is used up or a pass ends */
 	u32 choice_epoch, choice_left;
 	u32 writing;         /* pages in swap writes under way */
-	u64 pass_ns[IDLE_PASSES]; /* when the last scan passes were, a ring; 0: not yet */
-	u32 passes;
-	u32 idle_pages;      /* resident ones not touched for IDLE_NS as of the last pass, less what was taken since */
+	struct payer_idle idle;
 	struct ahead ahead;
 	struct zstore zip;   /* cold pages, compressed: kernel/zip.c */
 	struct zplan zplan;

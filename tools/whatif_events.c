@@ -11,7 +11,6 @@
 #include <string.h>
 
 #define EVENTS_MOST (1u << 26)
-#define RAM_MOST (3u << 18) /* 3 GiB, in pages */
 
 /* What was touched since the last pass, to be put in order when the next one comes. */
 struct interval {
@@ -20,7 +19,7 @@ struct interval {
 	u32 *missed_in; /* by page: number of the interval in which it last missed, or was seen */
 	u32 number;
 	u8 *ahead;      /* by page: it came back unasked and has not been touched since */
-	u64 *misses;    /* of its guest: a replay reads nothing ahead, so the first touch of such a page is one */
+	u64 *misses;    /* of its guest: the first touch of such a page is one */
 };
 
 struct build {
@@ -48,68 +47,6 @@ static struct wi_event *add(struct build *b, u64 us, u8 kind, u8 vm, u32 item)
 	}
 	w->e[w->n] = (struct wi_event){ .us = us, .kind = kind, .vm = vm, .item = item };
 	return &w->e[w->n++];
-}
-
-static bool is_read(u32 cls)
-{
-	return cls == TRACE_READ_CACHE || cls == TRACE_READ_GHOST || cls == TRACE_READ_COLD;
-}
-
-/* ---- first look: who is there, which blocks ---- */
-
-static int by_number(const void *a, const void *b)
-{
-	u32 x = *(const u32 *)a, y = *(const u32 *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static void collect_blocks(struct wi *w, const struct tracefile *t)
-{
-	for (u32 i = 0; i < t->n; i++) {
-		const struct trace_rec *r = &t->rec[i];
-
-		if (r->vm >= WI_VMS)
-			continue;
-		if (r->kind == TRACE_PUT || (r->kind == TRACE_MISS && is_read(r->cls & 15)))
-			w->vm[r->vm].nblocks++;
-		if (r->kind == TRACE_GUEST && r->page <= RAM_MOST && r->page > w->vm[r->vm].ram)
-			w->vm[r->vm].ram = r->page;
-	}
-	for (u32 v = 0; v < WI_VMS; v++) {
-		struct wi_vm *vm = &w->vm[v];
-		u32 n = 0, k = 0;
-
-		vm->there = vm->ram > 0;
-		if (!vm->there)
-			continue;
-		vm->block = oracle_alloc(vm->nblocks + 1, sizeof(u32));
-		for (u32 i = 0; i < t->n; i++) {
-			const struct trace_rec *r = &t->rec[i];
-
-			if (r->vm == v && (r->kind == TRACE_PUT || (r->kind == TRACE_MISS && is_read(r->cls & 15))))
-				vm->block[n++] = r->page;
-		}
-		qsort(vm->block, n, sizeof(u32), by_number);
-		for (u32 i = 0; i < n; i++)
-			if (!i || vm->block[i] != vm->block[i - 1])
-				vm->block[k++] = vm->block[i];
-		vm->nblocks = k;
-		vm->items = vm->ram + k;
-		vm->away = oracle_alloc(vm->items, 1);
-		vm->at_start = oracle_alloc(vm->ram, 1);
-		vm->age_at_start = oracle_alloc(vm->ram, 1);
-		memset(vm->away, CURVE_SWAP, vm->ram);
-		memset(vm->away + vm->ram, CURVE_DISC, k);
-		memset(vm->at_start, 0xff, vm->ram);
-	}
-}
-
-static u32 item_of_block(const struct wi_vm *vm, u32 block)
-{
-	const u32 *p = bsearch(&block, vm->block, vm->nblocks, sizeof(u32), by_number);
-
-	return vm->ram + (u32)(p - vm->block); /* all that are in the recording were collected */
 }
 
 /* ---- sets of pages ---- */
@@ -148,6 +85,28 @@ static void touched(void *ctx, u32 g)
 	in->page[in->n++] = g;
 }
 
+/* The reclaimer saw that g was touched since its accessed bit was last cleared. Its own miss is known, and is that touch once. */
+struct look { struct build *b; u8 v; u64 us; };
+
+static void seen_warm(void *ctx, u32 g)
+{
+	struct look *x = ctx;
+	struct interval *in = &x->b->in[x->v];
+
+	*in->misses += in->ahead[g];
+	in->ahead[g] = 0;
+	if (in->missed_in[g] != in->number)
+		add(x->b, x->us, WI_TOUCH, x->v, g);
+	in->missed_in[g] = 0;
+}
+
+static void seen_zeros(void *ctx, u32 g)
+{
+	struct look *x = ctx;
+
+	add(x->b, x->us, WI_ZEROS, x->v, g);
+}
+
 struct where { struct wi_vm *vm; u8 set, age; };
 
 static void located(void *ctx, u32 g)
@@ -158,15 +117,21 @@ static void located(void *ctx, u32 g)
 	x->vm->age_at_start[g] = x->age;
 	if (x->set == TRACE_SET_DISC)
 		x->vm->away[g] = CURVE_DISC;
+	else if (x->set == TRACE_SET_SWAP)
+		x->vm->away[g] = CURVE_SWAP;
 }
 
-static void take_set(struct build *b, const struct trace_rec *r)
+static void take_set(struct build *b, const struct trace_rec *r, u64 us)
 {
 	struct wi_vm *vm = &b->w->vm[r->vm];
 
 	if (r->cls == TRACE_SET_TOUCHED)
 		each_page(vm, r, touched, &b->in[r->vm]);
-	else if (r->cls >= TRACE_SET_HELD && r->cls < TRACE_SETS)
+	else if (r->cls == TRACE_SET_WARM)
+		each_page(vm, r, seen_warm, &(struct look){ b, r->vm, us });
+	else if (r->cls == TRACE_SET_ZEROS)
+		each_page(vm, r, seen_zeros, &(struct look){ b, r->vm, us });
+	else if (r->cls >= TRACE_SET_HELD && r->cls <= TRACE_SET_SWAP)
 		each_page(vm, r, located, &(struct where){ vm, r->cls, r->n });
 }
 
@@ -204,25 +169,47 @@ static void take_miss(struct build *b, u32 i)
 	struct wi_event *e;
 
 	vm->soft += cls == TRACE_SOFT;
+	vm->waits += cls == TRACE_DISC || cls == TRACE_SWAP || cls == TRACE_READ_GHOST;
 	vm->misses += cls == TRACE_DISC || cls == TRACE_SWAP || cls == TRACE_READ_GHOST;
 	vm->cold += cls == TRACE_READ_COLD;
-	if (is_read(cls)) {
+	if (wi_is_read(cls)) {
 		if (r->value < vm->ram) {
-			e = add(b, us, WI_READ, r->vm, item_of_block(vm, r->page));
+			e = add(b, us, WI_READ, r->vm, wi_item_of_block(vm, r->page));
 			e->other = r->value;
+			e->waited = cls == TRACE_READ_GHOST;
+			e->n = r->n;
 			b->in[r->vm].missed_in[r->value] = b->in[r->vm].number;
 		}
 		return;
 	}
-	if (r->page >= vm->ram || cls == TRACE_RESCUE)
+	if (r->page >= vm->ram)
 		return;
+	if (cls == TRACE_RESCUE) {
+		add(b, us, WI_RESCUE, r->vm, r->page);
+		return;
+	}
 	if (cls == TRACE_DISC || cls == TRACE_CACHE)
 		vm->away[r->page] = CURVE_DISC;
+	else if (cls == TRACE_SWAP && vm->away[r->page] != CURVE_DISC)
+		vm->away[r->page] = CURVE_SWAP;
 	b->in[r->vm].missed_in[r->page] = b->in[r->vm].number;
 	b->in[r->vm].ahead[r->page] = 0;
 	e = add(b, us, cls == TRACE_OVERWRITE ? WI_REPLACE : cls == TRACE_DROPPED ? WI_FORGET : WI_TOUCH, r->vm, r->page);
+	e->waited = cls == TRACE_DISC || cls == TRACE_SWAP;
 	e->zero = cls == TRACE_ZERO;
 	e->n = e->zero ? (u8)ahead_of(b->t, i) : 0;
+}
+
+static void take_ahead(struct build *b, const struct trace_rec *r, u64 us)
+{
+	for (u32 k = 1; k <= MIN(r->value, 64u); k++) {
+		u32 g = r->page + k;
+
+		if (g >= b->w->vm[r->vm].ram)
+			continue;
+		b->in[r->vm].ahead[g] = 1;
+		add(b, us, WI_AHEAD, r->vm, g);
+	}
 }
 
 /* ---- guests ---- */
@@ -272,30 +259,6 @@ static void take_guest(struct build *b, const struct trace_rec *r, u64 us)
 	}
 }
 
-static void take_curve(struct wi_vm *vm, const struct trace_rec *r)
-{
-	u32 i = r->page;
-
-	if (r->cls == TRACE_CURVE_SHAPE && !vm->curve.step && i && i % CURVE_STEP_FRAMES == 0) {
-		u32 points = vm->ram * 2 / i + (vm->ram * 2 % i > 0);
-
-		if (points > CURVE_POINTS_MAX)
-			return;
-		vm->curve.step = i;
-		vm->curve.ms = r->value;
-		vm->curve.points = points;
-		vm->curve.hits = oracle_alloc(points, sizeof(u32));
-		vm->curve.worth = oracle_alloc(points, sizeof(u32));
-	} else if (r->cls == TRACE_CURVE_COLD) {
-		vm->curve.cold = i;
-		vm->curve.cold_us = r->value;
-	} else if (r->cls == TRACE_CURVE_HITS && i < vm->curve.points) {
-		vm->curve.hits[i] = r->value;
-	} else if (r->cls == TRACE_CURVE_WORTH && i < vm->curve.points) {
-		vm->curve.worth[i] = r->value;
-	}
-}
-
 /* LIMITS and WEIGHT come before the GUEST that they belong to. */
 static void take_settings(struct build *b, const struct trace_rec *r, struct wi_settings *now)
 {
@@ -334,10 +297,13 @@ static void take(struct build *b, u32 i, struct wi_settings *now)
 	switch (r->kind) {
 	case TRACE_MASK:
 	case TRACE_RUN:
-		take_set(b, r);
+		take_set(b, r, us);
 		break;
 	case TRACE_CURVE:
-		take_curve(&w->vm[r->vm], r);
+		wi_take_curve(&w->vm[r->vm], r);
+		break;
+	case TRACE_PHASE:
+		add(b, us, WI_PHASE, r->vm, 0);
 		break;
 	case TRACE_PASS:
 		take_pass(b, r->vm, us);
@@ -346,13 +312,12 @@ static void take(struct build *b, u32 i, struct wi_settings *now)
 		take_miss(b, i);
 		break;
 	case TRACE_AHEAD:
-		for (u32 k = 1; r->cls != TRACE_ZERO && k <= MIN(r->value, 64u); k++)
-			if (r->page + k < w->vm[r->vm].ram)
-				b->in[r->vm].ahead[r->page + k] = 1;
+		if (r->cls != TRACE_ZERO)
+			take_ahead(b, r, us);
 		break;
 	case TRACE_PUT:
 		if (r->value < w->vm[r->vm].ram)
-			add(b, us, WI_PUT, r->vm, item_of_block(&w->vm[r->vm], r->page))->other = r->value;
+			add(b, us, WI_PUT, r->vm, wi_item_of_block(&w->vm[r->vm], r->page))->other = r->value;
 		break;
 	default:
 		take_guest(b, r, us);
@@ -396,7 +361,7 @@ void wi_build(struct wi *w, const struct tracefile *t)
 	memset(w, 0, sizeof(*w));
 	w->start_us = t->n ? t->us[0] : 0;
 	w->end_us = t->n ? t->us[t->n - 1] : 0;
-	collect_blocks(w, t);
+	wi_find_guests(w, t);
 	for (u32 v = 0; v < WI_VMS; v++) {
 		b.in[v].start_us = w->start_us;
 		b.in[v].missed_in = oracle_alloc(w->vm[v].ram + 1, sizeof(u32));

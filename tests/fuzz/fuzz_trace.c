@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: tools/tracefile.c tools/whatif_events.c tools/oracle.c kernel/trace.c kernel/lib/fmt.c tests/fake/fake_arch.c */
+/* SRCS: tools/tracefile.c tools/whatif_events.c tools/whatif_start.c tools/oracle.c kernel/trace.c kernel/lib/fmt.c tests/fake/fake_arch.c */
 /*
  * fuzz_trace.c - any records as a recording: the first byte says how many a frame holds, the rest become frames with right
  * checksums, so that what lies behind the reader is reached; then the same bytes as they are.
@@ -34,7 +34,7 @@ static void read_it(const u8 *bytes, size_t n)
 		BUG_ON(e->vm >= WI_VMS || (i && e->us < w.e[i - 1].us));
 		if (e->kind == WI_GUEST)
 			BUG_ON(e->item >= w.changes);
-		else if (e->kind != WI_MACHINE && e->kind != WI_PASS && e->kind != WI_TARGET)
+		else if (e->kind != WI_MACHINE && e->kind != WI_PASS && e->kind != WI_TARGET && e->kind != WI_PHASE)
 			BUG_ON(e->item >= w.vm[e->vm].items || e->other >= w.vm[e->vm].ram);
 	}
 	wi_free(&w);

@@ -553,7 +553,7 @@ static void idle_pages_go_first(void **s)
 		for (u32 g = 0; g < 50; g++)
 			cpu_page(a, g, false);
 	}
-	assert_in_range(a->idle_pages, 600, 660);
+	assert_in_range(a->idle.pages, 600, 660);
 	for (u32 g = 0; g < 900; g += 10) {
 		assert_int_equal(io_simple(b, GUEST_IO_READ, g * 8, 80, (u64)g * PAGE_SIZE), 0);
 		for (u32 i = 0; i < 20; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/trace.c kernel/trace_note.c mm/frame.c mm/ages.c kernel/lib/fmt.c tests/fake/fake_arch.c */
+/* SRCS: kernel/trace.c kernel/trace_note.c mm/frame.c mm/ages.c mm/payer.c kernel/lib/fmt.c tests/fake/fake_arch.c */
 /*
  * test_trace.c - the ring, what does not fit it, sets of pages, frames, and what the hooks make of misses.
  */
@@ -261,6 +261,29 @@ static void evicted_pages_in_any_order(void **state)
 		assert_int_equal(got[i].cls, TRACE_SET_EVICTED);
 }
 
+/* Pages one by one are as short as whole groups: one mask, one run. */
+static void pages_one_by_one_make_one_set(void **state)
+{
+	static struct vm vm = { .id = 3, .mem = { .id = 3 } };
+
+	(void)state;
+	for (u32 i = 0; i < 64; i += 2)
+		trace_note_page(&vm.mem, TRACE_SET_WARM, 640 + i);
+	for (u32 i = 0; i < 200; i++)
+		trace_note_page(&vm.mem, TRACE_SET_WARM, 704 + i);
+	trace_note_pages_end();
+	trace_note_page(&vm.mem, TRACE_SET_ZEROS, 650);
+	trace_note_pages_end();
+	trace_read(&vm.mem, TRACE_READ_COLD, 5, 6, true);
+	take_all();
+	assert_int_equal(ngot, 4);
+	assert_true(got[0].kind == TRACE_MASK && got[0].cls == TRACE_SET_WARM && got[0].vm == 3 && got[0].page == 640);
+	assert_true(got[0].time == 0x55555555 && got[0].value == 0x55555555);
+	assert_true(got[1].kind == TRACE_RUN && got[1].cls == TRACE_SET_WARM && got[1].page == 704 && got[1].value == 200);
+	assert_true(got[2].kind == TRACE_RUN && got[2].cls == TRACE_SET_ZEROS && got[2].page == 650 && got[2].value == 1);
+	assert_true(got[3].kind == TRACE_MISS && got[3].cls == TRACE_READ_COLD && got[3].n == 1 && got[3].value == 6);
+}
+
 /* A miss is put down to the access that is being handled, once, and only if it is that page's. */
 static void misses_know_their_access(void **state)
 {
@@ -329,7 +352,7 @@ static void off_is_off(void **state)
 	assert_false(trace_on);
 	trace_miss(&vm.mem, TRACE_ZERO, 1, 2);
 	trace_return(&vm.mem, TRACE_SOFT, 1, 2);
-	trace_ahead(&vm.mem, TRACE_DISC, 1, 2);
+	trace_ahead(&vm.mem, TRACE_DISC, false, 1, 2);
 	trace_given_up(&vm.mem, 1, true, 2);
 	trace_stop();
 	assert_false(take(TRACE_FRAME_RECORDS));
@@ -341,7 +364,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(the_checksum_is_the_usual_one), T(in_and_out_in_order), T(what_does_not_fit_is_counted),
 		T(the_end_fits_a_full_ring), T(time_is_whole), T(sets_become_runs_and_masks), T(any_set_survives),
-		T(evicted_pages_in_any_order), T(misses_know_their_access), T(a_guest_and_a_decision), T(off_is_off),
+		T(evicted_pages_in_any_order), T(pages_one_by_one_make_one_set), T(misses_know_their_access), T(a_guest_and_a_decision), T(off_is_off),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
