@@ -347,15 +347,28 @@ u32 curve_frames_for(const struct curve *c, u64 milli)
 	return s * c->step_frames;
 }
 
-/* With m frames a page that is not touched stays for m / misses(m) seconds: it is the m for which that is `ms`. */
+/*
+ * With m frames a page that is not touched stays for m / misses(m) seconds: the m for which that is `ms`. And further, as long
+ * as frames save a touch each in `ms`: of a set that is touched evenly the first count stops at a part, as the misses fall.
+ */
 u32 curve_working_set(const struct curve *c, u32 ms)
 {
-	u64 sum = 0;
-	u32 s = c->points;
+	s64 price = (s64)(MAX(c->time_us, 100000) * c->step_frames / ms * CURVE_ONE / 1000), above = 0, worth = 0, most = 0;
+	u32 steps = 0;
 
-	while (s > 0 && milli_rate(c, sum) * ms / 1000000 < (u64)s * c->step_frames)
-		sum += c->hits[--s];
-	return s * c->step_frames;
+	for (u32 s = 0; s < c->points; s++)
+		above += (s64)c->hits[s];
+	for (u32 s = 0; s < c->points; s++) {
+		if (above > s * price)
+			steps = s;
+		above -= (s64)c->hits[s];
+		worth += (s64)c->hits[s] - price;
+		if (worth > most) {
+			most = worth;
+			steps = s + 1;
+		}
+	}
+	return steps * c->step_frames;
 }
 
 /* ---- what to evict ---- */

@@ -239,6 +239,13 @@ static void working_set(void **state)
 	assert_in_range(curve_working_set(&c, 1000), 8000 - 256, 8000);
 	assert_in_range(curve_working_set(&c, 100), 800 - 256, 810);
 	assert_in_range(curve_working_set(&c, 100000), 12000 - 256, 12000 + 256); /* never more than it touches */
+	curve_reset(&c, 0);
+	c.time_us = 1000000;
+	for (u32 k = 0; k < 8192; k++) /* evenly, twice a second each: all of them, or what would turn over faster than that */
+		for (u32 n = 0; n < 2; n++)
+			curve_note_distance(&c, CURVE_DISC, k);
+	assert_int_equal(curve_working_set(&c, 510), 8192);
+	assert_in_range(curve_working_set(&c, 490), 4096 - 256, 4096);
 	free(c.hits);
 }
 
