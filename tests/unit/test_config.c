@@ -253,7 +253,7 @@ static void help(void **state)
 {
 	(void)state;
 	config_help(help_line, NULL);
-	assert_int_equal(helped, 10 + 1 + 2 + 7);
+	assert_int_equal(helped, 11 + 1 + 2 + 7);
 }
 
 static void extents(void **state)
