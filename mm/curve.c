@@ -56,7 +56,7 @@ void curve_reset(struct curve *c, u64 now_ns)
 	for (u32 b = 0; b < CURVE_BANDS; b++) {
 		c->band_pass[b] = c->band_seen[b] = c->band_due[b] = c->band_us[b] = 0;
 		c->band_faded_ms[b] = 0;
-		c->band_asleep_us[b] = c->band_nap_us[b] = c->band_rate[b] = 0;
+		c->band_asleep_us[b] = c->band_nap_us[b] = c->band_rate[b] = c->band_awake_us[b] = 0;
 	}
 	c->mix_us = (c->cost_us[CURVE_DISC] + c->cost_us[CURVE_SWAP]) / 2;
 	c->w1 = c->alloc = 0;
@@ -146,7 +146,7 @@ static void pass_time(struct curve *c, const struct ages *a, u64 now_ns)
 	c->seen += a->touched;
 	fade_if_idle(c, dt_us);
 	if (c->half_life_ms)
-		curve_look_for_quiet(c, dt_us);
+		curve_look_for_quiet(c, wall_us, dt_us);
 	decay_all(c, curve_decay_factor(dt_us, c->half_life_ms));
 	c->time_us += dt_us;
 	c->last_ns += wall_us * 1000;

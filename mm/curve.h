@@ -59,7 +59,8 @@ struct curve {
 	u64 band_us[CURVE_BANDS];
 	u32 band_faded_ms[CURVE_BANDS];
 	u64 band_asleep_us[CURVE_BANDS]; /* quiet for so long, 0: awake; see curve_add_regret() */
-	u64 band_nap_us[CURVE_BANDS];    /* how long it slept the last time; 0: never */
+	u64 band_awake_us[CURVE_BANDS];  /* before its first nap, waiting counted */
+	u64 band_nap_us[CURVE_BANDS];    /* how long a nap is expected to last; 0: it never slept */
 	u64 band_rate[CURVE_BANDS];      /* 1/1000 events a second when it fell asleep */
 	u32 band_of;              /* 1/65536 band a step */
 	u32 half_life_ms;
@@ -119,8 +120,9 @@ void curve_fill_cost(const struct curve *c, u32 base, u32 step_frames, u64 *out,
 u32 curve_working_set(const struct curve *c, u32 ms);
 /*
  * What was touched much and has gone quiet may come back, and each frame taken away by then costs a miss. How likely
- * that is nobody knows; but what has slept for a time is as likely as not to sleep as long again. So a frame
- * given up while the guest holds `now` is charged one miss over the time that its band has slept, at most the rate it had.
+ * that is nobody knows; but naps are expected to be as long as the last one, the first as long as it was awake before, and
+ * what sleeps longer is as likely as not to sleep as long again. So a frame given up while the guest holds `now` is charged
+ * one miss over the time that is left by that, at most the rate it had.
  * Adds that to out[i] for base + i * step_frames < now.
  */
 void curve_add_regret(const struct curve *c, u32 base, u32 step_frames, u32 now, u64 *out, u32 n);
@@ -144,7 +146,7 @@ void curve_choose(const struct curve *c, const struct ages *a, u32 n, struct age
 
 u32 curve_decay_factor(u64 dt_us, u32 half_life_ms);
 void curve_decay_steps(struct curve *c, u32 first, u32 end, u32 factor);
-void curve_look_for_quiet(struct curve *c, u64 dt_us);
+void curve_look_for_quiet(struct curve *c, u64 wall_us, u64 dt_us);
 static inline u32 curve_band_at(const struct curve *c, u32 step)
 {
 	return step * c->band_of >> 16;

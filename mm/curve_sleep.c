@@ -13,9 +13,12 @@
 #define WAKE_PART 8        /* awake: at least this part of the rate that it had; then its past */
 #define WAKE_TIMES 64ull   /* weighs so much again, at most */
 
+/* How long, nobody knows: the first time, guests that work and rest in turns are expected to rest as long as they worked. */
 static void fall_asleep(struct curve *c, u32 band)
 {
 	c->band_asleep_us[band] = c->band_us[band];
+	if (!c->band_nap_us[band])
+		c->band_nap_us[band] = c->band_awake_us[band];
 	c->band_rate[band] = c->band_due[band] / CURVE_ONE * 1000000 / (c->band_us[band] / 1000);
 }
 
@@ -52,7 +55,7 @@ static void sleep_on(struct curve *c, u32 band, u32 first, u32 end, u64 hits, u6
  * would hold on to the frames for a half-life. A band's events fade but not its time, which is that of all bands, so
  * that its rate falls at once. An eighth is left: what speaks for its frames from now on is regret_of().
  */
-static void fade_if_quiet(struct curve *c, u32 band, u32 first, u32 end, u64 dt_us)
+static void fade_if_quiet(struct curve *c, u32 band, u32 first, u32 end, u64 wall_us, u64 dt_us)
 {
 	u64 hits = 0;
 
@@ -60,6 +63,8 @@ static void fade_if_quiet(struct curve *c, u32 band, u32 first, u32 end, u64 dt_
 		hits += c->hits[i];
 	if (c->band_asleep_us[band])
 		sleep_on(c, band, first, end, hits, dt_us);
+	else if (hits)
+		c->band_awake_us[band] += wall_us;
 	c->band_due[band] += hits / MAX(c->time_us / 1000, 100) * (dt_us / 1000);
 	c->band_seen[band] += c->band_pass[band];
 	c->band_us[band] += dt_us;
@@ -77,22 +82,22 @@ static void fade_if_quiet(struct curve *c, u32 band, u32 first, u32 end, u64 dt_
 	}
 }
 
-void curve_look_for_quiet(struct curve *c, u64 dt_us)
+void curve_look_for_quiet(struct curve *c, u64 wall_us, u64 dt_us)
 {
 	for (u32 first = 0, end; first < c->points; first = end) {
 		u32 band = curve_band_at(c, first);
 
 		for (end = first + 1; end < c->points && curve_band_at(c, end) == band;)
 			end++;
-		fade_if_quiet(c, band, first, end, dt_us);
+		fade_if_quiet(c, band, first, end, wall_us, dt_us);
 	}
 }
 
 /* ---- what it may cost that they come back ---- */
 
 /*
- * 1/256 us a second for each frame of that band. If this nap is to be as long as the last one, a frame has to earn its
- * miss in what is left of it; if that is over or there was none, half a miss in as much time as it has slept.
+ * 1/256 us a second for each frame of that band. If this nap is to be as long as expected, a frame has to earn its miss
+ * in what is left of it; if that is over, three quarters of a miss in as much time as it has slept.
  */
 static u64 regret_of(const struct curve *c, u32 band)
 {

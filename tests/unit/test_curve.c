@@ -261,7 +261,8 @@ static void seconds(struct curve *c, u64 *t, u32 s, u32 far)
 	}
 }
 
-/* What sleeps is charged for at first and less and less; it wakes to what it was; the next nap is expected to be as long. */
+/* The first nap is expected to be as long as it was awake, then charged for less and less; it wakes to what it was; the next
+ * nap is expected to be as long as that. */
 static void sleep_and_regret(void **state)
 {
 	struct curve c;
@@ -283,21 +284,24 @@ static void sleep_and_regret(void **state)
 	curve_add_regret(&c, 100, 300, 12 * 1024, out, 65);
 	for (u32 i = 0; i < 65; i++)
 		assert_int_equal(out[i], curve_regret(&c, 100 + 300 * i, 12 * 1024));
-	for (u32 i = 0; i < 10; i++) {
-		seconds(&c, &t, 2, 0);
-		assert_true(curve_regret(&c, 11 * 1024, 12 * 1024) < last);
-		last = curve_regret(&c, 11 * 1024, 12 * 1024);
-	}
+	seconds(&c, &t, 14, 0); /* 3 s are left, or 4 */
+	assert_true(curve_regret(&c, 11 * 1024, 12 * 1024) > 2 * last);
+	seconds(&c, &t, 5, 0); /* over */
+	assert_true(curve_regret(&c, 11 * 1024, 12 * 1024) < last);
+	last = curve_regret(&c, 11 * 1024, 12 * 1024);
+	seconds(&c, &t, 4, 0); /* less and less, in 1/256 us */
+	assert_true(curve_regret(&c, 11 * 1024, 12 * 1024) < last);
+	last = curve_regret(&c, 11 * 1024, 12 * 1024);
 	assert_true(last < c.mix_us * 1024ull / 20);
 	assert_true(curve_misses_at(&c, 8192) < 100000); /* of 1000/s */
 	seconds(&c, &t, 1, 1000);
 	assert_in_range(curve_misses_at(&c, 8192), 800000, 1100000); /* at once, not by and by */
 	assert_int_equal(curve_regret(&c, 0, 64 * 256), 0);
 	seconds(&c, &t, 5, 1000);
-	/* 23 s it slept: after 20 of the next nap a frame has to earn its miss in what is left, 3 s. */
+	/* 26 s it slept: after 23 of the next nap a frame has to earn its miss in what is left, 3 s. */
 	seconds(&c, &t, 3, 0);
 	last = curve_regret(&c, 11 * 1024, 12 * 1024);
-	seconds(&c, &t, 17, 0);
+	seconds(&c, &t, 20, 0);
 	assert_true(curve_regret(&c, 11 * 1024, 12 * 1024) > 3 * last);
 	seconds(&c, &t, 20, 0); /* longer than the last one: as if it were the first */
 	assert_true(curve_regret(&c, 11 * 1024, 12 * 1024) < last);
