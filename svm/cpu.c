@@ -12,6 +12,8 @@
 
 #define CPUID_1_EDX_MCA BIT(14)
 #define VM_CR_LOCK BIT64(3)
+#define CPUID_1_ECX_HYPERVISOR BIT(31)
+#define HYPERVISOR_LEAF 0x40000000u
 
 struct svm_caps svm_caps;
 struct svm_cpu svm_cpu;
@@ -20,6 +22,17 @@ static int refuse(char *why, size_t size, const char *text, int err)
 {
 	str_copy(why, size, text);
 	return err;
+}
+
+/* QEMU's emulated processor, by the signature TCGTCGTCGTCG. */
+static bool is_tcg(void)
+{
+	struct arch_cpuid c = arch_cpuid(1, 0);
+
+	if (!(c.ecx & CPUID_1_ECX_HYPERVISOR))
+		return false;
+	c = arch_cpuid(HYPERVISOR_LEAF, 0);
+	return c.ebx == 0x54474354 && c.ecx == 0x43544743 && c.edx == 0x47435447;
 }
 
 int svm_cpu_probe(char *why, size_t size)
@@ -51,6 +64,7 @@ int svm_cpu_probe(char *why, size_t size)
 	svm_caps.mca = arch_cpuid(1, 0).edx & CPUID_1_EDX_MCA;
 	svm_caps.rdtscp = ext.edx & CPUID_80000001_EDX_RDTSCP;
 	svm_caps.invpcid = arch_cpuid(0, 0).eax >= 7 && (arch_cpuid(7, 0).ebx & CPUID_7_EBX_INVPCID);
+	svm_caps.virq = is_tcg();
 	vcontext_probe();
 	return 0;
 }

@@ -91,16 +91,16 @@ static bool window_wanted(const struct vmcb *b)
 }
 
 /*
- * An interrupt goes in as a virtual one, which the processor takes before anything else. EVENTINJ would do as well, but
- * QEMU's TCG keeps its vector and delivers it again, IF or no IF, when the emulator stops the guest before another event
- * (with -icount it often does). There is one virtual interrupt only: a window that is wanted too waits until the next
- * exit, which is to come soon.
+ * By EVENTINJ. But QEMU's TCG keeps the vector of an interrupt that came that way and delivers it again, IF or no IF, when the
+ * emulator stops the guest before another event (with -icount it often does). There it goes in as a virtual one, which
+ * the processor takes before anything else. Of those there is one only: a window that is wanted too waits until the
+ * next exit, which is to come soon.
  */
 void svm_event_deliver(struct vcpu_hw *v)
 {
 	struct vmcb *b = v->vmcb;
 
-	if ((v->event & EVENT_TYPE) != EVENT_INTR) {
+	if ((v->event & EVENT_TYPE) != EVENT_INTR || !svm_caps.virq) {
 		b->event_inj = v->event;
 		return;
 	}
@@ -111,8 +111,8 @@ void svm_event_deliver(struct vcpu_hw *v)
 }
 
 /*
- * After an exit: an interrupt of the host's may have come first, or a nested page fault in the midst of the delivery.
- * Then EXITINTINFO has the vector (as an exception's on QEMU, which leaves V_IRQ set besides): one interrupt all the same.
+ * After an exit: an interrupt of the host's may have come before a virtual one, or a nested page fault in the midst of its
+ * delivery. Then EXITINTINFO has the vector (on QEMU as an exception's, with V_IRQ set besides): one interrupt all the same.
  */
 void svm_event_take_back(struct vcpu_hw *v)
 {

@@ -25,6 +25,7 @@ struct svm_caps {
 	bool decode_assists; /* nested page faults bring the instruction along */
 	bool mca;           /* MCG_STATUS exists */
 	bool rdtscp, invpcid;
+	bool virq;          /* interrupts go in as virtual ones: event.c says why */
 };
 extern struct svm_caps svm_caps;
 

@@ -28,7 +28,7 @@ u8 *arch_direct_map = env_memory;
 
 static u64 env_xcr0 = 7;
 /* Leaves 80000001h and 8000000Ah, and what component 9 of XSAVE offers. */
-static struct arch_cpuid env_ext, env_svm;
+static struct arch_cpuid env_ext, env_svm, env_hypervisor;
 static u32 env_pkru;
 
 static inline void env_cpuid_reset(void)
@@ -36,6 +36,7 @@ static inline void env_cpuid_reset(void)
 	env_ext = (struct arch_cpuid){ .ecx = CPUID_80000001_ECX_SVM,
 				       .edx = CPUID_80000001_EDX_NX | CPUID_80000001_EDX_RDTSCP };
 	env_svm = (struct arch_cpuid){ .ebx = 16, .edx = SVM_EDX_NP };
+	env_hypervisor = (struct arch_cpuid){ 0 };
 	env_pkru = 0;
 }
 
@@ -57,7 +58,8 @@ struct arch_cpuid arch_cpuid(u32 leaf, u32 subleaf)
 {
 	switch (leaf) {
 	case 0: return (struct arch_cpuid){ .eax = 0xd };
-	case 1: return (struct arch_cpuid){ .edx = BIT(14) };
+	case 1: return (struct arch_cpuid){ .ecx = env_hypervisor.eax ? BIT(31) : 0, .edx = BIT(14) };
+	case 0x40000000: return env_hypervisor;
 	case 0xd:
 		switch (subleaf) {
 		case 0: return (struct arch_cpuid){ .eax = 7 | env_pkru << 9 };

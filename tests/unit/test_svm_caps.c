@@ -37,6 +37,13 @@ static void test_good_cpu(void **state)
 	env_svm.edx |= SVM_EDX_NRIPS | SVM_EDX_FLUSH_BY_ASID;
 	assert_int_equal(svm_ops.probe(why, sizeof(why)), 0);
 	assert_true(svm_caps.nrips && svm_caps.flush_by_asid);
+	assert_false(svm_caps.virq);
+	env_hypervisor = (struct arch_cpuid){ 0x40000001, 0x4b4d564b, 0x564b4d56, 0x4d }; /* KVMKVMKVM */
+	assert_int_equal(svm_ops.probe(why, sizeof(why)), 0);
+	assert_false(svm_caps.virq);
+	env_hypervisor = (struct arch_cpuid){ 0x40000001, 0x54474354, 0x43544743, 0x47435447 };
+	assert_int_equal(svm_ops.probe(why, sizeof(why)), 0);
+	assert_true(svm_caps.virq);
 }
 
 static void test_no_svm(void **state)

@@ -244,11 +244,10 @@ static void test_inject_irq(void **state)
 	svm_ops.inject_irq(v, 0x41);
 	assert_false(svm_ops.can_take_irq(v));
 	exit_with(EXIT_CPUID, 0, 0, 0);
-	assert_int_equal(fake_svm.entered_virq, 0x41);
-	assert_int_equal(fake_svm.entered_event, 0);
+	assert_int_equal(fake_svm.entered_event, 0x80000041);
+	assert_int_equal(fake_svm.entered_virq, 0);
 	svm_ops.enter(v, 0, &x);
-	assert_int_equal(fake_svm.entered_virq, 0); /* once */
-	assert_int_equal(v->vmcb->int_ctl, INT_V_MASKING);
+	assert_int_equal(fake_svm.entered_event & EVENT_VALID, 0); /* once */
 	svm_ops.want_irq_window(v, true);
 	assert_true(v->vmcb->intercept[3] & BIT(4));
 	assert_int_equal(v->vmcb->int_ctl, INT_V_MASKING | INT_V_IRQ | INT_V_IGN_TPR | INT_V_PRIO);
@@ -259,11 +258,19 @@ static void test_inject_irq(void **state)
 	svm_ops.enter(v, 0, &x);
 }
 
-/* The host's interrupt ends the run before the guest has taken its own. */
+/* As virtual interrupts: the host's interrupt ends the run before the guest has taken its own. */
 static void test_irq_comes_second(void **state)
 {
 	(void)state;
+	svm_caps.virq = true;
 	svm_ops.regs(v)->rflags |= RFLAGS_IF;
+	svm_ops.inject_irq(v, 0x41);
+	exit_with(EXIT_CPUID, 0, 0, 0);
+	assert_int_equal(fake_svm.entered_virq, 0x41);
+	assert_int_equal(fake_svm.entered_event, 0);
+	svm_ops.enter(v, 0, &x);
+	assert_int_equal(fake_svm.entered_virq, 0); /* once */
+	assert_int_equal(v->vmcb->int_ctl, INT_V_MASKING);
 	svm_ops.inject_irq(v, 0x42);
 	fake_svm.host_first = true;
 	exit_with(EXIT_INTR, 0, 0, 0);
@@ -328,7 +335,7 @@ static void test_redelivery(void **state)
 	exit_with(EXIT_NPF, 0, 0x1000, 0xdead000080000041);
 	assert_false(svm_ops.can_take_irq(v));
 	exit_with(EXIT_NPF, 0, 0x1000, 0x0000000680000b0e); /* a page fault with its code */
-	assert_int_equal(fake_svm.entered_virq, 0x41);
+	assert_int_equal(fake_svm.entered_event, 0x80000041); /* no code: no upper half */
 	exit_with(EXIT_NPF, 0, 0x1000, 0x80000480); /* INT 80h runs again by itself */
 	assert_int_equal(fake_svm.entered_event, 0x0000000680000b0e);
 	exit_with(EXIT_NPF, 0, 0x1000, 0x80000303); /* INT3 too */
