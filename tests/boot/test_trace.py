@@ -15,7 +15,7 @@ COUNTED = ("soft_hits", "cache_hits", "disc_reads", "swap_reads", "zero_fills", 
 # were recorded, over all guests; README states it.
 NEAR = 0.25
 # Of a real guest, whose touches between two scan passes have no order in a recording: a loop that goes round several times
-# within one, while its pages are evicted, may miss otherwise. Thirteen recordings were replayed with 0.94 to 1.31 of their misses.
+# within one, while its pages are evicted, may miss otherwise. Fifteen recordings were replayed with 0.94 to 1.31 of their misses.
 NEAR_REAL = 0.5
 MEMORY_MB = 320
 
