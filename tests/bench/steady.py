@@ -55,7 +55,10 @@ class Steady(vmmb.Machine):
 
     def __enter__(self):
         try:
-            return self.start(timeout=400)
+            self.start(timeout=400)
+            if "not started:" in self.transcript():
+                raise RuntimeError("a guest is refused: " + self.log.name)
+            return self
         except BaseException:
             self.close()
             raise
