@@ -40,7 +40,8 @@ class Scenario:
             mib = self.size + self.swap if vm in self.jobs else 64
             swap = self.swap if vm in self.jobs else 32
             args += ["--guest", f"{vm}:size={mib}M,ext4={self.folder}/{vm},swap={swap}M"]
-        vmmb.tool("mkdisk", "-o", self.folder + "/disk.img", *args, "--vmmb-swap", f"{max(640, self.share * len(self.guests) ** 2)}M")
+        promised = self.share * len(self.guests) ** 2  # MiB, to all of them under VMMB
+        vmmb.tool("mkdisk", "-o", self.folder + "/disk.img", *args, "--vmmb-swap", f"{max(640, promised)}M")
         for vm in self.guests:
             shutil.rmtree(f"{self.folder}/{vm}")  # it is on the disk now
 
