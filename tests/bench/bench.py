@@ -15,7 +15,7 @@ import argparse, concurrent.futures, functools, json, os, subprocess, sys, threa
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, TOP + "/tests/bench")
-import compress, kvm, oracle
+import compress, falseread, kvm, oracle
 import scenarios
 import published, reaction, steady, vmmb
 
@@ -130,6 +130,22 @@ def set_rows(name, title, full=False, bar=None):
     ]
 
 
+def false_read_rows(load):
+    """How much of what need not be read REP does, and how much of that is seen to be overwritten whole."""
+    run = "falseread." + load
+
+    def note(r):
+        return ("{faults} faults on evicted pages ({read} by loads, {needed} more needed by stores); false: {rep} by one "
+                "REP, {rep_then_other} by REP and others, {other_then_rep} by others and REP, {other} by others").format(**r[run])
+
+    return [
+        Row(f"false_reads.{load}.rep_unread", "fraction", [run], lambda r: falseread.figures(r[run])[2], 0.95, False,
+            "bare tcg", note),
+        Row(f"false_reads.{load}.rep_share", "fraction", [run], lambda r: falseread.figures(r[run])[1], below=False,
+            backend="bare tcg"),
+    ]
+
+
 STARVED = ["static", "vmmb", "alone"]
 DEFAULT_SET = ("reread", "redis", "phases")
 ROWS = [
@@ -167,12 +183,14 @@ ROWS = [
     Row("reaction.turns_per_min", "1/min", ["reaction"], lambda r: reaction.turns(r["reaction"]), 0, backend="svm tcg"),
     Row("wakeup.half_ms", "ms", ["wakeup"], reaction.wakeup_ms(10), backend="svm tcg", note=reaction.wakeup_note),
     Row("wakeup.90_ms", "ms", ["wakeup"], reaction.wakeup_ms(18), backend="svm tcg"),
+    *(x for load in falseread.LOADS for x in false_read_rows(load)),
 ]
 LONG = kvm.rows(Row)  # with --full, or by name
 # All that there is to run.
 RUNS = {**scenarios.RUNS, **kvm.RUNS, "reaction": reaction.run_reaction, "wakeup": reaction.run_wakeup,
         **{f"{name}.{kind}": functools.partial(published.run, name, kind)
-           for name in published.SET for kind in published.KINDS}}
+           for name in published.SET for kind in published.KINDS},
+        **{"falseread." + load: functools.partial(falseread.run, load) for load in falseread.LOADS}}
 STEADY_RUNS = [x for x in RUNS if x not in scenarios.RUNS and x not in kvm.RUNS]
 
 

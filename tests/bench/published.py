@@ -219,13 +219,15 @@ SET = {s.name: s for s in (
 prepared, prepare_lock = set(), threading.Lock()
 
 
-def run(name, kind):
-    """One of the three runs of one of the set."""
+def prepare(name):
+    """Its disk, once."""
     with prepare_lock:
         if name not in prepared:
             SET[name].prepare()
             prepared.add(name)
+
+
+def run(name, kind):
+    """One of the three runs of one of the set."""
+    prepare(name)
     return SET[name].run(kind)
-
-
-
