@@ -120,7 +120,7 @@ void gpage_fill_begin(struct vm_mem *m, u32 g, pfn_t p)
 
 	frame_change(f, FRAME_FILLING);
 	f->gpfn = g;
-	f->flags = 0;
+	f->flags &= FRAME_PROVEN | FRAME_SWAPPED_IN; /* of what it holds until then */
 	m->page[g].state = GPAGE_FILLING;
 	m->page[g].loc = p.n;
 }

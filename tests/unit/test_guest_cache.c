@@ -124,6 +124,28 @@ static void the_guests_swapping_is_served_from_memory(void **s)
 	env_end();
 }
 
+/* Read, evicted by another read into the same page, and asked for again: proven, and so it stays. */
+static void what_is_asked_for_again_is_proven(void **s)
+{
+	(void)s;
+	env_start(4096, 512);
+	struct vm_mem *m = env_vm(0, 256, 512, DISK0, 4000);
+
+	assert_int_equal(io_simple(m, GUEST_IO_READ, 0, 8, 0), 0);
+	assert_int_equal(io_simple(m, GUEST_IO_READ, 8, 8, 0), 0);
+	assert_int_equal(m->cache[CACHE_PROBATION].count, 1);
+	for (u32 i = 0; i < 3; i++) {
+		assert_int_equal(io_simple(m, GUEST_IO_READ, 0, 8, PAGE_SIZE), 0);
+		assert_int_equal(m->n.cache_hits, i + 1);
+		assert_int_equal(m->cache[CACHE_PROVEN].count, 0);
+		assert_int_equal(io_simple(m, GUEST_IO_READ, 16 + i * 8, 8, PAGE_SIZE), 0);
+		assert_int_equal(m->cache[CACHE_PROVEN].count, 1);
+		assert_true(frame_of(page_cache_find(m, 0))->flags & FRAME_PROVEN);
+	}
+	env_check();
+	env_end();
+}
+
 /* With cache=off it is not kept, and its distance is known all the same. */
 static void nothing_is_kept_where_told(void **s)
 {
@@ -291,6 +313,7 @@ int main(void)
 		cmocka_unit_test(an_area_is_recognised),
 		cmocka_unit_test(a_header_that_lies),
 		cmocka_unit_test(the_guests_swapping_is_served_from_memory),
+		cmocka_unit_test(what_is_asked_for_again_is_proven),
 		cmocka_unit_test(nothing_is_kept_where_told),
 		cmocka_unit_test(what_was_dropped_tells_its_distance),
 		cmocka_unit_test(discarded_slots_are_dead),
