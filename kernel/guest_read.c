@@ -259,6 +259,6 @@ void guest_read_finish(struct gio *x, int err)
 		} else if (part->how == GIO_FILL) {
 			filled(m, part);
 		}
-		m->n.guest_reads += gio_whole(part);
+		m->n.guest_reads += !err && gio_whole(part);
 	}
 }

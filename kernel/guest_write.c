@@ -168,7 +168,7 @@ void guest_write_finish(struct gio *x, int err)
 			unpin(m, part, err);
 		else if (part->how == GIO_BOUNCED)
 			frame_put((pfn_t){ part->pfn });
-		m->n.guest_writes += gio_whole(part);
+		m->n.guest_writes += !err && gio_whole(part);
 	}
 	soften(x);
 }

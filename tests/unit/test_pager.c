@@ -332,6 +332,19 @@ static void odd_transfers(void **s)
 		io.segs[i] = (struct guest_seg_io){ { 8 * PAGE_SIZE + i * 512 }, 512 };
 	assert_int_equal(io_now(&io), 0);
 	assert_int_equal(blockmap_block_of(m, 8), 1);
+	/* Odd bytes that make up a whole page: what was there is not read. */
+	fill_page_with(m, 20, 900);
+	evict_all(m);
+	u64 before = m->n.swap_reads;
+	io_make(&io, m, GUEST_IO_READ, 8, 9, 0);
+	io.nsegs = 3;
+	io.segs[0] = (struct guest_seg_io){ { 21 * PAGE_SIZE }, 100 };
+	io.segs[1] = (struct guest_seg_io){ { 20 * PAGE_SIZE }, PAGE_SIZE };
+	io.segs[2] = (struct guest_seg_io){ { 21 * PAGE_SIZE + 100 }, SECTOR_SIZE - 100 };
+	assert_int_equal(io_now(&io), 0);
+	assert_int_equal(m->n.swap_reads, before);
+	assert_int_equal(m->n.stale_reads, 0);
+	assert_memory_equal(cpu_page(m, 20, false), env.disk + (DISK0 + 8) * SECTOR_SIZE + 100, PAGE_SIZE);
 	/* Not aligned to blocks: no association. The disk's tail: none either. */
 	assert_int_equal(io_simple(m, GUEST_IO_READ, 9, 8, 9 * PAGE_SIZE), 0);
 	assert_int_equal(blockmap_block_of(m, 9), BLOCK_NONE);
