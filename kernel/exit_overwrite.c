@@ -13,6 +13,8 @@
 #include "kernel/trace.h"
 #include "vdev/ports.h"
 
+#define DR7_ENABLED 0xffull /* L0 to G3 */
+
 static void fill_pattern(void *page, u64 value, u8 size)
 {
 	u8 *p = page;
@@ -25,13 +27,27 @@ static void fill_pattern(void *page, u64 value, u8 size)
 		memcpy(p + i, &value, size);
 }
 
+/* Traps come between the iterations: the processor does these. */
+static bool watched(const struct vcpu *v, const struct guest_mode *m)
+{
+	return v->regs->rflags & REGS_TF || m->dr7 & DR7_ENABLED;
+}
+
+/* Offsets up to the page's end without a wrap, of as many bits as addresses have here. */
+static bool wraps(u64 offset, u8 addr_size)
+{
+	return addr_size == 4 && (u32)offset > ~0u - PAGE_SIZE;
+}
+
 /* The whole page at RDI, forward, in elements that divide it. */
 static bool covers_page(const struct vcpu *v, const struct guest_mode *m, const struct insn *in, u64 *dst)
 {
 	const struct guest_regs *r = v->regs;
 	u64 count = regs_get(r, REG_RCX, in->addr_size);
 
-	if (!in->rep || (in->op != INSN_STOS && in->op != INSN_MOVS) || (r->rflags & REGS_DF))
+	if (!in->rep || (in->op != INSN_STOS && in->op != INSN_MOVS) || (r->rflags & REGS_DF) || watched(v, m))
+		return false;
+	if (wraps(r->gpr[REG_RDI], in->addr_size) || (in->op == INSN_MOVS && wraps(r->gpr[REG_RSI], in->addr_size)))
 		return false;
 	*dst = guest_linear(m, SEG_ES, r->gpr[REG_RDI], in->addr_size);
 	return !(*dst & PAGE_MASK) && count >= PAGE_SIZE / in->size && in->addr_size >= 4;
@@ -46,6 +62,7 @@ static void advance(struct vcpu *v, const struct insn *in)
 	if (in->op == INSN_MOVS)
 		regs_string_step(r, REG_RSI, in->addr_size, in->size, count);
 	regs_put(r, REG_RCX, in->addr_size, regs_get(r, REG_RCX, in->addr_size) - count);
+	v->vm->mem.n.rep_whole++;
 }
 
 static enum verdict stos(struct vcpu *v, const struct insn *in, gpfn_t g)
@@ -59,15 +76,15 @@ static enum verdict stos(struct vcpu *v, const struct insn *in, gpfn_t g)
 	return V_RETRY;
 }
 
-/* RAM and not the target itself, page for page. */
-static bool source_is_other(struct vcpu *v, const struct guest_mode *m, u64 la, gpfn_t target)
+/* A page of the source: RAM, and not the target itself? 0; E_RANGE: not; else as guest_walk(). */
+static int check_source(struct vcpu *v, const struct guest_mode *m, u64 la, gpfn_t target, struct walk_fault *f)
 {
-	struct walk_fault f = { 0, 0 };
 	gpa_t gpa;
+	int err = guest_walk(v->vm, m, v->regs->rflags, la, WALK_READ, &gpa, f);
 
-	/* What the walk finds wrong the copy finds again, and says so. */
-	return guest_walk(v->vm, m, v->regs->rflags, la, WALK_READ, &gpa, &f) ||
-	       (gpa_gpfn(gpa).n != target.n && gpa.a >> PAGE_SHIFT < v->vm->mem.npages);
+	if (err)
+		return err;
+	return gpa_gpfn(gpa).n == target.n || gpa.a >> PAGE_SHIFT >= v->vm->mem.npages ? E_RANGE : 0;
 }
 
 /* The source, on any address, is copied aside before the old content of the target is given up. */
@@ -77,12 +94,16 @@ static enum verdict movs(struct vcpu *v, const struct guest_mode *m, const struc
 	u64 src = guest_linear(m, in->seg == 0xff ? SEG_DS : in->seg, v->regs->gpr[REG_RSI], in->addr_size);
 	struct walk_fault f = { 0, 0 };
 	void *page;
-	int err;
+	int err = guest_copy_in(v, m, src, aside, PAGE_SIZE, WALK_READ, &f);
 
-	*done = source_is_other(v, m, src, g) && source_is_other(v, m, src + PAGE_SIZE - 1, g);
-	if (!*done)
+	if (!err)
+		err = check_source(v, m, src, g, &f);
+	if (!err)
+		err = check_source(v, m, src + PAGE_SIZE - 1, g, &f);
+	if (err == E_RANGE) {
+		*done = false;
 		return V_RETRY;
-	err = guest_copy_in(v, m, src, aside, PAGE_SIZE, WALK_READ, &f);
+	}
 	if (err)
 		return guest_walk_verdict(v, err, &f, "copying a page");
 	err = pager_overwrite(&v->vm->mem, g, &page);
@@ -136,7 +157,6 @@ bool exit_overwrite(struct vcpu *v, const struct vmexit *x, enum verdict *verdic
 		return false;
 	}
 	*verdict = in.op == INSN_STOS ? stos(v, &in, g) : movs(v, &m, &in, g, &done);
-	n->rep_whole += done && *verdict == V_RETRY;
 	n->rep_part += !done;
 	return done;
 }

@@ -125,6 +125,7 @@ int guest_fetch(struct vcpu *v, const struct guest_mode *m, u8 *bytes, u32 *n, s
 	u8 bits = guest_mode_bits(m);
 	u64 la = guest_linear(m, SEG_CS, v->regs->rip, bits == 64 ? 8 : 4);
 	u32 first = MIN((u32)INSN_MAX, PAGE_SIZE - (u32)(la & PAGE_MASK));
+	struct insn in;
 	int err;
 
 	*n = backend->insn_bytes ? backend->insn_bytes(v->hw, bytes) : 0;
@@ -134,12 +135,12 @@ int guest_fetch(struct vcpu *v, const struct guest_mode *m, u8 *bytes, u32 *n, s
 	if (err)
 		return err;
 	*n = first;
-	if (first == INSN_MAX)
+	/* An instruction that ends before the page does needs no next page, which may be on disk. */
+	if (first == INSN_MAX || insn_decode(bytes, first, bits, &in) != E_INVAL)
 		return 0;
 	err = guest_copy_in(v, m, la + first, bytes + first, INSN_MAX - first, WALK_FETCH, f);
 	if (!err)
 		*n = INSN_MAX;
-	/* An instruction that ends before the page does needs no next page. */
 	return err == E_AGAIN || err == E_NOMEM ? err : 0;
 }
 

@@ -13,6 +13,7 @@
 #define REGS_AF BIT64(4)
 #define REGS_ZF BIT64(6)
 #define REGS_SF BIT64(7)
+#define REGS_TF BIT64(8)
 #define REGS_IF BIT64(9)
 #define REGS_DF BIT64(10)
 #define REGS_OF BIT64(11)

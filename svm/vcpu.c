@@ -84,6 +84,7 @@ static void vcpu_mode(struct vcpu_hw *v, struct guest_mode *m)
 	m->cr3 = b->cr3;
 	m->cr4 = b->cr4;
 	m->efer = b->efer & ~EFER_SVME;
+	m->dr7 = b->dr7;
 	m->cs = segment(&b->cs);
 	m->ss = segment(&b->ss);
 	m->ds = segment(&b->ds);

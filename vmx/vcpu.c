@@ -86,6 +86,7 @@ static void vcpu_mode(struct vcpu_hw *v, struct guest_mode *m)
 	m->cr3 = vmread(VMCS_GUEST_CR3);
 	m->cr4 = vmx_cr_read(v, 4);
 	m->efer = vmread(VMCS_GUEST_EFER);
+	m->dr7 = vmread(VMCS_GUEST_DR7);
 	read_segment(SEG_CS, &m->cs);
 	read_segment(SEG_SS, &m->ss);
 	read_segment(SEG_DS, &m->ds);

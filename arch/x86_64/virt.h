@@ -80,7 +80,7 @@ enum seg { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR, SEG
 
 /* What decoders and page walkers need to know of a stopped guest. */
 struct guest_mode {
-	u64 cr0, cr3, cr4, efer;
+	u64 cr0, cr3, cr4, efer, dr7;
 	struct guest_seg cs, ss, ds, es;
 	u8 cpl;
 	u64 fs_base, gs_base;

@@ -153,10 +153,23 @@ static void test_copies(void **state)
 	v->regs->rip = 0xaffa;
 	assert_int_equal(guest_fetch(v, &env.hw[0].mode, bytes, &n, &f), 0);
 	assert_int_equal(n, 6);
+	/* One whose second half is on disk waits for it, one that ends in the first page does not. */
 	put64(0x4000 + 11 * 8, 0x14000 | 7);
+	env.again_page = 0x14;
+	memcpy(env.ram + 0xaffa, "\xf3\x48\xab\x90\x90\x90", 6); /* REP STOSQ */
+	assert_int_equal(guest_fetch(v, &env.hw[0].mode, bytes, &n, &f), 0);
+	assert_int_equal(n, 6);
+	memcpy(env.ram + 0xaffa, "\x0f\xa2\x90\x90\x90\x90", 6); /* CPUID, which insn_decode does not know */
+	assert_int_equal(guest_fetch(v, &env.hw[0].mode, bytes, &n, &f), 0);
+	memcpy(env.ram + 0xaffa, "\x66\x48\xc7\x84\x24\x10", 6); /* MOV imm to memory, cut */
+	assert_int_equal(guest_fetch(v, &env.hw[0].mode, bytes, &n, &f), E_AGAIN);
+	env.again_page = ~0u;
 	assert_int_equal(guest_fetch(v, &env.hw[0].mode, bytes, &n, &f), 0);
 	assert_int_equal(n, 15);
 	assert_int_equal(bytes[6], 0x22);
+	memcpy(env.ram + 0xaffa, "\x66\x66\x66\x66\x66\x66", 6); /* prefixes only: what follows must be seen */
+	assert_int_equal(guest_fetch(v, &env.hw[0].mode, bytes, &n, &f), 0);
+	assert_int_equal(n, 15);
 }
 
 static void test_verdicts(void **state)

@@ -285,6 +285,15 @@ static void test_overwrite(void **state)
 	assert_int_equal(env.overwrites, 3);
 	assert_int_equal(env.faults, 1);
 	assert_int_equal(env.vm[0].mem.n.rep_part, 2);
+	/* Its source is not there: the guest's own fault, and nothing is counted. */
+	r->gpr[REG_RDI] = 0x12000;
+	r->gpr[REG_RCX] = 512;
+	put64(0x4000 + 8 * 0x17, 0);
+	r->gpr[REG_RSI] = 0x17000;
+	assert_int_equal(write_fault(0x12000, "\xf3\x48\xa5", 3), V_RETRY);
+	assert_int_equal(env.hw[0].exc, 14);
+	assert_int_equal(r->cr2, 0x17000);
+	assert_int_equal(env.vm[0].mem.n.rep_whole, 3);
 	/* Its source is on disk: park, and give up nothing. */
 	r->gpr[REG_RDI] = 0x12000;
 	r->gpr[REG_RSI] = 0x18000;
@@ -311,11 +320,20 @@ static void test_no_overwrite(void **state)
 	write_fault(0x10000, "\x48\xab", 2); /* no REP */
 	write_fault(0x10000, "\x89\x08", 2);
 	write_fault(0x20000, "\xf3\x48\xab", 3); /* RDI leads elsewhere */
+	r->rflags = REGS_TF; /* a trap after each iteration */
+	write_fault(0x10000, "\xf3\x48\xab", 3);
+	r->rflags = 0;
+	env.hw[0].mode.dr7 = 0x400 | 1; /* a breakpoint may lie in the page */
+	write_fault(0x10000, "\xf3\x48\xab", 3);
+	env.hw[0].mode.dr7 = 0x400;
+	r->gpr[REG_RSI] = 0xfffff800; /* goes on at 0 */
+	r->gpr[REG_RCX] = 4096;
+	write_fault(0x10000, "\x67\xf3\xa4", 3);
 	env.needs_read = false;
 	write_fault(0x10000, "\xf3\x48\xab", 3);
 	assert_int_equal(env.overwrites, 0);
-	assert_int_equal(env.faults, 6);
-	assert_int_equal(env.vm[0].mem.n.rep_part, 3);
+	assert_int_equal(env.faults, 9);
+	assert_int_equal(env.vm[0].mem.n.rep_part, 6);
 	assert_int_equal(env.vm[0].mem.n.refault_writes, 2);
 }
 
