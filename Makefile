@@ -155,7 +155,7 @@ build/host/%: build/fast/tools/%.c.o $$(call objs,fast,$$(call srcs,tools/$$*.c)
 build/bench/%: build/fast/tests/bench/%.c.o $$(call objs,fast,$$(call srcs,tests/bench/$$*.c))
 	@mkdir -p $(@D)
 	$(call say,LD)
-	$(Q)$(CC) -o $@ $^ -lm
+	$(Q)$(CC) -o $@ $^ -lcmocka -lm
 
 # ---- what a person types ---------------------------------------------------------------------
 

@@ -78,6 +78,12 @@ def overhead(r):
     return (max(256 * 256 * per_entry(r), per_pass(r)) + per_decision(2)(r)) / 3e9
 
 
+def metadata(r):
+    """What the machine's memory loses to the hypervisor: all of its own frames, second-level tables too."""
+    mem = r["vmmb"]["mem"]
+    return (mem["hypervisor"] + mem["tables"]) / mem["total"]
+
+
 def slowdown(r):
     static, vmmb = (scenarios.unit_cost(r[x]) for x in ("donor-static", "donor-vmmb"))
     return (vmmb / static - 1) * 100
@@ -165,6 +171,8 @@ ROWS = [
     Row("tracking.overhead", "fraction", ["vmmb", "decide"], overhead, 0.001,
         note="256M scanned and divided once a second at 3 GHz, one instruction a cycle; "
              + EMULATOR_NOTE),
+    Row("metadata", "fraction", ["vmmb"], metadata, 0.02,
+        note=lambda r: "hypervisor {hypervisor}, tables {tables} of {total} frames".format(**r["vmmb"]["mem"])),
     *boot_rows("", "vmx", (300, 1.10), "", ""),
     # A bare kernel hangs at its timer on every AMD model of Bochs 2.7, so both share a baseline.
     *boot_rows("-svm", "svm", (None, None), "; Bochs' ryzen", "; guest on Bochs' ryzen, bare on its Haswell"),

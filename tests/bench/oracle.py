@@ -5,7 +5,7 @@
   tests/bench/oracle.py [--only NAME...] [--json FILE]
 
 Rows as in bench.json: curve.mae.TRACE.W1, division.excess.MIX.MEMORY, replacement.lru_ratio.TRACE.FRAMES,
-scan.cost.SIZE, decision.cost.GUESTS.SIZE, reaction.sim.WHAT.LOAD.DISK. Traces are read from the directory TRACES (../shared/traces);
+scan.cost.SIZE, decision.cost.GUESTS.SIZE, reclaim.cost.SIZE, reaction.sim.WHAT.LOAD.DISK. Traces are read from the directory TRACES (../shared/traces);
 without it the rows on generated traces are left. Needs valgrind for the costs.
 """
 import argparse, glob, itertools, json, os, re, subprocess, sys
@@ -14,7 +14,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 BENCH = TOP + "/build/bench"
 REPLAY = TOP + "/build/host/replay"
 FAMILIES = ("curve.mae", "division.excess", "division.live", "replacement.lru_ratio", "scan.cost",
-            "decision.cost", "reaction.sim")
+            "decision.cost", "reclaim.cost", "reaction.sim")
 # The name in rows and what replay makes it from.
 GENERATED = {"zipf": "zipf:8000:200000", "genloop": "loop:8000:200000",
              "hotscan": "hotscan:8000:200000", "phases": "phases:8000:200000"}
@@ -124,14 +124,15 @@ def build_cost():
                    cwd=TOP, check=True)
 
 
-def count(function, *args):
-    """Instructions in the function, and what the program printed: {word: number}."""
+def count(function, *args, but=None, program="cost"):
+    """Instructions in the function, those in `but` left out, and what the program printed: {word: number}."""
     done = subprocess.run(["valgrind", "--tool=callgrind", f"--callgrind-out-file={BENCH}/cost.callgrind",
-                           f"--toggle-collect={function}", BENCH + "/cost", *map(str, args)],
+                           f"--toggle-collect={function}", *([f"--toggle-collect={but}"] if but else []),
+                           f"{BENCH}/{program}", *map(str, args)],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     ir = re.search(r"Collected : (\d+)", done.stderr)
     if done.returncode or not ir or ir[1] == "0":
-        raise RuntimeError(f"cost {args}: {done.stdout}{done.stderr}")
+        raise RuntimeError(f"{program} {args}: {done.stdout}{done.stderr}")
     return int(ir[1]), {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", done.stdout)}
 
 
@@ -154,6 +155,15 @@ def decisions():
             ir, n = count("balance_step", "decide", guests, mib)
             yield row(f"decision.cost.{guests}.{name}", ir / n["decisions"], "instructions",
                       note=f"{n['additions']} additions of the last search")
+
+
+def reclaims():
+    subprocess.run(["make", "-s", "-C", TOP, "build/bench/reclaim"], check=True)
+    for name, pages in {"32m": 8192, "256m": 65536}.items():
+        ir, n = count("take_one", pages, but="pager_flush", program="reclaim")
+        yield row(f"reclaim.cost.{name}", ir / n["frames"], "instructions", 300,
+                  f"a clean idle frame, taken for a neighbour's fault, zeroing and flushes apart; {n['frames']} frames, "
+                  f"{n['flushes']} flushes")
 
 
 def reactions():
@@ -182,7 +192,7 @@ def rows(only=None):
     for families, make in ((("curve.mae",), lambda: curves(files)),
                            (("replacement.lru_ratio",), lambda: replacement(files)),
                            (("division.excess", "division.live"), lambda: divisions(files)),
-                           (("scan.cost",), scans), (("decision.cost",), decisions),
+                           (("scan.cost",), scans), (("decision.cost",), decisions), (("reclaim.cost",), reclaims),
                            (("reaction.sim",), reactions)):
         if not any(wanted(x) for x in families):
             continue
@@ -192,7 +202,7 @@ def rows(only=None):
         except (OSError, subprocess.CalledProcessError, RuntimeError, KeyError) as e:
             out.append({"name": families[0], "backend": "host", "value": None, "unit": "", "bar": None,
                         "pass": False, "note": f"not measured: {e!r}"})
-        if not files and families[0] not in ("scan.cost", "decision.cost", "reaction.sim"):
+        if not files and families[0] not in ("scan.cost", "decision.cost", "reclaim.cost", "reaction.sim"):
             print(f"bench: {families[0]}: no traces in TRACES: generated ones only", file=sys.stderr)
     return out
 

@@ -33,7 +33,9 @@
 #include "vdev/ports.h"
 
 #define ENV_VMS 3u
+#ifndef ENV_SECTORS
 #define ENV_SECTORS 20000u /* of the one host disk */
+#endif
 
 static const struct slat_format env_format = {
 	.name = "test", .table = 7, .leaf = 5 | 6 << 3, .write = 2, .present = 7, .accessed = BIT64(8),
