@@ -15,7 +15,7 @@ Rows, as in bench.json:
   compress.wait.DISK.DATA.BUDGET.TRACE.FRAMES one of them (only if asked for)
 Traces are those of TRACES (../shared/traces) and four generated ones. Needs valgrind for the costs.
 """
-import argparse, concurrent.futures, itertools, json, math, os, re, subprocess, sys
+import concurrent.futures, itertools, json, math, os, re, subprocess, sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import oracle
@@ -192,45 +192,14 @@ def waits(files):
 
 
 def rows(only=None):
-    def wanted(prefix):
-        return not only or any(prefix.startswith(x) or x.startswith(prefix) for x in only)
-
-    out, files = [], traces()
-    os.makedirs(BENCH, exist_ok=True)
-    for families, make in ((("compress.cost",), costs), (("compress.pages",), pages),
-                           (("compress.wait"), lambda: waits(files))):
-        if not any(wanted(x) for x in families):
-            continue
-        try:
-            out += [r for r in make() if (len(r["name"].split(".")) < 6 if not only else
-                                          any(r["name"] == x or r["name"].startswith(x + ".") for x in only))]
-        except (OSError, subprocess.CalledProcessError, RuntimeError, KeyError) as e:
-            out.append({"name": families[0], "backend": "host", "value": None, "unit": "", "bar": None,
-                        "pass": False, "note": f"not measured: {e!r}"})
-    return out
+    files = traces()
+    return oracle.collect([(("compress.cost",), costs), (("compress.pages",), pages),
+                           (("compress.wait",), lambda: waits(files))], only, lambda name: len(name.split(".")) < 6)
 
 
 def covers(name):
-    """Whether --only NAME may ask for rows of this file."""
-    return any(name == x or name.startswith(x + ".") or x.startswith(name + ".") for x in FAMILIES)
-
-
-def main():
-    p = argparse.ArgumentParser(prog="tests/bench/compress.py", description=__doc__,
-                                formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--only", nargs="+", metavar="NAME", help="these rows, or all below NAME")
-    p.add_argument("--json", metavar="FILE", help="write the rows there too")
-    args = p.parse_args()
-    out = rows(args.only)
-    for r in out:
-        value = "-" if r["value"] is None else f"{r['value']:.5g}"
-        print(f"{r['name']:48} {value:>10} {r['unit']:12} {r.get('note', '')}")
-    if args.json:
-        with open(args.json, "w") as f:
-            json.dump(out, f, indent=1)
-            f.write("\n")
-    return 0 if all(r["value"] is not None for r in out) else 1
+    return oracle.covered(name, FAMILIES)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(oracle.command("tests/bench/compress.py", __doc__, rows))

@@ -181,44 +181,40 @@ def reactions():
                       f"changes of direction of all targets in {r['seconds']} s of steady load")
 
 
-def rows(only=None):
-    """Every row whose name is in `only` or below it; all if None. A family that fails is one row without value."""
-    def wanted(prefix):
-        return not only or any(prefix.startswith(x) or x.startswith(prefix) for x in only)
+# ---- what the benchmark's host-side files share ------------------------------------------------
 
-    files, out = traces(), []
-    subprocess.run(["make", "-s", "-C", TOP, "build/host/replay"], check=True)
+def names_below(name, only):
+    """Whether the row is one of `only`, or below one."""
+    return any(name == x or name.startswith(x + ".") for x in only)
+
+
+def collect(parts, only, unasked=lambda name: True):
+    """Every row of parts [(families, make), ...] that is in `only` or below it; if None, all that are shown unasked.
+    A part that fails is one row without value."""
+    out = []
     os.makedirs(BENCH, exist_ok=True)
-    for families, make in ((("curve.mae",), lambda: curves(files)),
-                           (("replacement.lru_ratio",), lambda: replacement(files)),
-                           (("division.excess", "division.live"), lambda: divisions(files)),
-                           (("scan.cost",), scans), (("decision.cost",), decisions), (("reclaim.cost",), reclaims),
-                           (("reaction.sim",), reactions)):
-        if not any(wanted(x) for x in families):
+    for families, make in parts:
+        if only and not any(f.startswith(x) or x.startswith(f) for f in families for x in only):
             continue
         try:
-            out += [r for r in make() if not only or
-                    any(r["name"] == x or r["name"].startswith(x + ".") for x in only)]
+            out += [r for r in make() if (names_below(r["name"], only) if only else unasked(r["name"]))]
         except (OSError, subprocess.CalledProcessError, RuntimeError, KeyError) as e:
             out.append({"name": families[0], "backend": "host", "value": None, "unit": "", "bar": None,
                         "pass": False, "note": f"not measured: {e!r}"})
-        if not files and families[0] not in ("scan.cost", "decision.cost", "reclaim.cost", "reaction.sim"):
-            print(f"bench: {families[0]}: no traces in TRACES: generated ones only", file=sys.stderr)
     return out
 
 
-def covers(name):
-    """Whether --only NAME may ask for rows of this file."""
-    return any(name == x or name.startswith(x + ".") or x.startswith(name + ".") for x in FAMILIES)
+def covered(name, families):
+    """Whether --only NAME may ask for rows of these families."""
+    return any(names_below(name, [x]) or x.startswith(name + ".") for x in families)
 
 
-def main():
-    p = argparse.ArgumentParser(prog="tests/bench/oracle.py", description=__doc__,
-                                formatter_class=argparse.RawDescriptionHelpFormatter)
+def command(prog, doc, make_rows):
+    p = argparse.ArgumentParser(prog=prog, description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--only", nargs="+", metavar="NAME", help="these rows, or all below NAME.")
     p.add_argument("--json", metavar="FILE", help="write the rows there too")
     args = p.parse_args()
-    out = rows(args.only)
+    out = make_rows(args.only)
     for r in out:
         value = "-" if r["value"] is None else f"{r['value']:.5g}"
         verdict = "-" if r["bar"] is None else "ok" if r["pass"] else "short"
@@ -231,5 +227,23 @@ def main():
     return 0 if all(r["value"] is not None for r in out) else 1
 
 
+# ---- its own rows ------------------------------------------------------------------------------
+
+def rows(only=None):
+    files = traces()
+    if not files:
+        print("bench: no traces in TRACES: generated ones only", file=sys.stderr)
+    subprocess.run(["make", "-s", "-C", TOP, "build/host/replay"], check=True)
+    return collect([(("curve.mae",), lambda: curves(files)),
+                    (("replacement.lru_ratio",), lambda: replacement(files)),
+                    (("division.excess", "division.live"), lambda: divisions(files)),
+                    (("scan.cost",), scans), (("decision.cost",), decisions), (("reclaim.cost",), reclaims),
+                    (("reaction.sim",), reactions)], only)
+
+
+def covers(name):
+    return covered(name, FAMILIES)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command("tests/bench/oracle.py", __doc__, rows))
