@@ -32,7 +32,9 @@
 #include "tests/fake/fake_arch.h"
 #include "vdev/ports.h"
 
+#ifndef ENV_VMS
 #define ENV_VMS 3u
+#endif
 #define ENV_SECTORS 20000u /* of the one host disk */
 
 static const struct slat_format env_format = {
