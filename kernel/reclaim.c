@@ -237,6 +237,13 @@ static struct payer payer_of(const struct vm_mem *v)
 			       .idle = v->idle.pages };
 }
 
+static u32 above_min(const struct vm_mem *v)
+{
+	struct payer p = payer_of(v);
+
+	return payer_above(&p, true);
+}
+
 struct vm_mem *reclaim_richest(const struct vm_mem *but, bool below_ok)
 {
 	struct vm_mem *best = NULL;
@@ -309,17 +316,28 @@ static u32 floor_of(enum reclaim_level level)
 	}
 }
 
-/* The swap area is full, so only what is clean can go, whoever has it: first from those above their min. */
+/*
+ * The swap area is full, so only what is clean can go, whoever has it: from those above their min; if they have nothing and
+ * no write is under way that frees some, a cached block of any other.
+ */
 static bool last_resort(const struct vm_mem *m)
 {
+	u32 passes = reclaim_writing() ? 1 : 2;
+
 	if (!swap_full())
 		return false;
-	for (u32 pass = 0; pass < 2; pass++) {
+	for (u32 pass = 0; pass < passes; pass++) {
 		for (u32 i = 0; i < FRAME_MAX_VMS; i++) {
 			struct vm_mem *v = vmmem_all[i];
 
-			if (v && v != m && (pass ? v->cache_count > 0 : vmmem_held(v) > v->min) && reclaim_take(v, 1))
+			if (!v || v == m)
+				continue;
+			if (!pass && above_min(v) && reclaim_take(v, 1))
 				return true;
+			if (pass && v->cache_count) {
+				page_cache_drop(v, page_cache_victim(v), true);
+				return true;
+			}
 		}
 	}
 	return false;

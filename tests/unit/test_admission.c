@@ -137,6 +137,33 @@ static void small_maxes_write_everything(void **s)
 	env_end();
 }
 
+/* At the edge of what is admitted, a guest whose cache fills its min keeps it while another writes all of its RAM. */
+static void a_cache_within_its_min_stays(void **s)
+{
+	struct vm_mem *a, *b;
+	u32 ram = 1000, low;
+
+	(void)s;
+	env_start(2200, 300);
+	b = env_vm(1, 100, 700, DISK0 + 1000, 8000);
+	b->min = b->target = 600;
+	while (pager_admit(ram + 1, 0, ram + 1, why, sizeof(why)) == 0)
+		ram++;
+	a = env_vm(0, ram, ram, DISK0, 1000);
+	for (u32 k = 0; k < 600; k++)
+		assert_int_equal(io_simple(b, GUEST_IO_READ, k * 8, 8, (u64)(k % 100) * PAGE_SIZE), 0);
+	low = vmmem_held(b);
+	assert_true(low >= 600);
+	for (u32 g = 0; g < 3 * ram; g++) {
+		assert_true(write_page(a, g % ram, 8 * g));
+		low = MIN(low, vmmem_held(b));
+	}
+	assert_true(swap_used() > 200);
+	assert_true(low >= 600);
+	env_check();
+	env_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -145,6 +172,7 @@ int main(void)
 		cmocka_unit_test(a_min_above_ram_counts),
 		cmocka_unit_test(what_was_admitted_fits),
 		cmocka_unit_test(small_maxes_write_everything),
+		cmocka_unit_test(a_cache_within_its_min_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
