@@ -142,7 +142,7 @@ bool pager_make_room(u32 n)
 		v = reclaim_payer();
 		if (!v)
 			v = reclaim_richest(NULL, true);
-		if (!v || !reclaim_take(v, MIN(deficit, 64)))
+		if (!v || !reclaim_take_above(v, MIN(deficit, 64)))
 			break;
 	}
 	return frame_free() >= wanted;
@@ -155,7 +155,7 @@ static bool shrink_to_max(void)
 		struct vm_mem *m = vmmem_all[i];
 
 		if (m && vmmem_held(m) > m->max + m->writing)
-			return reclaim_take(m, MIN(vmmem_held(m) - m->max, 64)) > 0;
+			return reclaim_take_above(m, MIN(vmmem_held(m) - m->max, 64)) > 0;
 	}
 	return false;
 }
@@ -170,7 +170,7 @@ static bool refill_reserve(void)
 		v = reclaim_payer();
 	if (!v && coming < reserve)
 		v = reclaim_richest(NULL, true);
-	return v && reclaim_take(v, 16) > 0;
+	return v && reclaim_take_above(v, 16) > 0;
 }
 
 /* A guest starves and no I/O is in flight that could end it. True: tried something. */
