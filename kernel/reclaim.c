@@ -194,7 +194,7 @@ static u32 evict(struct vm_mem *v, u32 want, u32 *most)
 				trace_note_page(v, TRACE_SET_ZEROS, g);
 			gpage_drop(v, g);
 			gained++;
-		} else if (ndirty < SWAPOUT_PAGES && (ndirty || (!v->dead && swapout_ready()))) {
+		} else if (ndirty < SWAPOUT_PAGES && (ndirty || (!v->dead && !v->draining && swapout_ready()))) {
 			dirty[ndirty++] = g;
 		}
 		at = next;

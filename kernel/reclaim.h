@@ -36,7 +36,7 @@ u32 reclaim_writing(void);
 #define SWAPOUT_PAGES PAYER_WRITE
 bool swapout_ready(void);
 /* g[]: SOFT pages on the FIFO, not droppable. Writes the first of them for which contiguous slots were found;
- * returns how many (0: the area is full). */
+ * returns how many (0: the area is full, or m is dead or draining). */
 u32 swapout_start(struct vm_mem *m, const u32 *g, u32 n);
 void swapout_each_slot(void (*fn)(void *ctx, struct vm_mem *m, u32 slot), void *ctx);
 

@@ -115,6 +115,41 @@ static void others_pay_by_the_batch(void **s)
 	env_end();
 }
 
+/* While a guest's last I/O drains, others' need starts none for it. */
+static void nothing_new_is_written_of_one_that_drains(void **s)
+{
+	struct vm_mem *a, *b;
+	struct guest_io io;
+	u64 writes;
+
+	(void)s;
+	env_start(1600, 1400);
+	a = env_vm(0, 1400, 1400, DISK0, 1000);
+	b = env_vm(1, 900, 900, DISK0 + 1000, 1000);
+	a->target = 500;
+	for (u32 g = 0; g < 1400; g++)
+		fill_page_with(a, g, 1 + g * 8);
+	disk_run();
+	io_make(&io, a, GUEST_IO_READ, 0, 8, 0);
+	guest_io_submit(&io);
+	assert_int_equal(env.nqueue, 1);
+	assert_int_equal(pager_drain(a), E_AGAIN);
+	writes = a->n.swap_writes;
+	for (u32 g = 0; g < 300; g++)
+		cpu_touch(b, g, true);
+	pager_make_room(100);
+	for (u32 i = 0; i < 100; i++)
+		pager_chore();
+	assert_int_equal(a->n.swap_writes, writes);
+	env_check();
+	disk_run();
+	assert_int_equal(pager_drain(a), 0);
+	assert_int_equal(pager_reset(a), 0);
+	for (u32 g = 0; g < 800; g++)
+		fill_page_with(b, g, 2 + g * 8);
+	env_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -122,6 +157,7 @@ int main(void)
 		cmocka_unit_test(who_makes_room_keeps_its_min),
 		cmocka_unit_test(a_lower_max_takes_no_more_than_it_says),
 		cmocka_unit_test(others_pay_by_the_batch),
+		cmocka_unit_test(nothing_new_is_written_of_one_that_drains),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
