@@ -407,8 +407,15 @@ static void test_turns(void **state)
 		for (u32 i = 0; i < 2; i++)
 			vms[i].mem.n.stall_ticks += SEC * 9 / 10;
 		run_for(SEC);
-		for (u32 i = 0; i < 2; i++)
-			rested[i] += vms[i].state == VM_RESTING;
+		for (u32 i = 0; i < 2; i++) {
+			bool rests = vms[i].state == VM_RESTING;
+
+			rested[i] += rests;
+			if (rests)
+				vms[i].mem.starving_since_ns = 1;
+			else
+				assert_int_equal(vms[i].mem.starving_since_ns, 0); /* it did not starve while it rested */
+		}
 		together += balancer_resting() > 1;
 	}
 	assert_true(rested[0] > 5);

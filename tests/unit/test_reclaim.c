@@ -150,6 +150,32 @@ static void nothing_new_is_written_of_one_that_drains(void **s)
 	env_end();
 }
 
+/* A guest that can't be helped is given up after some seconds of asking; those of a pause are not counted. */
+static void a_pause_is_no_starving(void **s)
+{
+	struct vm_mem *m;
+	u64 from;
+
+	(void)s;
+	env_start(1600, 0);
+	m = env_vm(0, 900, 300, DISK0, 1000);
+	for (u32 g = 0; g < 300; g++)
+		fill_page_with(m, g, 1 + g * 8);
+	assert_null(cpu_touch(m, 300, true));
+	pager_chore();
+	fake_tsc += arch_ns_to_tsc(60000000000ull); /* paused */
+	pager_resumed(m);
+	from = arch_ns();
+	for (u32 i = 0; i < 100 && !m->dead; i++) {
+		assert_null(cpu_touch(m, 300, true));
+		pager_chore();
+		fake_tsc += arch_ns_to_tsc(100000000ull);
+	}
+	assert_in_range(arch_ns() - from, 4000000000ull, 7000000000ull);
+	assert_true(m->dead);
+	env_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -157,6 +183,7 @@ int main(void)
 		cmocka_unit_test(who_makes_room_keeps_its_min),
 		cmocka_unit_test(a_lower_max_takes_no_more_than_it_says),
 		cmocka_unit_test(others_pay_by_the_batch),
+		cmocka_unit_test(a_pause_is_no_starving),
 		cmocka_unit_test(nothing_new_is_written_of_one_that_drains),
 	};
 
