@@ -40,7 +40,7 @@ FUZZ_PROGS := $(FUZZ_SRCS:tests/fuzz/%.c=build/fuzz/%)
 # @mem: what a guest's memory is made of; @pager: that, and a guest page's life.
 srcs = $(subst @mem,$(MEM_SRCS),$(subst @pager,$(PAGER_SRCS) @mem,$(shell \
 	sed -n '2s|^/\* SRCS:\(.*\)\*/.*|\1|p' $(1) 2>/dev/null)))
-MEM_SRCS   := $(patsubst %,mm/%.c,frame slat swap blockmap page_cache gpage guest_swap zstore lz4 vmmem payer readahead ages curve curve_sleep) \
+MEM_SRCS   := $(patsubst %,mm/%.c,frame slat swap blockmap page_cache gpage guest_swap zstore lz4 vmmem payer promise readahead ages curve curve_sleep) \
 	kernel/lib/fmt.c kernel/lib/err.c
 PAGER_SRCS := $(patsubst %,kernel/%.c,pager pager_check fault fill ahead reclaim zip swapout scan trace trace_note guest_io guest_plan \
 	guest_read guest_cache guest_write guest_bounce guest_mem io_range) mm/zplan.c

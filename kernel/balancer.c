@@ -13,6 +13,8 @@
 #include "kernel/scan_clock.h"
 #include "kernel/trace.h"
 #include "kernel/vcpu.h"
+#include "mm/promise.h"
+#include "mm/swap.h"
 
 #define SAY_NS 3000000000ull /* who loses is said when it has been so for so long */
 
@@ -263,36 +265,60 @@ static int check_change(const struct qos_change *q, char *why, size_t size)
 	return 0;
 }
 
-/* What all mins would promise if the changes were made. */
-static u64 mins_then(const struct qos_change *changes, u32 n)
+/* What guests would be promised if the changes were made. */
+static struct promise promise_then(const struct qos_change *changes, u32 n)
 {
-	u64 sum = 0;
+	struct promise p = { 0 };
 
 	for (u32 i = 0; i < vm_count; i++) {
-		u64 min = vm_has_memory(vm_all[i]) ? (u64)vm_all[i]->mem.min << PAGE_SHIFT : 0;
+		const struct vm_mem *m = &vm_all[i]->mem;
+		u64 min = m->min, max = m->max;
 
+		if (!vm_has_memory(vm_all[i]))
+			continue;
 		for (u32 k = 0; k < n; k++)
-			if (changes[k].vm == vm_all[i])
-				min = wish_of(&changes[k]).min;
-		sum += min;
+			if (changes[k].vm == vm_all[i]) {
+				min = wish_of(&changes[k]).min >> PAGE_SHIFT;
+				max = wish_of(&changes[k]).max >> PAGE_SHIFT;
+			}
+		promise_add(&p, m->npages, (u32)min, (u32)max);
 	}
-	return sum;
+	return p;
+}
+
+/* All changes together: there must be what they promise. */
+static int check_promise(const struct qos_change *changes, u32 n, char *why, size_t size)
+{
+	struct promise was = promise_then(NULL, 0), then = promise_then(changes, n);
+	u64 frames = pager_guest_frames(), slots = swap_slots();
+	char a[24], b[24], c[24];
+
+	switch (promise_check(&then, &was, frames, slots)) {
+	case PROMISE_MINS:
+		fmt(why, size, "all guests' min together would be %s of %s there are; nothing changed; try a smaller min",
+		    fmt_size(a, sizeof(a), then.mins << PAGE_SHIFT), fmt_size(b, sizeof(b), frames << PAGE_SHIFT));
+		return E_INVAL;
+	case PROMISE_ALL:
+		fmt(why, size, "guests would be promised %s, but there are %s of memory + %s of swap; nothing changed; try a smaller min",
+		    fmt_size(a, sizeof(a), then.all << PAGE_SHIFT), fmt_size(b, sizeof(b), frames << PAGE_SHIFT),
+		    fmt_size(c, sizeof(c), slots << PAGE_SHIFT));
+		return E_INVAL;
+	case PROMISE_BEYOND:
+		fmt(why, size, "guests' ram above their max would need %s of swap of %s there are; nothing changed; try a larger max",
+		    fmt_size(a, sizeof(a), then.beyond << PAGE_SHIFT), fmt_size(b, sizeof(b), slots << PAGE_SHIFT));
+		return E_INVAL;
+	default:
+		return 0;
+	}
 }
 
 int balancer_set_qos(const struct qos_change *changes, u32 n, char *why, size_t size)
 {
-	u64 have = (u64)pager_guest_frames() << PAGE_SHIFT, mins;
-	char a[24], b[24];
-
 	for (u32 i = 0; i < n; i++)
 		if (check_change(&changes[i], why, size))
 			return E_INVAL;
-	mins = mins_then(changes, n);
-	if (mins > have) {
-		fmt(why, size, "all guests' min together would be %s of %s there are; nothing changed; try a smaller min",
-		    fmt_size(a, sizeof(a), mins), fmt_size(b, sizeof(b), have));
+	if (check_promise(changes, n, why, size))
 		return E_INVAL;
-	}
 	for (u32 i = 0; i < n; i++) {
 		struct wish w = wish_of(&changes[i]);
 		struct vm *vm = changes[i].vm;

@@ -15,8 +15,11 @@
 
 #define GIO_POOL 32
 #define GIO_PER_VM 8
+#define GIO_OWED 2 /* entries that every guest can always have, however deep others' queues are */
+_Static_assert(GIO_POOL >= FRAME_MAX_VMS * GIO_OWED, "entries for all guests");
 
 static struct gio pool[GIO_POOL];
+static u32 pool_used;
 static bool pool_short; /* somebody found none */
 
 static bool io_writes(u8 op)
@@ -88,11 +91,23 @@ static bool must_wait(struct vm_mem *m, const struct guest_io *io)
 	return false;
 }
 
-static struct gio *gio_get(void)
+/* Entries that guests below what they are owed can still ask for. */
+static u32 gio_owed(void)
 {
-	for (u32 i = 0; i < GIO_POOL; i++)
-		if (!pool[i].io)
-			return &pool[i];
+	u32 n = 0;
+
+	for (u32 i = 0; i < FRAME_MAX_VMS; i++)
+		if (vmmem_all[i])
+			n += GIO_OWED - MIN(vmmem_all[i]->io_active_count, GIO_OWED);
+	return n;
+}
+
+static struct gio *gio_get(const struct vm_mem *m)
+{
+	if (pool_used + (m->io_active_count < GIO_OWED ? 0 : gio_owed()) < GIO_POOL)
+		for (u32 i = 0; i < GIO_POOL; i++)
+			if (!pool[i].io)
+				return &pool[i];
 	pool_short = true;
 	return NULL;
 }
@@ -116,7 +131,7 @@ static struct gio *start_next(struct vm_mem *m)
 	io = container_of(m->io_waiting.next, struct guest_io, link);
 	if (must_wait(m, io))
 		return NULL;
-	x = gio_get();
+	x = gio_get(m);
 	if (!x)
 		return NULL;
 	x->io = io;
@@ -133,6 +148,7 @@ static struct gio *start_next(struct vm_mem *m)
 	list_remove(&io->link);
 	list_push_back(&m->io_active, &io->link);
 	m->io_active_count++;
+	pool_used++;
 	return x;
 }
 
@@ -292,6 +308,7 @@ static void finish(struct gio *x, int err)
 
 	list_remove(&io->link);
 	m->io_active_count--;
+	pool_used--;
 	if (m->io_preparing == x)
 		m->io_preparing = NULL;
 	x->io = NULL;

@@ -9,6 +9,7 @@
 #include "kernel/pager_priv.h"
 #include "kernel/reclaim.h"
 #include "kernel/zip.h"
+#include "mm/promise.h"
 #include "mm/swap.h"
 
 #define MARGIN_FRAMES 64          /* kept free above the reserve by whoever is above its target */
@@ -52,35 +53,35 @@ static const char *mib(char *buf, size_t size, u64 pages)
 
 int pager_admit(u32 ram_pages, u32 min_frames, u32 max_frames, char *why, size_t size)
 {
-	u64 ram = ram_pages, mins = min_frames, swap = swap_slots();
 	/* What vmmem_init() will take for its arrays and tables. */
 	u32 own = (u32)((u64)ram_pages * 34 / 4096) + ram_pages / 512 + 40, all = pager_guest_frames();
-	u64 frames = all > own ? all - own : 0;
+	u64 frames = all > own ? all - own : 0, swap = swap_slots();
+	struct promise was = { 0 }, then;
 	char a[16], b[16], c[16], d[16];
 
-	for (u32 i = 0; i < FRAME_MAX_VMS; i++) {
-		if (!vmmem_all[i])
-			continue;
-		ram += vmmem_all[i]->npages;
-		mins += vmmem_all[i]->min;
-	}
-	if (mins > frames) {
+	for (u32 i = 0; i < FRAME_MAX_VMS; i++)
+		if (vmmem_all[i])
+			promise_add(&was, vmmem_all[i]->npages, vmmem_all[i]->min, vmmem_all[i]->max);
+	then = was;
+	promise_add(&then, ram_pages, min_frames, max_frames);
+	switch (promise_check(&then, &was, frames, swap)) {
+	case PROMISE_MINS:
 		fmt(why, size, "its min %s and the others' mins make %s, but guests can share only %s of memory",
-		    mib(a, sizeof(a), min_frames), mib(b, sizeof(b), mins), mib(c, sizeof(c), frames));
+		    mib(a, sizeof(a), min_frames), mib(b, sizeof(b), then.mins), mib(c, sizeof(c), frames));
 		return E_NOMEM;
-	}
-	if (ram > frames + swap) {
-		fmt(why, size, "with its %s of RAM guests are promised %s, but there are %s of memory + %s of swap",
-		    mib(a, sizeof(a), ram_pages), mib(b, sizeof(b), ram), mib(c, sizeof(c), frames),
+	case PROMISE_ALL:
+		fmt(why, size, "with its %s of %s guests are promised %s, but there are %s of memory + %s of swap",
+		    mib(a, sizeof(a), MAX(ram_pages, min_frames)), min_frames > ram_pages ? "min" : "RAM",
+		    mib(b, sizeof(b), then.all), mib(c, sizeof(c), frames), mib(d, sizeof(d), swap));
+		return E_NOMEM;
+	case PROMISE_BEYOND:
+		fmt(why, size, "its %s of RAM are above its max of %s: with others' alike that needs %s of swap, but there are %s",
+		    mib(a, sizeof(a), ram_pages), mib(b, sizeof(b), max_frames), mib(c, sizeof(c), then.beyond),
 		    mib(d, sizeof(d), swap));
 		return E_NOMEM;
+	default:
+		return E_OK;
 	}
-	if (ram_pages > max_frames + swap) {
-		fmt(why, size, "its %s of RAM fit neither its max of %s nor that and %s of swap",
-		    mib(a, sizeof(a), ram_pages), mib(b, sizeof(b), max_frames), mib(c, sizeof(c), swap));
-		return E_NOMEM;
-	}
-	return E_OK;
 }
 
 /* ---- progress and failure ---- */
@@ -141,7 +142,7 @@ bool pager_make_room(u32 n)
 		v = reclaim_payer();
 		if (!v)
 			v = reclaim_richest(NULL, true);
-		if (!v || !reclaim_take(v, MIN(deficit, 64)))
+		if (!v || !reclaim_take_above(v, MIN(deficit, 64)))
 			break;
 	}
 	return frame_free() >= wanted;
@@ -154,7 +155,7 @@ static bool shrink_to_max(void)
 		struct vm_mem *m = vmmem_all[i];
 
 		if (m && vmmem_held(m) > m->max + m->writing)
-			return reclaim_take(m, MIN(vmmem_held(m) - m->max, 64)) > 0;
+			return reclaim_take_above(m, MIN(vmmem_held(m) - m->max, 64)) > 0;
 	}
 	return false;
 }
@@ -169,7 +170,7 @@ static bool refill_reserve(void)
 		v = reclaim_payer();
 	if (!v && coming < reserve)
 		v = reclaim_richest(NULL, true);
-	return v && reclaim_take(v, 16) > 0;
+	return v && reclaim_take_above(v, 16) > 0;
 }
 
 /* A guest starves and no I/O is in flight that could end it. True: tried something. */

@@ -44,8 +44,8 @@ int pager_load(struct vm_mem *m, gpa_t gpa, const void *src, u64 len) MUST_CHECK
 /* Frames the guests can share: all but the hypervisor's own, modules and the reserve. */
 u32 pager_guest_frames(void);
 /*
- * May a guest of this much RAM be admitted beside those in vmmem_all? What all promise must fit frames + swap, all
- * mins the frames, and its own RAM its max + swap. E_NOMEM with the arithmetic in why, one line.
+ * May a guest of this much RAM be admitted beside those in vmmem_all? mm/promise.h says what all of them must fit into.
+ * E_NOMEM with the arithmetic in why, one line.
  */
 int pager_admit(u32 ram_pages, u32 min_frames, u32 max_frames, char *why, size_t size) MUST_CHECK;
 /* Starts reclaim so that at least n frames become free soon; true if they are free now. */
@@ -62,6 +62,9 @@ int pager_drain(struct vm_mem *m) MUST_CHECK;
 /* Second half (drains first by itself). E_AGAIN while I/O drains (call again from the loop), then all pages are ZERO, no association,
  * frames and swap slots free, slat empty, pins forgotten, m no longer dead. */
 int pager_reset(struct vm_mem *m) MUST_CHECK;
+
+/* m runs again after a pause or a rest: how long it starved before that is no matter. */
+static inline void pager_resumed(struct vm_mem *m) { m->starving_since_ns = 0; }
 
 /* One scan pass over a guest (A bits -> ages): kernel/scan.c. */
 void pager_scan(struct vm_mem *m);

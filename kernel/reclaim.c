@@ -147,9 +147,9 @@ static bool cache_goes_first(const struct vm_mem *v, u32 soft)
 }
 
 /* The FIFO's next dirty pages after `at` join a write that is going to be made anyway; what can be compressed is. */
-static u32 gather(struct vm_mem *v, u32 at, u32 *dirty, u32 n, u32 *gained)
+static u32 gather(struct vm_mem *v, u32 at, u32 *dirty, u32 n, u32 *gained, u32 most)
 {
-	for (u32 looks = 0; at != FRAME_NONE && n < SWAPOUT_PAGES && looks < EVICT_LOOKS; looks++) {
+	for (u32 looks = 0; at != FRAME_NONE && n < SWAPOUT_PAGES && n + *gained < most && looks < EVICT_LOOKS; looks++) {
 		const struct frame *f = frame_of((pfn_t){ at });
 		u32 g = f->gpfn;
 		int zipped;
@@ -166,11 +166,12 @@ static u32 gather(struct vm_mem *v, u32 at, u32 *dirty, u32 n, u32 *gained)
 	return n;
 }
 
-static u32 evict(struct vm_mem *v, u32 want)
+/* Want frames, if they are there; all that v loses, what is now being written included, comes off *most. */
+static u32 evict(struct vm_mem *v, u32 want, u32 *most)
 {
 	u32 dirty[SWAPOUT_PAGES], ndirty = 0, gained = 0, looks = 0, at = v->soft_head;
 
-	while (gained < want && looks < want + EVICT_LOOKS) {
+	while (gained < want && gained + ndirty < *most && looks < want + EVICT_LOOKS) {
 		u32 g, next;
 		int zipped = E_AGAIN;
 
@@ -193,7 +194,7 @@ static u32 evict(struct vm_mem *v, u32 want)
 				trace_note_page(v, TRACE_SET_ZEROS, g);
 			gpage_drop(v, g);
 			gained++;
-		} else if (ndirty < SWAPOUT_PAGES && (ndirty || (!v->dead && swapout_ready()))) {
+		} else if (ndirty < SWAPOUT_PAGES && (ndirty || (!v->dead && !v->draining && swapout_ready()))) {
 			dirty[ndirty++] = g;
 		}
 		at = next;
@@ -201,32 +202,42 @@ static u32 evict(struct vm_mem *v, u32 want)
 	if (unlikely(trace_on))
 		trace_note_pages_end();
 	if (ndirty) {
-		ndirty = gather(v, at, dirty, ndirty, &gained);
+		ndirty = gather(v, at, dirty, ndirty, &gained, *most);
 		for (u32 done = 0, k; done < ndirty; done += k) {
 			k = swapout_start(v, dirty + done, ndirty - done);
 			if (!k)
 				break;
+			*most -= k;
 		}
 	}
+	*most -= gained;
 	return gained;
 }
 
-u32 reclaim_take(struct vm_mem *v, u32 want)
+/* As reclaim_take(), but v loses no more than `most`, what is being written included. */
+static u32 take(struct vm_mem *v, u32 want, u32 most)
 {
 	u32 gained;
 
 	/* As many at once as a swap write frees, about: what is read ahead needs room below max. */
 	if (zip_open(v))
 		want = MAX(want, ZIP_BATCH);
+	want = MIN(want, most);
 	if (v->soft_count <= v->soft_goal || v->soft_count < MIN(want, PAYER_BATCH))
 		soften(v, PAYER_BATCH);
 	gained = v->cache_count || zip_open(v) ? 0 : gpage_drop_heads(v, want); /* the usual case */
+	most -= gained;
 	if (gained < want)
-		gained += evict(v, want - gained);
+		gained += evict(v, want - gained, &most);
 	/* The whole FIFO may have been dirty while clean pages are left: look further, a few times. */
-	for (u32 i = 0; i < 3 && !gained && v->writing < 2 * SWAPOUT_PAGES && soften(v, PAYER_BATCH); i++)
-		gained = evict(v, want);
+	for (u32 i = 0; i < 3 && !gained && most && v->writing < 2 * SWAPOUT_PAGES && soften(v, PAYER_BATCH); i++)
+		gained = evict(v, want, &most);
 	return gained;
+}
+
+u32 reclaim_take(struct vm_mem *v, u32 want)
+{
+	return take(v, want, ~0u);
 }
 
 /* ---- who pays ---- */
@@ -235,6 +246,26 @@ static struct payer payer_of(const struct vm_mem *v)
 {
 	return (struct payer){ .held = vmmem_held(v), .writing = v->writing, .min = v->min, .target = v->target,
 			       .idle = v->idle.pages };
+}
+
+static u32 above_min(const struct vm_mem *v)
+{
+	struct payer p = payer_of(v);
+
+	return payer_above(&p, true);
+}
+
+u32 reclaim_take_above(struct vm_mem *v, u32 want)
+{
+	u32 most = above_min(v);
+
+	return most ? take(v, want, most) : 0;
+}
+
+/* For m from v, which may be m itself: then its min is no matter. */
+static u32 take_for(const struct vm_mem *m, struct vm_mem *v, u32 want)
+{
+	return v == m ? reclaim_take(v, want) : reclaim_take_above(v, want);
 }
 
 struct vm_mem *reclaim_richest(const struct vm_mem *but, bool below_ok)
@@ -309,17 +340,28 @@ static u32 floor_of(enum reclaim_level level)
 	}
 }
 
-/* The swap area is full, so only what is clean can go, whoever has it: first from those above their min. */
+/*
+ * The swap area is full, so only what is clean can go, whoever has it: from those above their min; if they have nothing and
+ * no write is under way that frees some, a cached block of any other.
+ */
 static bool last_resort(const struct vm_mem *m)
 {
+	u32 passes = reclaim_writing() ? 1 : 2;
+
 	if (!swap_full())
 		return false;
-	for (u32 pass = 0; pass < 2; pass++) {
+	for (u32 pass = 0; pass < passes; pass++) {
 		for (u32 i = 0; i < FRAME_MAX_VMS; i++) {
 			struct vm_mem *v = vmmem_all[i];
 
-			if (v && v != m && (pass ? v->cache_count > 0 : vmmem_held(v) > v->min) && reclaim_take(v, 1))
+			if (!v || v == m)
+				continue;
+			if (!pass && reclaim_take_above(v, 1))
 				return true;
+			if (pass && v->cache_count) {
+				page_cache_drop(v, page_cache_victim(v), true);
+				return true;
+			}
 		}
 	}
 	return false;
@@ -334,7 +376,7 @@ static bool pay(struct vm_mem *m)
 		v = reclaim_richest(m, false);
 	if (v)
 		v = idle_first(v);
-	if (v && reclaim_take(v, 1))
+	if (v && take_for(m, v, 1))
 		return true;
 	if (v && v != m && v->writing)
 		return false; /* its frames are on their way */
@@ -368,7 +410,7 @@ pfn_t reclaim_spare_frame(struct vm_mem *m, enum frame_state s, u32 stamp)
 		if (frame_free() > reclaim_reserve())
 			return frame_get(m->id, s, false);
 		v = held < m->target ? reclaim_richest(m, false) : NULL;
-		if (v && reclaim_take(v, 1))
+		if (v && reclaim_take_above(v, 1))
 			return frame_get(m->id, s, false);
 	}
 	if (held > m->max)
@@ -396,5 +438,5 @@ pfn_t reclaim_ahead_frame(struct vm_mem *m)
 		v = reclaim_richest(m, false);
 	else if (ahead_may_pay(m))
 		v = m;
-	return v && reclaim_take(v, 1) ? frame_get(m->id, FRAME_FILLING, false) : NO_PFN;
+	return v && take_for(m, v, 1) ? frame_get(m->id, FRAME_FILLING, false) : NO_PFN;
 }

@@ -21,6 +21,8 @@ pfn_t reclaim_spare_frame(struct vm_mem *m, enum frame_state s, u32 stamp);
 pfn_t reclaim_ahead_frame(struct vm_mem *m);
 /* Takes up to want frames from v: soft-unmaps a batch if its FIFO is short, evicts, starts swap writes. Frames gained. */
 u32 reclaim_take(struct vm_mem *v, u32 want);
+/* The same of one that pays for others: not below its min, frames that are being written counted. */
+u32 reclaim_take_above(struct vm_mem *v, u32 want);
 void reclaim_starve(struct vm_mem *m);
 /* The guest furthest above its target (by at least one frame), but; NULL. below_ok: above its min will do. */
 struct vm_mem *reclaim_richest(const struct vm_mem *but, bool below_ok);
@@ -34,7 +36,7 @@ u32 reclaim_writing(void);
 #define SWAPOUT_PAGES PAYER_WRITE
 bool swapout_ready(void);
 /* g[]: SOFT pages on the FIFO, not droppable. Writes the first of them for which contiguous slots were found;
- * returns how many (0: the area is full). */
+ * returns how many (0: the area is full, or m is dead or draining). */
 u32 swapout_start(struct vm_mem *m, const u32 *g, u32 n);
 void swapout_each_slot(void (*fn)(void *ctx, struct vm_mem *m, u32 slot), void *ctx);
 

@@ -10,6 +10,7 @@
 #include "arch/x86_64/arch.h"
 #include "kernel/balancer.h"
 #include "kernel/lib/lib.h"
+#include "kernel/pager.h"
 #include "kernel/vcpu.h"
 
 #define INTERVAL_NS 1000000000ull
@@ -68,6 +69,7 @@ static void wake_rested(u64 now)
 			continue;
 		vm->state = VM_RUNNING;
 		vm->vcpu.look = true;
+		pager_resumed(&vm->mem);
 		log_info("%s: runs again after its rest", vm->name);
 		vcpu_kick();
 	}

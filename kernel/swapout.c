@@ -119,7 +119,7 @@ u32 swapout_start(struct vm_mem *m, const u32 *g, u32 n)
 	struct swapout *s = swapout_get();
 	u32 most = MIN(n, SWAPOUT_PAGES);
 
-	if (!s || m->dead || !swap_slots())
+	if (!s || m->dead || m->draining || !swap_slots())
 		return 0;
 	most = MIN(most, swap_dev()->max_sectors / SECTORS_PER_PAGE);
 	if (swap_slots() - swap_used() < 2 * most)

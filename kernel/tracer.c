@@ -14,6 +14,8 @@
 #include "kernel/reclaim.h"
 #include "kernel/vm.h"
 #include "mm/frame.h"
+#include "mm/promise.h"
+#include "mm/swap.h"
 
 #define FRAMES_A_POLL 8
 #define DUMP_RECORDS 24        /* a line of 552 letters */
@@ -54,12 +56,17 @@ static void give_back(void)
 /* What guests were promised stays theirs. */
 static bool promised(u32 n)
 {
-	u64 mins = 0;
+	static const struct promise nothing;
+	struct promise p = { 0 };
+	u32 frames = pager_guest_frames();
 
-	for (u32 i = 0; i < vm_count; i++)
+	for (u32 i = 0; i < vm_count; i++) {
+		const struct vm_mem *m = &vm_all[i]->mem;
+
 		if (vm_has_memory(vm_all[i]))
-			mins += vm_all[i]->mem.min;
-	return mins + n > pager_guest_frames();
+			promise_add(&p, m->npages, m->min, m->max);
+	}
+	return promise_check(&p, &nothing, frames - MIN(n, frames), swap_slots()) != PROMISE_KEPT;
 }
 
 static int take(u32 pages, char *why, size_t size)
@@ -69,7 +76,7 @@ static int take(u32 pages, char *why, size_t size)
 	pfn_t run;
 
 	if (promised(pages + table)) {
-		fmt(why, size, "%s would be taken from what guests were promised as their min; nothing changed; try a smaller ring",
+		fmt(why, size, "%s would be taken from what guests were promised; nothing changed; try a smaller ring",
 		    fmt_size(a, sizeof(a), (u64)pages * PAGE_SIZE));
 		return E_NOMEM;
 	}

@@ -107,6 +107,7 @@ int vm_resume(struct vm *vm, char *why, size_t size)
 	if (vm->state != VM_PAUSED)
 		return no(vm, why, size, "resumed");
 	vm->vcpu.look = true;
+	pager_resumed(&vm->mem);
 	set_state(vm, VM_RUNNING);
 	return 0;
 }

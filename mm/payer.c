@@ -20,17 +20,3 @@ void payer_idle_pass(struct payer_idle *i, const struct ages *a, u64 now_ns)
 		i->pages += a->pop[k];
 	i->pass_ns[i->passes++ % IDLE_PASSES] = now_ns;
 }
-
-u32 payer_above(const struct payer *p, bool below_ok)
-{
-	u32 held = p->held - MIN(p->writing, p->held), floor = below_ok ? p->min : MAX(p->min, p->target);
-
-	return held > floor ? held - floor : 0;
-}
-
-u32 payer_idle(const struct payer *p)
-{
-	if (p->writing > 2 * PAYER_WRITE || p->held <= p->min + p->writing + PAYER_BATCH || p->idle <= PAYER_BATCH)
-		return 0;
-	return p->idle;
-}

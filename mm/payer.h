@@ -34,9 +34,20 @@ struct payer {
 };
 
 /* Frames it holds above its target, or above its min if below_ok. */
-u32 payer_above(const struct payer *p, bool below_ok);
+static inline u32 payer_above(const struct payer *p, bool below_ok)
+{
+	u32 held = p->held - MIN(p->writing, p->held), floor = below_ok ? p->min : MAX(p->min, p->target);
+
+	return held > floor ? held - floor : 0;
+}
+
 /* Idle pages, if it has more than a batch of them and of frames above its min; else 0. */
-u32 payer_idle(const struct payer *p);
+static inline u32 payer_idle(const struct payer *p)
+{
+	if (p->writing > 2 * PAYER_WRITE || p->held <= p->min + p->writing + PAYER_BATCH || p->idle <= PAYER_BATCH)
+		return 0;
+	return p->idle;
+}
 
 /* Pages to keep unmapped softly, of a guest that is short of frames. */
 static inline u32 payer_soft_goal(u32 held)

@@ -83,6 +83,13 @@ static struct payer payer_of(struct wi_host *h, u32 v)
 			       .idle = h->guest[v].mem.idle.pages };
 }
 
+static u32 above_min(struct wi_host *h, u32 v)
+{
+	struct payer p = payer_of(h, v);
+
+	return payer_above(&p, true);
+}
+
 static u32 richest(struct wi_host *h, u32 but, bool below_ok)
 {
 	u32 best = NOBODY, most = 0;
@@ -202,7 +209,7 @@ void wi_host_chore(struct wi_host *h)
 			v = idle_first(h, v);
 		else if (held_in_all(h) > h->frames)
 			v = richest(h, NOBODY, true);
-		if (!take(h, v, AT_ONCE))
+		if (v == NOBODY || !take(h, v, MIN(AT_ONCE, above_min(h, v))))
 			break;
 	}
 }

@@ -32,7 +32,9 @@
 #include "tests/fake/fake_arch.h"
 #include "vdev/ports.h"
 
+#ifndef ENV_VMS
 #define ENV_VMS 3u
+#endif
 #ifndef ENV_SECTORS
 #define ENV_SECTORS 20000u /* of the one host disk */
 #endif
@@ -47,7 +49,7 @@ struct tlb { bool valid, dirty; u32 pfn; };
 static struct env {
 	struct vm vm[ENV_VMS];
 	struct tlb *tlb[ENV_VMS];
-	u32 wakes[ENV_VMS], failures[ENV_VMS];
+	u32 wakes[ENV_VMS], failures[ENV_VMS], flushes[ENV_VMS];
 	char reason[ENV_VMS][128];
 	struct block_dev dev;
 	u8 *disk;
@@ -81,6 +83,7 @@ void pager_flush(struct vm_mem *m)
 {
 	u32 i = vm_index(m);
 
+	env.flushes[i]++;
 	memset(env.tlb[i], 0, m->npages * sizeof(struct tlb));
 	slat_flushed(&m->slat);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/balancer.c kernel/resting.c kernel/scan_clock.c mm/ages.c mm/curve.c mm/curve_sleep.c mm/divide.c mm/balance.c mm/balance_qos.c mm/frame.c boot/config.c boot/config_keys.c kernel/lib/err.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c kernel/trace.c kernel/trace_note.c mm/payer.c */
+/* SRCS: kernel/balancer.c kernel/resting.c kernel/scan_clock.c mm/ages.c mm/curve.c mm/curve_sleep.c mm/divide.c mm/balance.c mm/balance_qos.c mm/frame.c boot/config.c boot/config_keys.c kernel/lib/err.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c kernel/trace.c kernel/trace_note.c mm/payer.c mm/promise.c */
 /*
  * test_balancer.c - the clockwork around the division: scan periods, targets, the operator's atomic QoS,
  * guests that take turns when they thrash.
@@ -16,9 +16,11 @@
 #include "kernel/pager.h"
 #include "kernel/scan_clock.h"
 #include "kernel/vcpu.h"
+#include "mm/swap.h"
 #include "tests/fake/fake_arch.h"
 
 #define FRAMES 40000u
+#define SLOTS 120000u
 #define SEC 1000000000ull
 
 struct vm *vm_all[VM_MAX];
@@ -34,6 +36,7 @@ static char why[224];
 
 const char *vm_state_name(enum vm_state s) { return s == VM_REFUSED ? "refused" : "?"; }
 u32 pager_guest_frames(void) { return FRAMES; }
+u32 swap_slots(void) { return SLOTS; }
 
 void pager_scan(struct vm_mem *m)
 {
@@ -349,6 +352,47 @@ static void test_qos(void **state)
 	assert_non_null(strstr(why, "refused"));
 }
 
+/* 256 MiB of RAM each, half as much of memory and 468 MiB of swap: what a max keeps out of memory must fit the swap area. */
+static void test_qos_needs_swap(void **state)
+{
+	struct qos_change q[2] = { { .vm = &vms[0], .set_max = true, .max = 20 * MIB },
+				   { .vm = &vms[1], .set_max = true, .max = 20 * MIB } };
+
+	(void)state;
+	assert_int_equal(balancer_set_qos(q, 2, why, sizeof(why)), E_INVAL);
+	assert_string_equal(why, "guests' ram above their max would need 472.5 MiB of swap of 480000 KiB there are; nothing changed; "
+				 "try a larger max");
+	assert_int_equal(vms[0].mem.max, 65536);
+	assert_int_equal(balancer_set_qos(q, 1, why, sizeof(why)), 0);
+	assert_int_equal(balancer_set_qos(q + 1, 1, why, sizeof(why)), E_INVAL);
+	q[1].max = 24 * MIB;
+	assert_int_equal(balancer_set_qos(q + 1, 1, why, sizeof(why)), 0);
+	assert_int_equal(vms[1].mem.max, 24 * 256);
+}
+
+/* A min above the guest's RAM is for its cache, which others' RAM can't have then. */
+static void test_qos_min_above_ram(void **state)
+{
+	struct qos_change q = { .vm = &vms[0], .set_min = true, .min = 130 * MIB };
+
+	(void)state;
+	vms[0].mem.npages = 4096;
+	vms[1].mem.npages = FRAMES + SLOTS - 20000;
+	vms[1].mem.max = vms[1].mem.npages;
+	assert_int_equal(balancer_set_qos(&q, 1, why, sizeof(why)), E_INVAL);
+	assert_string_equal(why, "guests would be promised 693120 KiB, but there are 160000 KiB of memory + 480000 KiB of swap; nothing "
+				 "changed; try a smaller min");
+	assert_int_equal(vms[0].mem.min, 4096);
+	q.min = 78 * MIB;
+	assert_int_equal(balancer_set_qos(&q, 1, why, sizeof(why)), 0);
+	/* What is promised already is no reason to refuse what makes it no worse. */
+	vms[1].mem.npages += 20000;
+	q.min = 70 * MIB;
+	assert_int_equal(balancer_set_qos(&q, 1, why, sizeof(why)), 0);
+	q = (struct qos_change){ .vm = &vms[1], .set_weight = true, .weight = 200 };
+	assert_int_equal(balancer_set_qos(&q, 1, why, sizeof(why)), 0);
+}
+
 /* Both touch all there is and wait most of the time: they take turns. */
 static void test_turns(void **state)
 {
@@ -363,8 +407,15 @@ static void test_turns(void **state)
 		for (u32 i = 0; i < 2; i++)
 			vms[i].mem.n.stall_ticks += SEC * 9 / 10;
 		run_for(SEC);
-		for (u32 i = 0; i < 2; i++)
-			rested[i] += vms[i].state == VM_RESTING;
+		for (u32 i = 0; i < 2; i++) {
+			bool rests = vms[i].state == VM_RESTING;
+
+			rested[i] += rests;
+			if (rests)
+				vms[i].mem.starving_since_ns = 1;
+			else
+				assert_int_equal(vms[i].mem.starving_since_ns, 0); /* it did not starve while it rested */
+		}
 		together += balancer_resting() > 1;
 	}
 	assert_true(rested[0] > 5);
@@ -393,7 +444,8 @@ int main(void)
 		cmocka_unit_test_setup(test_scan_period, setup), cmocka_unit_test_setup(test_scan_budget, setup),
 		cmocka_unit_test_setup(test_scan_shares, setup), cmocka_unit_test_setup(test_scan_set, setup),
 		cmocka_unit_test_setup(test_scan_hurry, setup),
-		cmocka_unit_test_setup(test_qos, setup), cmocka_unit_test_setup(test_turns, setup),
+		cmocka_unit_test_setup(test_qos, setup), cmocka_unit_test_setup(test_qos_needs_swap, setup),
+		cmocka_unit_test_setup(test_qos_min_above_ram, setup), cmocka_unit_test_setup(test_turns, setup),
 		cmocka_unit_test_setup(test_innocent, setup),
 	};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/console/cmd.c kernel/console/cmd_qos.c kernel/console/cmd_why.c kernel/balancer.c kernel/trace.c kernel/trace_note.c mm/payer.c kernel/resting.c kernel/scan_clock.c mm/ages.c mm/curve.c mm/curve_sleep.c mm/divide.c mm/balance.c mm/balance_qos.c mm/frame.c boot/config.c boot/config_keys.c kernel/lib/err.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
+/* SRCS: kernel/console/cmd.c kernel/console/cmd_qos.c kernel/console/cmd_why.c kernel/balancer.c kernel/trace.c kernel/trace_note.c mm/payer.c mm/promise.c kernel/resting.c kernel/scan_clock.c mm/ages.c mm/curve.c mm/curve_sleep.c mm/divide.c mm/balance.c mm/balance_qos.c mm/frame.c boot/config.c boot/config_keys.c kernel/lib/err.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
 /*
  * test_cmd_qos.c - what an operator reads and types about shares: qos, why, scan, over the real balancer.
  */
@@ -16,9 +16,11 @@
 #include "kernel/pager.h"
 #include "kernel/scan_clock.h"
 #include "kernel/vcpu.h"
+#include "mm/swap.h"
 #include "tests/fake/fake_arch.h"
 
 #define FRAMES 40000u /* 156 MiB */
+#define SLOTS 100000u
 #define SEC 1000000000ull
 
 struct vm *vm_all[VM_MAX];
@@ -35,6 +37,7 @@ static u32 scan_cost;
 
 const char *vm_state_name(enum vm_state s) { return s == VM_RUNNING ? "running" : "off"; }
 u32 pager_guest_frames(void) { return FRAMES; }
+u32 swap_slots(void) { return SLOTS; }
 void term_write(const char *bytes, u32 n)
 {
 	size_t len = strlen(out);

@@ -586,55 +586,6 @@ static void idle_pages_go_first(void **s)
 	env_end();
 }
 
-static void admission(void **s)
-{
-	char why[200];
-
-	(void)s;
-	env_start(4096, 512);
-	assert_int_equal(pager_admit(4000, 0, 4000, why, sizeof(why)), 0);
-	assert_int_equal(pager_admit(6000, 0, 6000, why, sizeof(why)), E_NOMEM);
-	assert_non_null(strstr(why, " of swap"));
-	assert_int_equal(pager_admit(3000, 4000, 4000, why, sizeof(why)), E_NOMEM);
-	assert_int_equal(pager_admit(3000, 0, 2000, why, sizeof(why)), E_NOMEM);
-}
-
-static void what_was_admitted_fits(void **s)
-{
-	struct vm_mem *a, *b;
-	char why[200];
-	u32 n = 100;
-
-	(void)s;
-	env_start(1200, 900);
-	while (pager_admit(n + 1, 0, n + 1, why, sizeof(why)) == 0)
-		n++;
-	a = env_vm(0, n / 2, n, DISK0, 4000);
-	b = env_vm(1, n - n / 2 - 40, n, DISK0 + 4000, 4000); /* tables of two */
-	a->target = 300;
-	b->target = 500;
-	for (u32 round = 0; round < 3; round++) {
-		for (u32 g = 0; g < a->npages; g++)
-			fill_page_with(a, g, 1 + g * 8 + round);
-		for (u32 g = 0; g < b->npages; g++)
-			fill_page_with(b, g, 2 + g * 8 + round);
-		for (u32 g = 0; g < a->npages; g++)
-			expect_page(a, g, 1 + g * 8 + round);
-		for (u32 g = b->npages; g-- > 0;)
-			expect_page(b, g, 2 + g * 8 + round);
-		/* Transfers too, with every frame and slot taken. */
-		for (u32 g = 0; g + 64 < 400; g += 64)
-			assert_int_equal(io_simple(a, GUEST_IO_WRITE, g * 8, 512, (u64)g * PAGE_SIZE), 0);
-		for (u32 g = 0; g + 64 < 400; g += 64)
-			assert_int_equal(io_simple(a, GUEST_IO_READ, g * 8, 512, (u64)g * PAGE_SIZE), 0);
-		env_check();
-	}
-	for (u32 g = 0; g < a->npages; g++)
-		expect_page(a, g, 3 + g * 8);
-	assert_true(swap_used() > 300);
-	env_end();
-}
-
 static void scanning_ages_pages(void **s)
 {
 	(void)s;
@@ -680,8 +631,6 @@ int main(void)
 		cmocka_unit_test(reset_with_everything_in_flight),
 		cmocka_unit_test(max_is_kept_and_the_rich_pay),
 		cmocka_unit_test(idle_pages_go_first),
-		cmocka_unit_test(admission),
-		cmocka_unit_test(what_was_admitted_fits),
 		cmocka_unit_test(scanning_ages_pages),
 	};
 
