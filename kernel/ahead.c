@@ -168,7 +168,7 @@ bool ahead_chore(void)
 	for (u32 i = 0; i < FRAME_MAX_VMS; i++) {
 		struct vm_mem *m = vmmem_all[(from + i) % FRAME_MAX_VMS];
 
-		if (m && wakes_up(m, now) && has_room(m) && bring_back(m))
+		if (m && !m->away && wakes_up(m, now) && has_room(m) && bring_back(m))
 			return true;
 	}
 	return false;

@@ -100,6 +100,7 @@ void balancer_started(struct vm *vm)
 	if (!bal.b)
 		return;
 	count_frames(now);
+	balancer_back(vm);
 	if (bal.index[vm->id] >= 0)
 		balance_forget(bal.b, (u32)bal.index[vm->id], now);
 	else
@@ -116,10 +117,31 @@ void balancer_stopped(struct vm *vm)
 		return;
 	balance_remove(bal.b, (u32)bal.index[vm->id], arch_ns());
 	bal.index[vm->id] = -1;
+	vm->mem.away = false;
 	scan_clock_stop(vm->id);
 	vm->mem.target = 0;
 	if (unlikely(trace_on))
 		trace_note_guest(vm, TRACE_LIFE_STOPPED);
+}
+
+void balancer_away(struct vm *vm)
+{
+	vm->mem.away = true;
+	if (bal.b && bal.index[vm->id] >= 0)
+		balance_set_away(bal.b, (u32)bal.index[vm->id], true, arch_ns());
+}
+
+void balancer_back(struct vm *vm)
+{
+	u64 now = arch_ns();
+
+	vm->mem.away = false;
+	if (!bal.b || bal.index[vm->id] < 0)
+		return;
+	curve_skip(&vm->mem.curve, now);
+	vm->mem.idle = (struct payer_idle){ 0 }; /* pages could not be touched */
+	scan_clock_back(vm->id, now);
+	balance_set_away(bal.b, (u32)bal.index[vm->id], false, now);
 }
 
 /* ---- what is due ---- */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * resting.c - when what all guests touch does not fit and nobody gets on, they take turns: one of those that touch
- * more than their fair share rests for a while, so that the others have room. A guest that keeps to its
- * share never rests.
+ * more than their fair share rests for a while, and all that it holds above its min is there for the others. A guest
+ * that keeps to its share never rests.
  *
  * Thrash is measured, not guessed: W1 of all guests exceeds the frames, and vCPUs stood waiting for pages far longer
  * than any ran, for several seconds on end. Called once a decision, from the balancer.
@@ -21,6 +21,7 @@ static struct {
 	u64 last_ns, last_run, last_stall;
 	u32 thrashing;        /* intervals so far */
 	u32 turn;             /* where the search for the next one to rest begins */
+	u32 fair[VM_MAX];     /* shares by weight when all of them ran last */
 } rest;
 
 static bool active(const struct vm *vm)
@@ -55,9 +56,7 @@ static bool measure_thrash(const struct balance *b, u64 now)
 
 static bool offends(const struct vm *vm)
 {
-	const struct balance_vm *bv = balancer_vm(vm);
-
-	return vm->state == VM_RUNNING && bv && bv->why.fair && touched(vm) > bv->why.fair;
+	return vm->state == VM_RUNNING && rest.fair[vm->id] && touched(vm) > rest.fair[vm->id];
 }
 
 static void wake_rested(u64 now)
@@ -70,6 +69,7 @@ static void wake_rested(u64 now)
 		vm->state = VM_RUNNING;
 		vm->vcpu.look = true;
 		pager_resumed(&vm->mem);
+		balancer_back(vm);
 		log_info("%s: runs again after its rest", vm->name);
 		vcpu_kick();
 	}
@@ -89,9 +89,10 @@ static void rest_next(u64 now)
 			continue;
 		vm->state = VM_RESTING;
 		vm->rested_at = now;
+		balancer_away(vm);
 		rest.turn = i + 1;
 		log_warn("%s: rests for %llu s: what all guests touch does not fit (it touches %u MiB, its fair share is %u)",
-			 vm->name, TURN_NS / 1000000000ull, touched(vm) / 256, balancer_vm(vm)->why.fair / 256);
+			 vm->name, TURN_NS / 1000000000ull, touched(vm) / 256, rest.fair[vm->id] / 256);
 		vcpu_kick();
 		return;
 	}
@@ -106,8 +107,19 @@ u32 balancer_resting(void)
 	return n;
 }
 
+static void note_fair(void)
+{
+	for (u32 i = 0; i < vm_count; i++) {
+		const struct balance_vm *v = balancer_vm(vm_all[i]);
+
+		rest.fair[vm_all[i]->id] = v ? v->why.fair : 0;
+	}
+}
+
 void resting_step(const struct balance *b, u64 now)
 {
+	if (!balancer_resting())
+		note_fair();
 	wake_rested(now);
 	if (now - rest.last_ns < INTERVAL_NS)
 		return;

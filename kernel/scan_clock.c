@@ -148,6 +148,11 @@ void scan_clock_start(u32 vm, u64 now_ns)
 				      .meter = used };
 }
 
+void scan_clock_back(u32 vm, u64 now_ns)
+{
+	scan.of[vm].last_ns = now_ns;
+}
+
 void scan_clock_stop(u32 vm)
 {
 	scan.of[vm].on = false;

@@ -42,6 +42,8 @@ void scan_clock_stop(u32 vm);
 /* E_RANGE: not between SCAN_BUDGET_MIN and _MAX. Holds from now on. */
 int scan_clock_set_budget(u32 ppm, u64 now_ns) MUST_CHECK;
 u32 scan_clock_budget(void);
+/* The guest runs again: its period begins now. */
+void scan_clock_back(u32 vm, u64 now_ns);
 /* A burst of misses that its curve does not explain: the next two passes are due at once and a shortest period later,
  * which is as much as it takes to see what is touched now; for 3 s all guests are scanned twice a second, to see who has
  * stopped. The budget holds; once in SCAN_CREDIT_NS for a guest, or nothing happens. */

@@ -99,6 +99,7 @@ int vm_pause(struct vm *vm, char *why, size_t size)
 	if (vm->state != VM_RUNNING && vm->state != VM_RESTING)
 		return no(vm, why, size, "paused");
 	set_state(vm, VM_PAUSED);
+	balancer_away(vm);
 	return 0;
 }
 
@@ -108,6 +109,7 @@ int vm_resume(struct vm *vm, char *why, size_t size)
 		return no(vm, why, size, "resumed");
 	vm->vcpu.look = true;
 	pager_resumed(&vm->mem);
+	balancer_back(vm);
 	set_state(vm, VM_RUNNING);
 	return 0;
 }

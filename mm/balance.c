@@ -171,7 +171,7 @@ static u32 gather(struct balance *b)
 		w->used = b->cfg.used_passes ? MAX(ages_used(v->ages, b->cfg.used_passes),
 						   curve_working_set(v->curve, b->cfg.used_ms)) : 0;
 		w->now = v->quota.target;
-		w->goal = v->quota.qos.miss_goal;
+		w->goal = v->away ? 0 : v->quota.qos.miss_goal;
 		w->curve = v->curve;
 		k++;
 	}
@@ -405,6 +405,8 @@ static u32 decide(struct balance *b, u32 n, u64 now_ns)
 		if (!v->used)
 			continue;
 		dir[k] = may_move(b, v, &b->work[k], now_ns, &x, &v->why.reason);
+		if (v->away)
+			v->why.reason = BALANCE_AWAY;
 		if (dir[k] && !x.worth) {
 			dir[k] = 0;
 			v->why.reason = BALANCE_SMALL;

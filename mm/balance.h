@@ -53,6 +53,7 @@ enum balance_reason {
 	BALANCE_DWELL,  /* stays: turned round too recently */
 	BALANCE_VETO,   /* stays: the last such move did not pay */
 	BALANCE_QOS,    /* moved because QoS or the memory there is changed */
+	BALANCE_AWAY,   /* it does not run: others may use what is above its min */
 };
 
 /* The numbers of the last decision about one guest, for `why`. */
@@ -81,6 +82,7 @@ struct balance_vm {
 	/* private to balance.c */
 	s32 dir;               /* of the last move: +1, -1, 0 never */
 	bool qos_dirty;
+	bool away;             /* paused or resting */
 	u32 veto_shift;
 	bool burst;
 	u32 want;              /* where the move under way ends */
@@ -141,6 +143,8 @@ int balance_add(struct balance *b, const struct qos *q, struct curve *c, const s
 void balance_remove(struct balance *b, u32 vm, u64 now_ns);
 void balance_set_qos(struct balance *b, u32 vm, const struct qos *q, u64 now_ns);
 void balance_set_frames(struct balance *b, u32 frames, u64 now_ns);
+/* The guest does not run now, and uses nothing: its target goes down to its min. / It is back: what its curve says counts. */
+void balance_set_away(struct balance *b, u32 vm, bool away, u64 now_ns);
 /* The guest was reset or its curve is new: nothing of its past counts. */
 void balance_forget(struct balance *b, u32 vm, u64 now_ns);
 

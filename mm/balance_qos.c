@@ -34,6 +34,7 @@ const char *balance_reason_str(enum balance_reason r)
 		[BALANCE_DWELL] = "stays, it turned round too recently",
 		[BALANCE_VETO] = "stays, the last such move did not pay",
 		[BALANCE_QOS] = "moved, QoS or the memory there is changed",
+		[BALANCE_AWAY] = "does not run now, what is above its min may go to who misses",
 	};
 
 	return (u32)r < ARRAY_SIZE(str) ? str[r] : "?";
@@ -57,12 +58,13 @@ u32 balance_fair_work(struct balance *b)
 	u32 n = 0;
 
 	for (u32 i = 0; i < BALANCE_VMS_MAX; i++) {
-		const struct qos *q = &b->vm[i].quota.qos;
+		const struct balance_vm *v = &b->vm[i];
+		const struct qos *q = &v->quota.qos;
 
-		if (!b->vm[i].used)
+		if (!v->used)
 			continue;
 		b->work[n++] = (struct divide_vm){
-			.min = q->min_frames, .max = q->max_frames, .weight = q->weight,
+			.min = q->min_frames, .max = v->away ? q->min_frames : q->max_frames, .weight = q->weight,
 		};
 	}
 	if (n)
@@ -184,6 +186,20 @@ void balance_set_frames(struct balance *b, u32 frames, u64 now_ns)
 {
 	b->frames = frames;
 	all_dirty(b, now_ns);
+}
+
+/* Nobody's last direction says anything of this one. */
+void balance_set_away(struct balance *b, u32 vm, bool away, u64 now_ns)
+{
+	if (b->vm[vm].away == away)
+		return;
+	b->vm[vm].away = away;
+	b->vm[vm].qos_dirty = true;
+	b->vm[vm].why.veto_until_ns = 0;
+	for (u32 i = 0; i < BALANCE_VMS_MAX; i++)
+		b->vm[i].dir = 0;
+	b->trial.on = false;
+	b->due_ns = MIN(b->due_ns, now_ns);
 }
 
 void balance_forget(struct balance *b, u32 vm, u64 now_ns)

@@ -166,7 +166,12 @@ void curve_new_phase(struct curve *c, u64 now_ns)
 	while (shift < 15 && c->time_us >> shift > PHASE_LEFT_US)
 		shift++;
 	curve_fade(c, shift);
-	if (now_ns > c->last_ns) /* what has passed since the last scan is of the past too */
+	curve_skip(c, now_ns); /* what has passed since the last scan is of the past too */
+}
+
+void curve_skip(struct curve *c, u64 now_ns)
+{
+	if (now_ns > c->last_ns)
 		c->last_ns = now_ns;
 	c->stall_us = 0;
 }

@@ -108,6 +108,9 @@ void curve_fade(struct curve *c, u32 shift);
 /* A phase change was seen: the past weighs little, and none of the time since the last pass counts. */
 void curve_new_phase(struct curve *c, u64 now_ns);
 
+/* The guest did not run until now: that time says nothing. */
+void curve_skip(struct curve *c, u64 now_ns);
+
 /* 1/1000 misses a second and waiting in us a second with m frames; monotone
  * non-increasing in m. Avoidable misses only: add curve_cold_*(). */
 u64 curve_misses_at(const struct curve *c, u32 frames);

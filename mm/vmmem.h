@@ -117,6 +117,7 @@ struct vm_mem {
 	bool starving;       /* a fault or an I/O waits for a frame */
 	bool parked;         /* a vCPU or a device model was told to wait: pager_wake() is owed */
 	bool draining;       /* reset or stop: no new I/O */
+	bool away;           /* its vCPU is paused or rests: it asks for nothing */
 	bool io_driving, io_again; /* guest_io.c: no recursion */
 	bool io_sourcing;    /* pages are collected to be written out: a refill now would be double paging */
 	void *io_preparing;  /* guest_io.c: the one request that may collect frames */

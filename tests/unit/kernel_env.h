@@ -347,6 +347,9 @@ void balancer_started(struct vm *vm)
 	env.started++;
 }
 
+void balancer_away(struct vm *vm) { vm->mem.away = true; }
+void balancer_back(struct vm *vm) { vm->mem.away = false; }
+
 void balancer_stopped(struct vm *vm)
 {
 	(void)vm;

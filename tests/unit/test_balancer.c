@@ -423,6 +423,90 @@ static void test_turns(void **state)
 	assert_int_equal(together, 0);
 }
 
+static void misses(struct vm *vm, u32 n, u32 pages)
+{
+	for (u32 k = 0; k < n; k++)
+		curve_note_distance(&vm->mem.curve, CURVE_SWAP, k * 7919u % pages);
+}
+
+static void pass(struct vm *vm)
+{
+	curve_pass(&vm->mem.curve, &vm->mem.ages, fake_tsc);
+}
+
+/* Seconds in which guest i misses within n[i] pages, those that run. */
+static void work(u32 seconds, const u32 n[2])
+{
+	for (u32 t = 0; t < seconds; t++) {
+		for (u32 i = 0; i < 2; i++)
+			if (vms[i].state == VM_RUNNING)
+				misses(&vms[i], n[i] / 10, n[i]);
+		run_for(SEC);
+		for (u32 i = 0; i < 2; i++)
+			if (vms[i].state == VM_RUNNING)
+				pass(&vms[i]);
+	}
+}
+
+/* What a paused guest does not use is for others; when it is back it counts for as much as before. */
+static void test_paused(void **state)
+{
+	static const u32 quiet[2] = { 30000, 3000 }, busy[2] = { 30000, 33000 };
+	u64 known;
+	u32 had;
+
+	(void)state;
+	work(20, quiet);
+	had = vms[0].mem.target;
+	assert_true(had > 25000);
+	known = curve_misses_at(&vms[0].mem.curve, 15000);
+	assert_true(known > 0);
+	vms[0].state = VM_PAUSED;
+	balancer_away(&vms[0]);
+	run_for(SEC / 10);
+	assert_int_equal(balancer_vm(&vms[0])->why.reason, BALANCE_AWAY);
+	work(20, busy);
+	assert_int_equal(vms[0].mem.target, vms[0].mem.min);
+	assert_true(vms[1].mem.target > 33000);
+	work(3600, quiet);
+	assert_int_equal(vms[0].mem.target, vms[0].mem.min);
+	balancer_back(&vms[0]);
+	vms[0].state = VM_RUNNING;
+	pass(&vms[0]);
+	assert_in_range(curve_misses_at(&vms[0].mem.curve, 15000), known * 9 / 10, known);
+	work(3, quiet);
+	assert_true(vms[0].mem.target > had * 9 / 10);
+}
+
+/* The others have what one that rests leaves. */
+static void test_rest_makes_room(void **state)
+{
+	u32 rests = 0, most = 0;
+
+	(void)state;
+	for (u32 i = 0; i < 2; i++)
+		touches(&vms[i], 30000, 20000);
+	for (u32 t = 0; t < 600; t++) {
+		for (u32 i = 0; i < 2; i++)
+			if (vms[i].state == VM_RUNNING) {
+				vms[i].mem.n.stall_ticks += SEC / 10;
+				misses(&vms[i], 50, 30000);
+			}
+		run_for(SEC / 10);
+		for (u32 i = 0; i < 2; i++) {
+			if (vms[i].state == VM_RUNNING)
+				pass(&vms[i]);
+			if (vms[i].state != VM_RESTING || fake_tsc - vms[i].rested_at < 2 * SEC)
+				continue;
+			rests++;
+			most = MAX(most, vms[i].mem.target);
+			assert_true(vms[!i].mem.target > 29000);
+		}
+	}
+	assert_true(rests > 50);
+	assert_int_equal(most, vms[0].mem.min);
+}
+
 /* One that keeps to its share does not rest for the other's sake. */
 static void test_innocent(void **state)
 {
@@ -446,7 +530,8 @@ int main(void)
 		cmocka_unit_test_setup(test_scan_hurry, setup),
 		cmocka_unit_test_setup(test_qos, setup), cmocka_unit_test_setup(test_qos_needs_swap, setup),
 		cmocka_unit_test_setup(test_qos_min_above_ram, setup), cmocka_unit_test_setup(test_turns, setup),
-		cmocka_unit_test_setup(test_innocent, setup),
+		cmocka_unit_test_setup(test_innocent, setup), cmocka_unit_test_setup(test_paused, setup),
+		cmocka_unit_test_setup(test_rest_makes_room, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
