@@ -194,7 +194,7 @@ static u32 evict(struct vm_mem *v, u32 want, u32 *most)
 				trace_note_page(v, TRACE_SET_ZEROS, g);
 			gpage_drop(v, g);
 			gained++;
-		} else if (ndirty < SWAPOUT_PAGES && (ndirty || (!v->dead && !v->draining && swapout_ready()))) {
+		} else if (ndirty < SWAPOUT_PAGES && (ndirty || swapout_ready(v))) {
 			dirty[ndirty++] = g;
 		}
 		at = next;
@@ -341,14 +341,14 @@ static u32 floor_of(enum reclaim_level level)
 }
 
 /*
- * The swap area is full, so only what is clean can go, whoever has it: from those above their min; if they have nothing and
- * no write is under way that frees some, a cached block of any other.
+ * The swap area is full, or what is free is owed to others, so only what is clean can go, whoever has it: from those above
+ * their min; if they have nothing and no write is under way that frees some, a cached block of any other.
  */
 static bool last_resort(const struct vm_mem *m)
 {
 	u32 passes = reclaim_writing() ? 1 : 2;
 
-	if (!swap_full())
+	if (m->writing || swapout_room(NULL))
 		return false;
 	for (u32 pass = 0; pass < passes; pass++) {
 		for (u32 i = 0; i < FRAME_MAX_VMS; i++) {

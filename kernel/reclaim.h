@@ -34,7 +34,10 @@ u32 reclaim_writing(void);
 
 /* swapout.c: one request of up to SWAPOUT_PAGES pages. */
 #define SWAPOUT_PAGES PAYER_WRITE
-bool swapout_ready(void);
+bool swapout_ready(const struct vm_mem *m);
+/* Slots that m may still fill: the free ones, less what other guests whose max is below their RAM will need
+ * (mm/promise.h). NULL: one that has no such claim. */
+u32 swapout_room(const struct vm_mem *m);
 /* g[]: SOFT pages on the FIFO, not droppable. Writes the first of them for which contiguous slots were found;
  * returns how many (0: the area is full, or m is dead or draining). */
 u32 swapout_start(struct vm_mem *m, const u32 *g, u32 n);

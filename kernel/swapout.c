@@ -11,6 +11,7 @@
 #include "kernel/pager_priv.h"
 #include "kernel/reclaim.h"
 #include "mm/gpage.h"
+#include "mm/promise.h"
 #include "mm/swap.h"
 
 #define SWAPOUTS 8
@@ -36,9 +37,23 @@ static struct swapout *swapout_get(void)
 	return NULL;
 }
 
-bool swapout_ready(void)
+u32 swapout_room(const struct vm_mem *m)
 {
-	return !swap_full() && swapout_get();
+	u64 taken = swap_used() - swap_copies();
+
+	for (u32 i = 0; i < FRAME_MAX_VMS; i++) {
+		const struct vm_mem *v = vmmem_all[i];
+		u32 need = v && v != m ? promise_beyond(v->npages, v->max) : 0;
+
+		if (need)
+			taken += need - MIN(need, swap_only(v->id));
+	}
+	return taken < swap_slots() ? swap_slots() - (u32)taken : 0;
+}
+
+bool swapout_ready(const struct vm_mem *m)
+{
+	return !m->dead && !m->draining && swapout_get() && swapout_room(m);
 }
 
 /* Slots that only double what is in memory make room for others. */
@@ -117,9 +132,9 @@ static void swapout_done(struct block_req *r)
 u32 swapout_start(struct vm_mem *m, const u32 *g, u32 n)
 {
 	struct swapout *s = swapout_get();
-	u32 most = MIN(n, SWAPOUT_PAGES);
+	u32 most = MIN(MIN(n, SWAPOUT_PAGES), swapout_room(m));
 
-	if (!s || m->dead || m->draining || !swap_slots())
+	if (!s || m->dead || m->draining || !most)
 		return 0;
 	most = MIN(most, swap_dev()->max_sectors / SECTORS_PER_PAGE);
 	if (swap_slots() - swap_used() < 2 * most)

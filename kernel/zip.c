@@ -141,7 +141,7 @@ static u32 hand_on(struct vm_mem *m)
 	pfn_t p[DRAIN_PAGES];
 
 	/* Frames first: to find one may mean to take what is on the FIFO. */
-	while (frames < MIN(DRAIN_PAGES, m->zip.pages) && swapout_ready() && !pfn_none(p[frames] = way_out(m)))
+	while (frames < MIN(DRAIN_PAGES, m->zip.pages) && swapout_ready(m) && !pfn_none(p[frames] = way_out(m)))
 		frames++;
 	while (n < frames) {
 		g[n] = take_out(m, p[n]);

@@ -8,14 +8,16 @@
 #include "kernel/lib/lib.h"
 #include "mm/frame.h"
 
+#define PAGE_BITS 28
+
 static struct {
 	struct block_extent ext;
 	u32 slots, used, copies, hand;
 	u64 *map, *seen;
 	u32 *page; /* by slot: guest << PAGE_BITS | page */
+	u32 only[1 << (32 - PAGE_BITS)]; /* slots of each guest, less copies */
 } swap;
 
-#define PAGE_BITS 28
 _Static_assert(FRAME_MAX_VMS <= 1 << (32 - PAGE_BITS), "a guest's number beside a page's");
 
 static bool test(const u64 *map, u32 i)
@@ -47,6 +49,11 @@ int swap_init(const struct block_extent *ext)
 	swap.ext = *ext;
 	swap.slots = (u32)slots;
 	return E_OK;
+}
+
+static u8 owner(u32 slot)
+{
+	return (u8)(swap.page[slot] >> PAGE_BITS);
 }
 
 u32 swap_slots(void)
@@ -118,23 +125,31 @@ void swap_free(u32 slot)
 	BUG_ON(slot >= swap.slots || !test(swap.map, slot));
 	swap.map[slot / 64] &= ~BIT64(slot % 64);
 	swap.used--;
+	swap.only[owner(slot)]--;
 }
 
 void swap_copy_begin(u32 slot)
 {
 	BUG_ON(slot >= swap.slots || !test(swap.map, slot));
 	swap.copies++;
+	swap.only[owner(slot)]--;
 }
 
 void swap_copy_end(u32 slot)
 {
 	BUG_ON(slot >= swap.slots || !test(swap.map, slot) || !swap.copies);
 	swap.copies--;
+	swap.only[owner(slot)]++;
 }
 
 u32 swap_copies(void)
 {
 	return swap.copies;
+}
+
+u32 swap_only(u8 vm)
+{
+	return swap.only[vm];
 }
 
 bool swap_copies_welcome(void)
@@ -144,12 +159,13 @@ bool swap_copies_welcome(void)
 
 u8 swap_owner_of(u32 slot)
 {
-	return slot < swap.slots && test(swap.map, slot) ? (u8)(swap.page[slot] >> PAGE_BITS) : FRAME_NO_VM;
+	return slot < swap.slots && test(swap.map, slot) ? owner(slot) : FRAME_NO_VM;
 }
 
 void swap_note_page(u32 slot, u8 vm, u32 g)
 {
 	swap.page[slot] = (u32)vm << PAGE_BITS | g;
+	swap.only[vm]++;
 }
 
 u32 swap_page_at(u32 slot, u8 vm)

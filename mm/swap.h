@@ -29,9 +29,10 @@ void swap_copy_begin(u32 slot);
 void swap_copy_end(u32 slot);
 u32 swap_copies(void);
 bool swap_copies_welcome(void); /* more than a quarter of the slots is free */
-static inline bool swap_full(void) { return swap_used() - swap_copies() >= swap_slots(); }
-/* A used slot is written for page g of guest vm. */
+/* A slot that was taken is written for page g of guest vm: once for each. */
 void swap_note_page(u32 slot, u8 vm, u32 g);
+/* That guest's slots, less its copies. */
+u32 swap_only(u8 vm);
 /* The page of that guest which the slot was last written for; NO_GPFN.n: none, or another guest's. */
 u32 swap_page_at(u32 slot, u8 vm);
 /* The same, whosever it is: its guest, FRAME_NO_VM for a free slot. */

@@ -137,6 +137,37 @@ static void small_maxes_write_everything(void **s)
 	env_end();
 }
 
+/* c's pages give way to d's cache, but not into the slots that a's max leaves it to. */
+static void slots_stay_for_small_maxes(void **s)
+{
+	struct vm_mem *a, *c, *d;
+
+	(void)s;
+	env_start(3400, 900);
+	assert_int_equal(pager_admit(1000, 0, 256, why, sizeof(why)), 0);
+	a = env_vm(0, 1000, 256, DISK0, 1000);
+	assert_int_equal(pager_admit(2000, 0, 2000, why, sizeof(why)), 0);
+	c = env_vm(1, 2000, 2000, DISK0, 1000);
+	assert_int_equal(pager_admit(100, 0, 3000, why, sizeof(why)), 0);
+	d = env_vm(2, 100, 3000, DISK0, 12000);
+	c->target = 500;
+	for (u32 g = 0; g < 2000; g++)
+		assert_true(write_page(c, g, 8 * g));
+	for (u32 k = 0; k < 1500; k++)
+		assert_int_equal(io_simple(d, GUEST_IO_READ, k * 8, 8, (u64)(k % 100) * PAGE_SIZE), 0);
+	assert_in_range(swap_only(1), 1, 900 - (1000 - 256));
+	for (u32 round = 0; round < 2; round++)
+		for (u32 g = 0; g < 1000; g++)
+			assert_true(write_page(a, g, 8 * g + 1));
+	assert_in_range(swap_only(0), 1000 - 256, 900);
+	env_check();
+	for (u32 g = 0; g < 2000; g++)
+		expect_page(c, g, 8 * g);
+	for (u32 g = 0; g < 1000; g++)
+		expect_page(a, g, 8 * g + 1);
+	env_end();
+}
+
 /* At the edge of what is admitted, a guest whose cache fills its min keeps it while another writes all of its RAM. */
 static void a_cache_within_its_min_stays(void **s)
 {
@@ -172,6 +203,7 @@ int main(void)
 		cmocka_unit_test(a_min_above_ram_counts),
 		cmocka_unit_test(what_was_admitted_fits),
 		cmocka_unit_test(small_maxes_write_everything),
+		cmocka_unit_test(slots_stay_for_small_maxes),
 		cmocka_unit_test(a_cache_within_its_min_stays),
 	};
 

@@ -131,12 +131,36 @@ static void no_area(void **s)
 	assert_false(swap_check_owner(0));
 }
 
+static void each_guests_slots(void **s)
+{
+	u32 a, b;
+
+	(void)s;
+	ready(1000);
+	assert_int_equal(swap_take(3, &a), 3);
+	assert_int_equal(swap_take(1, &b), 1);
+	for (u32 i = 0; i < 3; i++)
+		swap_note_page(a + i, 2, i);
+	swap_note_page(b, 5, 0);
+	assert_int_equal(swap_only(2), 3);
+	assert_int_equal(swap_only(5), 1);
+	swap_copy_begin(a + 1);
+	swap_free(a);
+	assert_int_equal(swap_only(2), 1);
+	swap_copy_end(a + 1);
+	assert_int_equal(swap_only(2), 2);
+	swap_free(a + 1);
+	swap_free(a + 2);
+	assert_int_equal(swap_only(2), 0);
+	assert_int_equal(swap_only(5), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(runs_are_contiguous), cmocka_unit_test(fragments),
 		cmocka_unit_test(against_a_model),     cmocka_unit_test(double_use_panics),
-		cmocka_unit_test(no_area),
+		cmocka_unit_test(no_area),	       cmocka_unit_test(each_guests_slots),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
