@@ -64,7 +64,7 @@ struct config {
 	u32 console_baud;
 	char trace[CONFIG_NAME_MAX]; /* "com2,115200": where `trace on` sends its records; "": nowhere */
 	u64 reserve;                 /* bytes kept from guests, on top of the hypervisor's own */
-	char swap[CONFIG_NAME_MAX];  /* "": every partition of the swap type; "none": none */
+	char swap[CONFIG_NAME_MAX];  /* "": one of the swap type, not on a guest's whole disk; "none": none */
 	u32 scan_ppm;                /* what scanning may cost, parts in 1,000,000 of the CPU; 0: the usual */
 	u32 log_level;               /* enum log_level: shown up to here */
 	struct vm_config vm[CONFIG_MAX_VMS];
