@@ -25,6 +25,7 @@
 #define CONFIG_RAM_MIN (16 * MIB)
 #define CONFIG_RAM_MAX (3 * GIB)
 #define CONFIG_MAX_MIN (4 * MIB) /* the least that max may be */
+#define CONFIG_SIZE_MAX (1024 * GIB) /* of any size: frames are counted in 32 bits, 16 times this */
 #define CONFIG_WEIGHT_MAX 10000
 #define CONFIG_WEIGHT_DEFAULT 100
 #define CONFIG_SCAN_MIN 100u    /* 0.01 % of the CPU */
