@@ -240,6 +240,7 @@ void disks_assign(struct config *c, const struct boot_info *bi, const struct blo
 						 .owner = CONFIG_OWNER_SWAP, .name = "swap" };
 	for (u32 i = 0; i < c->nvms; i++) {
 		struct vm_config *vm = &c->vm[i];
+		u32 before = n;
 
 		for (u32 k = 0; k < vm->ndisks && !vm->error[0]; k++) {
 			struct guest_disk *d = &disks[i][k];
@@ -250,6 +251,8 @@ void disks_assign(struct config *c, const struct boot_info *bi, const struct blo
 							 .sectors = d->ext.sectors, .read_only = d->read_only,
 							 .owner = i, .name = vm->disk[k].name };
 		}
+		if (vm->error[0])
+			n = before; /* it is not started: nobody has to give way to it */
 	}
 	refuse_overlaps(c, uses, n);
 }

@@ -234,6 +234,19 @@ static void test_shared_read_only(void **state)
 	assert_string_equal(config.vm[1].error, "");
 }
 
+/* A guest that is not started has no disks: its neighbours don't lose theirs to it. */
+static void test_refused_guest(void **state)
+{
+	(void)state;
+	give(0, "hd0p1", false);
+	give(0, "hd7", false); /* a typing error */
+	give(1, "hd0p1", false);
+	assign();
+	assert_string_equal(config.vm[0].error, "disk=hd7: there is no disk hd7");
+	assert_string_equal(config.vm[1].error, "");
+	assert_int_equal(disks[1][0].ext.first, 8);
+}
+
 static void test_module(void **state)
 {
 	struct config_disk *d = &config.vm[0].disk[0];
@@ -261,6 +274,7 @@ int main(void)
 		cmocka_unit_test_setup(test_named_swap_on_a_guests_disk, setup),
 		cmocka_unit_test_setup(test_own_disks, setup), cmocka_unit_test_setup(test_overlaps, setup),
 		cmocka_unit_test_setup(test_swap_is_not_a_disk, setup),
+		cmocka_unit_test_setup(test_refused_guest, setup),
 		cmocka_unit_test_setup(test_shared_read_only, setup), cmocka_unit_test_setup(test_module, setup),
 	};
 
