@@ -25,6 +25,7 @@
 #define CONFIG_RAM_MIN (16 * MIB)
 #define CONFIG_RAM_MAX (3 * GIB)
 #define CONFIG_MAX_MIN (4 * MIB) /* the least that max may be */
+#define CONFIG_SIZE_MAX (1024 * GIB) /* of any size: frames are counted in 32 bits, 16 times this */
 #define CONFIG_WEIGHT_MAX 10000
 #define CONFIG_WEIGHT_DEFAULT 100
 #define CONFIG_SCAN_MIN 100u    /* 0.01 % of the CPU */
@@ -64,7 +65,7 @@ struct config {
 	u32 console_baud;
 	char trace[CONFIG_NAME_MAX]; /* "com2,115200": where `trace on` sends its records; "": nowhere */
 	u64 reserve;                 /* bytes kept from guests, on top of the hypervisor's own */
-	char swap[CONFIG_NAME_MAX];  /* "": every partition of the swap type; "none": none */
+	char swap[CONFIG_NAME_MAX];  /* "": one of the swap type, not on a guest's whole disk; "none": none */
 	u32 scan_ppm;                /* what scanning may cost, parts in 1,000,000 of the CPU; 0: the usual */
 	u32 log_level;               /* enum log_level: shown up to here */
 	struct vm_config vm[CONFIG_MAX_VMS];

@@ -25,14 +25,16 @@ static int bad(struct config_line *l, const char *because)
 
 static int parse_bytes(struct config_line *l, const char *value, u64 *bytes)
 {
-	int err = parse_size(value, bytes);
+	u64 n = 0;
+	int err = parse_size(value, &n);
 
-	if (err == E_RANGE)
-		return bad(l, "too large");
+	if (err == E_RANGE || (!err && n > CONFIG_SIZE_MAX))
+		return bad(l, "too large; at most 1T");
 	if (err)
 		return bad(l, "a size is a number with its unit K, M, G or T; try 256M");
-	if (*bytes % PAGE_SIZE)
+	if (n % PAGE_SIZE)
 		return bad(l, "not a multiple of 4K");
+	*bytes = n;
 	return 0;
 }
 

@@ -103,6 +103,12 @@ static bool link_up(const struct ahci_port *p)
 	return (mmio_read32(p->regs + PORT_SSTS) & 0xf) == DET_READY && !(mmio_read32(p->regs + PORT_TFD) & TFD_BUSY);
 }
 
+/* Still at work on its list, told to stop or not: as long as it is, it reads and writes memory. */
+static bool list_runs(const struct ahci_port *p)
+{
+	return mmio_read32(p->regs + PORT_CMD) & CMD_CR;
+}
+
 /* Errors and interrupts of the past are forgotten; commands are taken from here on. */
 static void run(struct ahci_port *p)
 {
@@ -132,7 +138,7 @@ bool ahci_step(struct ahci_port *p, u64 now)
 		p->detect_ns = now + DETECT_NS;
 		return false;
 	case AHCI_LINKING:
-		if (link_up(p))
+		if (link_up(p) && !list_runs(p))
 			run(p);
 		else if (now >= p->until_ns ||
 			 (now >= p->detect_ns && !(mmio_read32(p->regs + PORT_SSTS) & DET_PRESENT)))
@@ -190,12 +196,33 @@ bool ahci_interrupt(void *ctx)
 	return is != 0;
 }
 
+/* A port that does not stop can only be kept from memory together with the adapter, and all its disks. */
+static void give_up(struct ahci_hba *h, u64 now_ns)
+{
+	pci_disable(h->pci, PCI_COMMAND_MASTER);
+	for (u32 i = 0; i < ARRAY_SIZE(h->ports); i++) {
+		struct ahci_port *p = h->ports[i];
+
+		if (!p || p->q.state == SLOTS_DEAD)
+			continue;
+		if (p->q.state == SLOTS_READY)
+			slots_reset(&p->q, "its adapter can't be stopped otherwise");
+		ahci_reset(p, now_ns);
+		p->step = AHCI_GONE;
+		slots_reset_over(&p->q, false);
+	}
+}
+
 void ahci_tick(u64 now_ns)
 {
 	for (struct ahci_port *p = ports; p; p = p->next) {
 		if (p->q.state == SLOTS_RESET) {
 			if (!ahci_step(p, now_ns))
 				continue;
+			if (p->step == AHCI_GONE && list_runs(p)) {
+				give_up(p->hba, now_ns);
+				continue;
+			}
 			slots_reset_over(&p->q, p->step == AHCI_RUNNING);
 			if (p->step == AHCI_RUNNING)
 				ahci_enable_interrupts(p);

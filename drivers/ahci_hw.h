@@ -9,6 +9,7 @@
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/mmio.h"
 #include "drivers/ahci.h"
+#include "drivers/pci.h"
 
 enum { HBA_CAP = 0x00, HBA_GHC = 0x04, HBA_IS = 0x08, HBA_PI = 0x0c, HBA_CAP2 = 0x24, HBA_BOHC = 0x28, HBA_PORTS = 0x100 };
 #define CAP_SNCQ BIT(30)
@@ -61,6 +62,7 @@ enum ahci_step { AHCI_RUNNING, AHCI_STOPPING, AHCI_RESETTING, AHCI_LINKING, AHCI
 struct ahci_port {
 	struct slots q;
 	struct ahci_port *next;
+	struct ahci_hba *hba;
 	u8 *regs;
 	struct ahci_memory *m;
 	bool ncq;
@@ -71,7 +73,7 @@ struct ahci_port {
 };
 
 /* One adapter; ports that are not used are NULL. */
-struct ahci_hba { u8 *regs; struct ahci_port *ports[32]; };
+struct ahci_hba { const struct pci_dev *pci; u8 *regs; struct ahci_port *ports[32]; };
 
 /* A reset of the port's link, from any state; ahci_step() goes on with it, a look at a time, and is true at its end:
  * p->step is AHCI_RUNNING or AHCI_GONE then. */

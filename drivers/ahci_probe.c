@@ -3,7 +3,6 @@
  * ahci_probe.c - which disks an adapter has. At boot only; waits (polled).
  */
 #include "drivers/ahci_hw.h"
-#include "drivers/pci.h"
 #include "kernel/lib/lib.h"
 #include "mm/frame.h"
 
@@ -22,8 +21,9 @@ static bool wait_clear(const u8 *reg, u32 bits, u64 ns)
 }
 
 /* Stops what firmware left running, gives the port its memory and begins to reset its link. */
-static struct ahci_port *begin_port(u8 *regs)
+static struct ahci_port *begin_port(struct ahci_hba *h, u32 i)
 {
+	u8 *regs = h->regs + HBA_PORTS + i * PORT_BYTES;
 	struct ahci_port *p;
 	pfn_t pfn;
 
@@ -39,6 +39,7 @@ static struct ahci_port *begin_port(u8 *regs)
 		return NULL;
 	p = (void *)((u8 *)pfn_ptr(pfn) + sizeof(struct ahci_memory));
 	p->m = pfn_ptr(pfn);
+	p->hba = h;
 	p->regs = regs;
 	mmio_write64(regs + PORT_CLB, slots_phys(p->m->header));
 	mmio_write64(regs + PORT_FB, slots_phys(p->m->fis));
@@ -110,6 +111,7 @@ static struct ahci_hba *begin_hba(const struct pci_dev *pci)
 	if (pfn_none(pfn))
 		return NULL;
 	h = pfn_ptr(pfn);
+	h->pci = pci;
 	h->regs = regs;
 	if (mmio_read32(regs + HBA_CAP2) & BIT(0)) { /* firmware's own driver lets go */
 		mmio_write32(regs + HBA_BOHC, mmio_read32(regs + HBA_BOHC) | BOHC_OOS);
@@ -126,7 +128,7 @@ static void find_disks(struct ahci_hba *h, u32 npossible)
 
 	for (u32 i = 0; i < npossible; i++)
 		if (implemented & BIT(i)) {
-			h->ports[i] = begin_port(h->regs + HBA_PORTS + i * PORT_BYTES);
+			h->ports[i] = begin_port(h, i);
 			waiting |= h->ports[i] ? BIT(i) : 0;
 		}
 	while (waiting)

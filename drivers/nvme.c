@@ -48,6 +48,7 @@ enum step { RUNNING, DISABLING, ENABLING, CREATING, GONE };
 struct nvme {
 	struct slots q;
 	struct nvme *next;
+	const struct pci_dev *pci;
 	u8 *regs;
 	struct nvme_memory *m;
 	struct queue admin, io;
@@ -234,6 +235,14 @@ static bool step(struct nvme *c, u64 now)
 	return c->step == RUNNING || c->step == GONE;
 }
 
+/* A controller that was given up may still hold commands: it loses its way to memory before they end. */
+static void reset_over(struct nvme *c)
+{
+	if (c->step == GONE)
+		pci_disable(c->pci, PCI_COMMAND_MASTER);
+	slots_reset_over(&c->q, c->step == RUNNING);
+}
+
 static bool interrupt(void *ctx)
 {
 	struct nvme *c = ctx;
@@ -242,7 +251,7 @@ static bool interrupt(void *ctx)
 	if (service(c, false))
 		return true;
 	if (c->q.state == SLOTS_RESET && step(c, arch_ns()))
-		slots_reset_over(&c->q, c->step == RUNNING);
+		reset_over(c);
 	return c->admin.head != head;
 }
 
@@ -253,7 +262,7 @@ void nvme_tick(u64 now_ns)
 
 		if (c->q.state == SLOTS_RESET) {
 			if (step(c, now_ns))
-				slots_reset_over(&c->q, c->step == RUNNING);
+				reset_over(c);
 			continue;
 		}
 		if (!c->q.issued || service(c, true))
@@ -333,6 +342,7 @@ static struct nvme *begin(const struct pci_dev *pci)
 		return NULL;
 	c = (void *)((u8 *)pfn_ptr(pfn) + sizeof(struct nvme_memory));
 	c->m = pfn_ptr(pfn);
+	c->pci = pci;
 	c->regs = regs;
 	c->stride = 4u << (cap >> 32 & 15);
 	c->ready_ns = (cap >> 24 & 0xff) * 500 * MS + 2000 * MS;

@@ -71,6 +71,17 @@ void pci_enable(const struct pci_dev *d, u16 command)
 	pci_write16(d, PCI_COMMAND, (u16)(pci_read16(d, PCI_COMMAND) | command));
 }
 
+void pci_disable(const struct pci_dev *d, u16 command)
+{
+	u16 left;
+
+	pci_write16(d, PCI_COMMAND, (u16)(pci_read16(d, PCI_COMMAND) & ~command));
+	/* Its answer can't overtake what it has written before ("Transaction Ordering"). */
+	left = pci_read16(d, PCI_COMMAND);
+	if (left != 0xffff && left & command) /* all ones: it is gone */
+		log_err("PCI %02x:%02x.%u: command bits %04x stay on", d->bus, d->dev, d->fn, left & command);
+}
+
 u8 pci_capability(const struct pci_dev *d, u8 id, u8 after)
 {
 	u8 at = pci_read8(d, after ? (u8)(after + 1) : PCI_CAPABILITIES) & 0xfc;

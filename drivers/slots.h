@@ -63,7 +63,10 @@ void slots_copy(const struct block_req *r, struct slots_at at, u8 *buf, u32 n, b
 void slots_done(struct slots *q, u32 i, bool ok, u32 status, bool later);
 /* A command has been on the hardware for longer than it may. */
 bool slots_late(const struct slots *q, u64 now_ns);
-/* Nothing is issued until slots_reset_over(): alive false: all fails, now and for good. */
+/*
+ * Nothing is issued until slots_reset_over(): alive false: all fails, now and for good. The device must have no way to
+ * memory then: the requests' frames are somebody else's as soon as they have failed.
+ */
 void slots_reset(struct slots *q, const char *why);
 void slots_reset_over(struct slots *q, bool alive);
 

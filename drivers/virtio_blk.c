@@ -54,6 +54,7 @@ enum { CONFIG_CAPACITY = 0, CONFIG_SIZE_MAX = 8, CONFIG_SEG_MAX = 12, CONFIG_BLK
 struct virtio_blk {
 	struct slots q;
 	struct virtio_blk *next;
+	const struct pci_dev *pci;
 	u8 *common, *notify, *isr, *config;
 	struct virtio_memory *m;
 	bool msix;
@@ -202,17 +203,25 @@ static void begin_reset(struct virtio_blk *v, u64 now)
 	v->until_ns = now + RESET_NS;
 }
 
+static void go_on_with_reset(struct virtio_blk *v, u64 now)
+{
+	bool reset = !mmio_read8(v->common + COMMON_STATUS), alive;
+	u32 size = v->size;
+
+	if (!reset && now <= v->until_ns)
+		return;
+	alive = reset && negotiate(v) && v->size >= size && (v->size = size, start(v));
+	if (!alive) /* it may still hold commands: it loses its way to memory before they end */
+		pci_disable(v->pci, PCI_COMMAND_MASTER);
+	slots_reset_over(&v->q, alive);
+}
+
 static void tick(struct virtio_blk *v, u64 now)
 {
 	bool broken;
 
 	if (v->q.state == SLOTS_RESET) {
-		u32 size = v->size;
-
-		if (!mmio_read8(v->common + COMMON_STATUS))
-			slots_reset_over(&v->q, negotiate(v) && v->size >= size && (v->size = size, start(v)));
-		else if (now > v->until_ns)
-			slots_reset_over(&v->q, false);
+		go_on_with_reset(v, now);
 		return;
 	}
 	if (!v->q.issued || service(v, true))
@@ -310,6 +319,7 @@ u32 virtio_blk_probe(const struct pci_dev *pci)
 		return 0;
 	v = (void *)((u8 *)pfn_ptr(pfn) + ALIGN_UP(sizeof(struct virtio_memory), 16));
 	v->m = pfn_ptr(pfn);
+	v->pci = pci;
 	pci_enable(pci, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 	why = bring_up(pci, v);
 	irq = why ? 0 : pci_irq(pci, interrupt, v);

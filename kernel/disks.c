@@ -133,6 +133,45 @@ int disks_find(const char *name, struct block_extent *out, char *why, size_t siz
 	return E_NOENT;
 }
 
+/* A guest that has the whole disk, its partition table too; NULL: none. */
+static const struct vm_config *whole_disk_of(const struct config *c, const struct block_dev *dev)
+{
+	for (u32 i = 0; i < c->nvms; i++)
+		for (u32 k = 0; k < c->vm[i].ndisks; k++)
+			if (c->vm[i].disk[k].module < 0 && !strcmp(c->vm[i].disk[k].name, dev->name))
+				return &c->vm[i];
+	return NULL;
+}
+
+/*
+ * The first partition of the swap type. Not on a disk that a guest has as a whole: a type that it wrote itself
+ * would bring it every other guest's pages.
+ */
+static void find_swap(const struct config *c, struct block_extent *out)
+{
+	for (u32 i = 0; i < disks_count; i++) {
+		const struct partition_table *t = &disks_known[i].table;
+		struct block_dev *dev = disks_known[i].dev;
+		const struct vm_config *vm = whole_disk_of(c, dev);
+
+		for (u32 k = 0; k < t->count; k++) {
+			const struct partition *p = &t->part[k];
+
+			if (!p->vmmb_swap)
+				continue;
+			if (vm) {
+				log_warn("%sp%u: not taken for swap: %s has all of %s and may have written that entry; "
+					 "try swap= with a partition of another disk", dev->name, p->number, vm->name, dev->name);
+				break;
+			}
+			if (out->sectors)
+				log_warn("%sp%u: a second swap partition is not used", dev->name, p->number);
+			else
+				*out = (struct block_extent){ dev, p->first, p->sectors };
+		}
+	}
+}
+
 void disks_swap(const struct config *c, struct block_extent *out)
 {
 	char why[CONFIG_LINE_MAX];
@@ -145,20 +184,7 @@ void disks_swap(const struct config *c, struct block_extent *out)
 			log_err("swap: %s; there is no swap area", why);
 		return;
 	}
-	for (u32 i = 0; i < disks_count; i++) {
-		const struct partition_table *t = &disks_known[i].table;
-
-		for (u32 k = 0; k < t->count; k++) {
-			if (!t->part[k].vmmb_swap)
-				continue;
-			if (out->sectors)
-				log_warn("%sp%u: a second swap partition is not used", disks_known[i].dev->name,
-					 t->part[k].number);
-			else
-				*out = (struct block_extent){ disks_known[i].dev, t->part[k].first,
-							      t->part[k].sectors };
-		}
-	}
+	find_swap(c, out);
 }
 
 static int assign_one(const struct config_disk *d, const struct boot_info *bi, struct guest_disk *out, char *why,
@@ -214,6 +240,7 @@ void disks_assign(struct config *c, const struct boot_info *bi, const struct blo
 						 .owner = CONFIG_OWNER_SWAP, .name = "swap" };
 	for (u32 i = 0; i < c->nvms; i++) {
 		struct vm_config *vm = &c->vm[i];
+		u32 before = n;
 
 		for (u32 k = 0; k < vm->ndisks && !vm->error[0]; k++) {
 			struct guest_disk *d = &disks[i][k];
@@ -224,6 +251,8 @@ void disks_assign(struct config *c, const struct boot_info *bi, const struct blo
 							 .sectors = d->ext.sectors, .read_only = d->read_only,
 							 .owner = i, .name = vm->disk[k].name };
 		}
+		if (vm->error[0])
+			n = before; /* it is not started: nobody has to give way to it */
 	}
 	refuse_overlaps(c, uses, n);
 }

@@ -26,6 +26,7 @@ static void check_vm(const struct boot_info *bi, const struct vm_config *vm)
 	if (vm->error[0])
 		return;
 	check(vm->ram >= CONFIG_RAM_MIN && vm->ram <= CONFIG_RAM_MAX && vm->ram % MIB == 0);
+	check(vm->max <= CONFIG_SIZE_MAX);
 	check(!config_check_qos(vm->min, vm->max, vm->weight, why, sizeof(why)));
 	check(vm->kind != CONFIG_NO_KERNEL && vm->vcpus == 1);
 	check(vm->kernel_module >= 0 && (u32)vm->kernel_module < bi->nmodules);
@@ -54,6 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	(void)config_build(&bi, &cfg);
 	check(cfg.nvms <= CONFIG_MAX_VMS && cfg.console_com <= 4);
+	check(cfg.reserve <= CONFIG_SIZE_MAX && cfg.reserve % PAGE_SIZE == 0);
 	for (u32 i = 0; i < cfg.nvms; i++) {
 		check_vm(&bi, &cfg.vm[i]);
 		for (u32 j = 0; j < i; j++)

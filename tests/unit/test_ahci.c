@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* SRCS: drivers/ahci.c drivers/ahci_probe.c drivers/slots.c drivers/block.c kernel/lib/err.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
 /*
- * test_ahci.c - the AHCI driver against an adapter with a disk on port 0, an ATAPI drive on port 1 and nothing on port 2.
+ * test_ahci.c - the AHCI driver against an adapter with a disk on port 0, an ATAPI drive on port 1 (or a disk that never answers)
+ * and nothing on port 2.
  */
 #include "drivers/ahci_hw.h"
 #include "tests/unit/disk_env.h"
 
 static struct { u32 ghc, is; struct { u32 clb, cmd, is, ie, sctl, serr, sact, ci; bool linked; } port[3]; } hba;
 static u32 queued; /* commands that were native queued ones */
+static bool second; /* port 1 has a disk */
+static bool stuck;  /* port 0 goes on with its list, whatever it is told */
+
+static bool env_writes(void) { return stuck && env.command & PCI_COMMAND_MASTER; }
 
 static void interrupt_of(u32 n, u32 bits)
 {
@@ -45,7 +50,7 @@ static void command(u32 n, u32 i)
 	struct env_cmd *e = &env.cmd[env.ncmds];
 	bool ncq = f[2] == 0x60 || f[2] == 0x61;
 
-	assert_int_equal(n, 0); /* the others are no disks */
+	assert_true(n == 0 || (n == 1 && second)); /* the others are no disks */
 	assert_int_equal(h->flags & 31, 5);
 	assert_int_equal(f[0] | f[1] << 8, 0x8027);
 	if (f[2] == 0xec) {
@@ -53,6 +58,8 @@ static void command(u32 n, u32 i)
 		hba.port[n].ci &= ~BIT(i);
 		return;
 	}
+	if (n)
+		return;
 	*e = (struct env_cmd){ .id = i, .op = f[2] == 0xea ? BLOCK_FLUSH : f[2] == 0x35 || f[2] == 0x61 ? BLOCK_WRITE : BLOCK_READ };
 	assert_int_equal(ncq, !!(hba.port[n].sact & BIT(i)));
 	for (u32 k = 0; k < env.ncmds; k++) /* never mixed */
@@ -77,9 +84,10 @@ static u32 read_port(u32 n, u32 reg)
 
 	switch (reg) {
 	case 0x10: return hba.port[n].is;
-	case 0x18: return hba.port[n].cmd | (hba.port[n].cmd & CMD_ST ? CMD_CR : 0) | (hba.port[n].cmd & CMD_FRE ? CMD_FR : 0);
+	case 0x18: return hba.port[n].cmd | (hba.port[n].cmd & CMD_ST || (stuck && n == 0) ? CMD_CR : 0) |
+			  (hba.port[n].cmd & CMD_FRE ? CMD_FR : 0);
 	case 0x20: return n == 0 && env.hung ? 0x441 : up ? 0x50 : 0x7f;
-	case 0x24: return n ? 0xeb140101 : 0x101;
+	case 0x24: return n && !second ? 0xeb140101 : 0x101;
 	case 0x28: return up ? 0x123 : 0;
 	case 0x34: return hba.port[n].sact;
 	case 0x38: return hba.port[n].ci;
@@ -213,7 +221,41 @@ static void test_not_ours(void **state)
 	assert_false(env.handler(env.ctx));
 }
 
-static void test_death(void **state) { (void)state; env_death(&driver); }
+/* The adapter serves its other disks on. */
+static void test_death(void **state)
+{
+	(void)state;
+	env_death(&driver);
+	assert_true(env.command & PCI_COMMAND_MASTER);
+}
+
+/* Only the whole adapter can be kept from memory: its other disk ends with it. */
+static void test_stuck(void **state)
+{
+	static const struct env_driver again = { "sd1", ahci_tick };
+	struct block_seg seg[] = { { { 0x8000 }, PAGE_SIZE }, { { 0x9000 }, PAGE_SIZE } };
+	struct block_req r[2];
+
+	(void)state;
+	env.dead = false;
+	second = true;
+	assert_int_equal(ahci_probe(&env.pci), 2);
+	for (u32 i = 0; i < 2; i++)
+		r[i] = (struct block_req){ .dev = block_find("sd2"), .op = BLOCK_READ, .sector = 8 * i, .nsectors = 8,
+					   .segs = &seg[i], .nsegs = 1, .done = env_done };
+	stuck = true;
+	env_six(&again); /* the first one hangs */
+	block_submit(&r[0]);
+	env_run(ahci_tick, 30000);
+	assert_int_equal(env.done, 7);
+	assert_int_equal(env_q[0].r.err, E_IO);
+	assert_int_equal(r[0].err, E_IO);
+	block_submit(&r[1]);
+	block_poll();
+	assert_int_equal(env.done, 8);
+	assert_int_equal(r[1].err, E_IO);
+	assert_true(block_idle());
+}
 
 int main(void)
 {
@@ -221,7 +263,7 @@ int main(void)
 		cmocka_unit_test(test_probe), cmocka_unit_test(test_command), cmocka_unit_test(test_random),
 		cmocka_unit_test(test_flush), cmocka_unit_test(test_bad_sector), cmocka_unit_test(test_lost_interrupts),
 		cmocka_unit_test(test_killer), cmocka_unit_test(test_link_lost), cmocka_unit_test(test_not_ours),
-		cmocka_unit_test(test_death),
+		cmocka_unit_test(test_death), cmocka_unit_test(test_stuck),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

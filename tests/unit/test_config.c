@@ -146,6 +146,9 @@ static void mistakes(void **state)
 		{ "kernel vm=bad ram=64M min=65M", "min 65 MiB is above max 64 MiB" },
 		{ "kernel vm=bad ram=64M max=1M", "at least 4 MiB" },
 		{ "kernel vm=bad ram=64M min=5K", "not a multiple of 4K" },
+		{ "kernel vm=bad ram=64M min=1025G max=2T", "min=1025G: too large" },
+		{ "kernel vm=bad ram=64M max=16T", "max=16T: too large" },
+		{ "kernel vm=bad ram=64M max=17592186044480K", "too large" }, /* 64 MiB once its frames are cut to 32 bits */
 		{ "kernel vm=bad ram=64M weight=0", "from 1 to 10000" },
 		{ "kernel vm=bad ram=64M weight=10001", "from 1 to 10000" },
 		{ "kernel vm=bad ram=64M miss=50", "try 50/s" },
@@ -185,6 +188,22 @@ static void mistakes(void **state)
 		assert_string_equal(cfg.vm[1].error, "");
 		assert_int_equal(cfg.nerrors, 0);
 	}
+}
+
+/* Sizes become frames in 32 bits, with room for sums of them. */
+static void largest_sizes(void **state)
+{
+	(void)state;
+	assert_int_equal(build("reserve=1T", "kernel vm=a ram=64M min=1T max=1T"), 0);
+	assert_true(cfg.reserve == CONFIG_SIZE_MAX);
+	assert_true(cfg.vm[0].min == CONFIG_SIZE_MAX && cfg.vm[0].max == CONFIG_SIZE_MAX);
+	assert_int_equal(build("reserve=16T", "kernel vm=a ram=64M"), E_INVAL);
+	assert_int_equal(cfg.nerrors, 1);
+	assert_non_null(strstr(cfg.error[0], "reserve=16T: too large"));
+	assert_int_equal(cfg.reserve, 0);
+	assert_string_equal(cfg.vm[0].error, "");
+	assert_int_equal(build("reserve=5K", "kernel vm=a ram=64M"), E_INVAL); /* ignored as a whole, too */
+	assert_int_equal(cfg.reserve, 0);
 }
 
 static void across_lines(void **state)
@@ -296,7 +315,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(where_traces_go),
 		cmocka_unit_test(the_example), cmocka_unit_test(early_words), cmocka_unit_test(defaults_and_aliases),
-		cmocka_unit_test(mistakes), cmocka_unit_test(across_lines),
+		cmocka_unit_test(mistakes), cmocka_unit_test(largest_sizes), cmocka_unit_test(across_lines),
 		cmocka_unit_test(lines_without_a_guest), cmocka_unit_test(bad_modules),
 		cmocka_unit_test(help), cmocka_unit_test(extents),
 	};

@@ -120,6 +120,8 @@ static void env_write(u64 offset, u32 bytes, u32 v)
 	}
 }
 
+static bool env_writes(void) { return env.dead && env.command & PCI_COMMAND_MASTER; }
+
 static const struct env_driver driver = { "nvme0", nvme_tick };
 
 static void test_probe(void **state)

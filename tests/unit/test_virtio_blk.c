@@ -127,6 +127,8 @@ static void capability(u8 at, u8 next, u8 type, u32 offset, u32 length)
 	memcpy(env.config + at + 8, tail, sizeof(tail));
 }
 
+static bool env_writes(void) { return env.dead && env.command & PCI_COMMAND_MASTER; }
+
 static const struct env_driver driver = { "vd0", virtio_blk_tick };
 
 static void test_probe(void **state)
