@@ -14,7 +14,7 @@
 
 enum vm_state {
 	VM_REFUSED,  /* its configuration or admission failed: `reason` */
-	VM_STARTING, /* waits for frames to load its kernel into, or for I/O of its last life to drain */
+	VM_STARTING, /* waits for frames to load its kernel into, for I/O of its last life to drain, or for not_before */
 	VM_RUNNING,
 	VM_PAUSED,   /* by the operator */
 	VM_RESTING,  /* paused by the balancer in turns, because not even the floors fit */
@@ -54,6 +54,8 @@ struct vm {
 	u64 miss_goal;          /* misses a 1000 s; 0: none */
 	bool reset_wanted, off_wanted;
 	u32 resets;
+	u64 own_starts[2];      /* after its last two resets of its own, the older first; ns, 0: none */
+	u64 not_before;         /* VM_STARTING: it waits until then, ns; 0: no */
 	u8 after;               /* VM_STOPPING: the state when all is drained */
 	bool clean;             /* its memory is empty and its board reset: can be loaded */
 	bool retry_board;       /* pager_wake() came: queues of the board that waited may go on */
