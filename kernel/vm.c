@@ -19,6 +19,8 @@
 
 #define WAIT_SAID_NS 10000000000ull
 #define LOAD_MORE_FRAMES 64
+#define SAY_NS 1000000000ull
+#define SAY_AT_ONCE 4 /* lines: those of a start and of one reset */
 #define OWN_RESETS_NS 1000000000ull /* a guest resets itself twice in it; the third waits */
 
 struct vm *vm_all[VM_MAX];
@@ -85,6 +87,22 @@ void vm_fail(struct vm *vm, const char *format, ...)
 	va_end(ap);
 	log_err("%s: stopped: %s", vm->name, reason);
 	begin_stop(vm, VM_FAILED, reason);
+}
+
+void vm_say(struct vm *vm, const char *what)
+{
+	u64 now = arch_ns(), until = MAX(vm->said_until, now) + SAY_NS;
+	char more[32] = "";
+
+	if (until > now + SAY_AT_ONCE * SAY_NS) {
+		vm->unsaid++;
+		return;
+	}
+	if (vm->unsaid)
+		fmt(more, sizeof(more), "; %u more lines before", vm->unsaid);
+	vm->said_until = until;
+	vm->unsaid = 0;
+	log_info("%s: %s%s", vm->name, what, more);
 }
 
 /* ---- the operator's verbs ---- */
@@ -184,7 +202,7 @@ static void service_start(struct vm *vm)
 		vm_fail(vm, "its kernel can't be loaded: %s", why[0] ? why : err_str(err));
 		return;
 	}
-	log_info("%s: starts%s", vm->name, vm->resets ? " again" : "");
+	vm_say(vm, vm->resets ? "starts again" : "starts");
 	set_state(vm, VM_RUNNING);
 }
 
@@ -203,7 +221,7 @@ static void reset_itself(struct vm *vm)
 {
 	u64 *starts = vm->own_starts, now = arch_ns();
 
-	log_info("%s: resets itself", vm->name);
+	vm_say(vm, "resets itself");
 	vm->resets++;
 	begin_start(vm);
 	vm->not_before = starts[0] ? MAX(now, starts[0] + OWN_RESETS_NS) : now;

@@ -63,6 +63,8 @@ struct vm {
 	const struct boot_module *kernel, *initrd; /* stay in memory for restarts; initrd may be NULL */
 	u32 load_frames;        /* free frames wanted before it is loaded */
 	u64 waits_since;        /* VM_STARTING: for them, ns; 0: not yet; 1: it has been said */
+	u64 said_until;         /* its lines in the log are paid for until then, ns: vm_say() */
+	u32 unsaid;             /* of them, since the last that was shown */
 	void *console;          /* kernel/console's ring for this guest */
 };
 
@@ -94,5 +96,7 @@ int vm_reset(struct vm *vm, char *why, size_t size) MUST_CHECK;
 int vm_stop(struct vm *vm, char *why, size_t size) MUST_CHECK;
 /* Stops a guest for a fault of its own or of its devices; reason is kept and logged once. */
 void vm_fail(struct vm *vm, const char *format, ...) PRINTF_LIKE(2, 3);
+/* A log line that a guest can cause as often as it likes: one a second is shown, the others are counted. */
+void vm_say(struct vm *vm, const char *what);
 
 #endif

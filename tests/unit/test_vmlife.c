@@ -164,6 +164,44 @@ static void test_neighbour_of_one_that_falls(void **state)
 	assert_true(env.vm[1].vcpu.run_ticks > (fake_tsc - start) / 100 * 95);
 }
 
+static u32 said, told;
+
+static void count_lines(enum log_level level, const char *line)
+{
+	const char *more = strchr(line, ';');
+	u32 n = 0;
+
+	(void)level;
+	said++;
+	for (more = more ? more + 2 : ""; *more >= '0' && *more <= '9'; more++)
+		n = n * 10 + (u32)(*more - '0');
+	told += n;
+}
+
+/* The log and its wire are everybody's. */
+static void test_says_one_line_a_second(void **state)
+{
+	struct vmexit x = { .kind = VMEXIT_TRIPLE };
+
+	(void)state;
+	said = told = 0;
+	log_sink = count_lines;
+	for (u32 i = 0; i < 4; i++) { /* a single reset is told whole */
+		vm_say(&env.vm[0], "starts");
+		assert_int_equal(said, i + 1);
+	}
+	for (u32 i = 0; i < 3000; i++) {
+		(void)exit_table[VMEXIT_TRIPLE](&env.vm[0].vcpu, &x);
+		fake_tsc += 10000000; /* 30 s */
+	}
+	assert_in_range(said, 32, 34);
+	assert_int_equal(said + told + env.vm[0].unsaid, 3004);
+	vm_say(&env.vm[1], "starts"); /* the neighbour's are its own */
+	log_sink = NULL;
+	assert_in_range(said, 33, 35);
+	assert_int_equal(env.vm[1].unsaid, 0);
+}
+
 static void test_operators_resets_do_not_wait(void **state)
 {
 	struct vm *vm = &env.vm[0];
@@ -316,7 +354,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		env_test(test_start), env_test(test_frames_run_out), env_test(test_does_not_fit),
 		env_test(test_load_is_charged), env_test(test_reset_is_charged), env_test(test_own_resets_wait),
-		env_test(test_neighbour_of_one_that_falls), env_test(test_operators_resets_do_not_wait), env_test(test_says_that_it_waits), env_test(test_bad_kernel), env_test(test_reset),
+		env_test(test_neighbour_of_one_that_falls), env_test(test_says_one_line_a_second),
+		env_test(test_operators_resets_do_not_wait), env_test(test_says_that_it_waits), env_test(test_bad_kernel), env_test(test_reset),
 		env_test(test_power_off), env_test(test_fail), env_test(test_verbs), env_test(test_uart),
 	};
 
