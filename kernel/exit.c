@@ -126,7 +126,7 @@ static enum verdict exit_virt_insn(struct vcpu *v, struct vmexit *x)
 static enum verdict exit_triple(struct vcpu *v, struct vmexit *x)
 {
 	(void)x;
-	log_info("%s: triple fault: reset", v->vm->name);
+	vm_say(v->vm, "triple fault: reset");
 	v->vm->reset_wanted = true;
 	v->state = VCPU_HALTED; /* it must not run on until the main loop has reset it */
 	vcpu_kick();

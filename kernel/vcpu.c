@@ -194,6 +194,8 @@ static u64 next_event(const struct vcpu *v, u64 now, u64 until)
 		const struct vm *vm = vm_all[i];
 		u64 deadline;
 
+		if (vm->state == VM_STARTING && vm->not_before > now_ns)
+			until = MIN(until, now + arch_ns_to_tsc(vm->not_before - now_ns));
 		if (vm->state != VM_RUNNING || &vm->vcpu == v || vm->vcpu.state != VCPU_HALTED)
 			continue;
 		if (!(vm->vcpu.regs->rflags & REGS_IF))

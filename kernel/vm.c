@@ -19,6 +19,9 @@
 
 #define WAIT_SAID_NS 10000000000ull
 #define LOAD_MORE_FRAMES 64
+#define SAY_NS 1000000000ull
+#define SAY_AT_ONCE 4 /* lines: those of a start and of one reset */
+#define OWN_RESETS_NS 1000000000ull /* a guest resets itself twice in it; the third waits */
 
 struct vm *vm_all[VM_MAX];
 u32 vm_count;
@@ -66,7 +69,7 @@ static void begin_start(struct vm *vm)
 	vm->reason[0] = 0;
 	vm->reset_wanted = vm->off_wanted = false;
 	vm->clean = false;
-	vm->waits_since = 0;
+	vm->waits_since = vm->not_before = 0;
 	set_state(vm, VM_STARTING);
 	balancer_started(vm);
 }
@@ -84,6 +87,22 @@ void vm_fail(struct vm *vm, const char *format, ...)
 	va_end(ap);
 	log_err("%s: stopped: %s", vm->name, reason);
 	begin_stop(vm, VM_FAILED, reason);
+}
+
+void vm_say(struct vm *vm, const char *what)
+{
+	u64 now = arch_ns(), until = MAX(vm->said_until, now) + SAY_NS;
+	char more[32] = "";
+
+	if (until > now + SAY_AT_ONCE * SAY_NS) {
+		vm->unsaid++;
+		return;
+	}
+	if (vm->unsaid)
+		fmt(more, sizeof(more), "; %u more lines before", vm->unsaid);
+	vm->said_until = until;
+	vm->unsaid = 0;
+	log_info("%s: %s%s", vm->name, what, more);
 }
 
 /* ---- the operator's verbs ---- */
@@ -156,16 +175,6 @@ static void say_that_it_waits(struct vm *vm)
 		 fmt_size(size, sizeof(size), (u64)vm->load_frames << PAGE_SHIFT));
 }
 
-/* Its share pays for the load, or one that resets itself for ever would live at its neighbours' cost. */
-static int load(struct vm *vm, char *why, size_t size)
-{
-	u64 start = arch_tsc();
-	int err = vm_load(vm, why, size);
-
-	vcpu_charge(&vm->vcpu, arch_tsc() - start);
-	return err;
-}
-
 static void service_start(struct vm *vm)
 {
 	char why[sizeof(vm->reason)] = "";
@@ -176,6 +185,8 @@ static void service_start(struct vm *vm)
 			return;
 		vm->clean = true;
 	}
+	if (arch_ns() < vm->not_before)
+		return;
 	if (!vm_load_fits(vm, vm->mem.max, why, sizeof(why))) {
 		vm_fail(vm, "%s", why);
 		return;
@@ -185,7 +196,7 @@ static void service_start(struct vm *vm)
 		return;
 	}
 	vm->clean = false;
-	err = load(vm, why, sizeof(why));
+	err = vm_load(vm, why, sizeof(why));
 	if (err == E_NOMEM && !why[0]) { /* frames ran out half-way: empty it and wait for more */
 		vm->load_frames += vm->load_frames / 4 + LOAD_MORE_FRAMES;
 		return;
@@ -194,7 +205,7 @@ static void service_start(struct vm *vm)
 		vm_fail(vm, "its kernel can't be loaded: %s", why[0] ? why : err_str(err));
 		return;
 	}
-	log_info("%s: starts%s", vm->name, vm->resets ? " again" : "");
+	vm_say(vm, vm->resets ? "starts again" : "starts");
 	set_state(vm, VM_RUNNING);
 }
 
@@ -208,19 +219,36 @@ static void service_stop(struct vm *vm)
 	set_state(vm, (enum vm_state)vm->after);
 }
 
+/* One that resets itself for ever pays for it, but the CPU's idle time would go that way too, and the operator's sight. */
+static void reset_itself(struct vm *vm)
+{
+	u64 *starts = vm->own_starts, now = arch_ns();
+
+	vm_say(vm, "resets itself");
+	vm->resets++;
+	begin_start(vm);
+	vm->not_before = starts[0] ? MAX(now, starts[0] + OWN_RESETS_NS) : now;
+	starts[0] = starts[1];
+	starts[1] = vm->not_before;
+}
+
+/* Its share pays for all of it: emptying takes a look at every page, loading copies the kernel. Else one that resets
+ * itself for ever would live at its neighbours' cost. */
 static void service(struct vm *vm)
 {
+	u64 start = arch_tsc();
+
 	if (vm->off_wanted && alive(vm))
 		begin_stop(vm, VM_OFF, "powered off by itself");
-	if (vm->reset_wanted && alive(vm)) {
-		log_info("%s: resets itself", vm->name);
-		vm->resets++;
-		begin_start(vm);
-	}
+	if (vm->reset_wanted && alive(vm))
+		reset_itself(vm);
 	if (vm->state == VM_STARTING)
 		service_start(vm);
 	else if (vm->state == VM_STOPPING)
 		service_stop(vm);
+	else
+		return;
+	vcpu_charge(&vm->vcpu, arch_tsc() - start);
 }
 
 void vm_service(void)

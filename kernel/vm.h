@@ -14,7 +14,7 @@
 
 enum vm_state {
 	VM_REFUSED,  /* its configuration or admission failed: `reason` */
-	VM_STARTING, /* waits for frames to load its kernel into, or for I/O of its last life to drain */
+	VM_STARTING, /* waits for frames to load its kernel into, for I/O of its last life to drain, or for not_before */
 	VM_RUNNING,
 	VM_PAUSED,   /* by the operator */
 	VM_RESTING,  /* paused by the balancer in turns, because not even the floors fit */
@@ -54,6 +54,8 @@ struct vm {
 	u64 miss_goal;          /* misses a 1000 s; 0: none */
 	bool reset_wanted, off_wanted;
 	u32 resets;
+	u64 own_starts[2];      /* after its last two resets of its own, the older first; ns, 0: none */
+	u64 not_before;         /* VM_STARTING: it waits until then, ns; 0: no */
 	u8 after;               /* VM_STOPPING: the state when all is drained */
 	bool clean;             /* its memory is empty and its board reset: can be loaded */
 	bool retry_board;       /* pager_wake() came: queues of the board that waited may go on */
@@ -61,6 +63,8 @@ struct vm {
 	const struct boot_module *kernel, *initrd; /* stay in memory for restarts; initrd may be NULL */
 	u32 load_frames;        /* free frames wanted before it is loaded */
 	u64 waits_since;        /* VM_STARTING: for them, ns; 0: not yet; 1: it has been said */
+	u64 said_until;         /* its lines in the log are paid for until then, ns: vm_say() */
+	u32 unsaid;             /* of them, since the last that was shown */
 	void *console;          /* kernel/console's ring for this guest */
 };
 
@@ -92,5 +96,7 @@ int vm_reset(struct vm *vm, char *why, size_t size) MUST_CHECK;
 int vm_stop(struct vm *vm, char *why, size_t size) MUST_CHECK;
 /* Stops a guest for a fault of its own or of its devices; reason is kept and logged once. */
 void vm_fail(struct vm *vm, const char *format, ...) PRINTF_LIKE(2, 3);
+/* A log line that a guest can cause as often as it likes: one a second is shown, the others are counted. */
+void vm_say(struct vm *vm, const char *what);
 
 #endif

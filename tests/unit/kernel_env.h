@@ -65,7 +65,7 @@ static struct env {
 	bool needs_read, room;
 	bool held[ENV_VMS];            /* console_holds() */
 	int drain, load, reset;        /* what the pager answers */
-	u32 faults, overwrites, loads, load_ticks;
+	u32 faults, overwrites, loads, load_ticks, reset_ticks;
 	enum verdict fault_verdict;
 	u32 started, stopped;
 	void (*enter)(struct vcpu_hw *v, u64 deadline, struct vmexit *x);
@@ -329,6 +329,7 @@ int pager_drain(struct vm_mem *m)
 int pager_reset(struct vm_mem *m)
 {
 	(void)m;
+	fake_tsc += env.reset_ticks;
 	return env.reset;
 }
 

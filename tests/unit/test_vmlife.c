@@ -90,6 +90,143 @@ static void test_load_is_charged(void **state)
 	assert_true(vm->vcpu.vruntime >= 1000000);
 }
 
+/* So it is for what empties it, which takes longer the more pages it has. */
+static void test_reset_is_charged(void **state)
+{
+	struct vm *vm = &env.vm[0];
+
+	(void)state;
+	make_kernel(0);
+	vm_service();
+	env.reset_ticks = 1000000;
+	vm->vcpu.vruntime = 0;
+	vdev_power(vm, VDEV_RESET);
+	vm_service();
+	assert_int_equal(vm->state, VM_RUNNING);
+	assert_in_range(vm->vcpu.vruntime, 1000000, 1010000);
+	vdev_power(vm, VDEV_POWER_OFF);
+	vm_service();
+	assert_int_equal(vm->state, VM_OFF);
+	assert_in_range(vm->vcpu.vruntime, 2000000, 2010000);
+	assert_int_equal(env.vm[1].vcpu.vruntime, 0);
+}
+
+/* Two resets of its own a second; the machine may sleep while the third waits, and wakes for it. */
+static void test_own_resets_wait(void **state)
+{
+	struct vm *vm = &env.vm[0];
+	u64 first = fake_tsc;
+
+	(void)state;
+	make_kernel(0);
+	vm_service();
+	for (u32 i = 0; i < 2; i++) {
+		vdev_power(vm, VDEV_RESET);
+		vm_service();
+		assert_int_equal(vm->state, VM_RUNNING); /* at once */
+	}
+	vdev_power(vm, VDEV_RESET);
+	vm_service();
+	assert_int_equal(vm->state, VM_STARTING);
+	assert_true(vm->clean); /* its frames are free meanwhile */
+	env.held[0] = true; /* once it runs */
+	fake_tsc += 7000000; /* no multiple of the housekeeping's period is left */
+	for (u32 i = 0; i < 100 && vm->state == VM_STARTING; i++) {
+		u32 loads = env.loads;
+
+		vcpu_loop_once();
+		assert_true(env.loads == loads || fake_tsc >= first + 1000000000);
+	}
+	assert_int_equal(vm->state, VM_RUNNING);
+	assert_in_range(fake_tsc, first + 1000000000, first + 1000000000 + 10);
+	assert_int_equal(vm->resets, 3);
+}
+
+/* Guest 0 falls over at its first instruction, guest 1 works. */
+static void enter_fall(struct vcpu_hw *v, u64 deadline, struct vmexit *x)
+{
+	x->kind = v == &env.hw[0] ? VMEXIT_TRIPLE : VMEXIT_TIMER;
+	fake_tsc = v == &env.hw[0] ? fake_tsc + 2000 : MAX(fake_tsc + 1, deadline);
+}
+
+static void test_neighbour_of_one_that_falls(void **state)
+{
+	u64 start = fake_tsc;
+
+	(void)state;
+	make_kernel(0);
+	env.reset_ticks = 750000; /* 3 GiB */
+	env.vm[1].state = VM_RUNNING;
+	env.enter = enter_fall;
+	while (fake_tsc - start < 5000000000)
+		vcpu_loop_once();
+	assert_in_range(env.vm[0].resets, 8, 11);
+	assert_true(env.vm[1].vcpu.run_ticks > (fake_tsc - start) / 100 * 95);
+}
+
+static u32 said, told;
+
+static void count_lines(enum log_level level, const char *line)
+{
+	const char *more = strchr(line, ';');
+	u32 n = 0;
+
+	(void)level;
+	said++;
+	for (more = more ? more + 2 : ""; *more >= '0' && *more <= '9'; more++)
+		n = n * 10 + (u32)(*more - '0');
+	told += n;
+}
+
+/* The log and its wire are everybody's. */
+static void test_says_one_line_a_second(void **state)
+{
+	struct vmexit x = { .kind = VMEXIT_TRIPLE };
+
+	(void)state;
+	said = told = 0;
+	log_sink = count_lines;
+	for (u32 i = 0; i < 4; i++) { /* a single reset is told whole */
+		vm_say(&env.vm[0], "starts");
+		assert_int_equal(said, i + 1);
+	}
+	for (u32 i = 0; i < 3000; i++) {
+		(void)exit_table[VMEXIT_TRIPLE](&env.vm[0].vcpu, &x);
+		fake_tsc += 10000000; /* 30 s */
+	}
+	assert_in_range(said, 32, 34);
+	assert_int_equal(said + told + env.vm[0].unsaid, 3004);
+	vm_say(&env.vm[1], "starts"); /* the neighbour's are its own */
+	log_sink = NULL;
+	assert_in_range(said, 33, 35);
+	assert_int_equal(env.vm[1].unsaid, 0);
+}
+
+static void test_operators_resets_do_not_wait(void **state)
+{
+	struct vm *vm = &env.vm[0];
+
+	(void)state;
+	make_kernel(0);
+	vm_service();
+	for (u32 i = 0; i < 5; i++) {
+		if (i < 2)
+			vdev_power(vm, VDEV_RESET);
+		else
+			assert_int_equal(vm_reset(vm, why, sizeof(why)), 0);
+		vm_service();
+		assert_int_equal(vm->state, VM_RUNNING);
+	}
+	vdev_power(vm, VDEV_RESET);
+	vm_service();
+	assert_int_equal(vm->state, VM_STARTING);
+	assert_int_equal(vm_stop(vm, why, sizeof(why)), 0);
+	vm_service();
+	assert_int_equal(vm_reset(vm, why, sizeof(why)), 0);
+	vm_service();
+	assert_int_equal(vm->state, VM_RUNNING);
+}
+
 static void test_says_that_it_waits(void **state)
 {
 	struct vm *vm = &env.vm[0];
@@ -218,7 +355,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		env_test(test_start), env_test(test_frames_run_out), env_test(test_does_not_fit),
-		env_test(test_load_is_charged), env_test(test_says_that_it_waits), env_test(test_bad_kernel), env_test(test_reset),
+		env_test(test_load_is_charged), env_test(test_reset_is_charged), env_test(test_own_resets_wait),
+		env_test(test_neighbour_of_one_that_falls), env_test(test_says_one_line_a_second),
+		env_test(test_operators_resets_do_not_wait), env_test(test_says_that_it_waits), env_test(test_bad_kernel), env_test(test_reset),
 		env_test(test_power_off), env_test(test_fail), env_test(test_verbs), env_test(test_uart),
 	};
 
