@@ -37,6 +37,7 @@ static struct vm *connected;      /* whose console has the terminal */
 static bool escape_seen;
 static bool watch = true;
 static bool ready, busy;           /* busy: a command runs, the line is not the operator's */
+static u32 next_shown;            /* the guest whose lines come first */
 static u64 log_missed;            /* log lines not shown while connected */
 
 void term_write(const char *bytes, u32 n) { console_port_write(bytes, n); }
@@ -221,16 +222,18 @@ static void feed_guest(struct vm *vm)
 	}
 }
 
-/* Shows whole lines of a guest that is not connected, made harmless for the terminal. */
-static bool show_lines(struct vm *vm)
+/* Shows whole lines of a guest that is not connected, made harmless for the terminal, until its share of the wire is
+ * used; the line that uses it up is shown whole. */
+static bool show_lines(struct vm *vm, u32 share)
 {
+	u32 most = console_port_queued() + share;
 	struct guest_term *g = vm->console;
 	char line[200];
 	u32 len = 0;
 	bool any = false, escape = false;
 	u64 at = MAX(g->shown, ring_start(g));
 
-	if (at > g->shown && room()) {
+	if (at > g->shown && share) {
 		fmt(line, sizeof(line), "%s| ... %llu bytes were too fast to be shown\r\n", vm->name,
 		    (unsigned long long)(at - g->shown));
 		editor_hide(&editor);
@@ -246,20 +249,19 @@ static bool show_lines(struct vm *vm)
 			continue;
 		}
 		escape = c == 27;
-		if (c == '\n' || len == sizeof(line) - 1) {
-			if (!room())
+		if (c == '\n' || len == sizeof(line)) {
+			if (console_port_queued() >= most)
 				return any;
-			line[len] = '\0';
 			if (len) {
 				editor_hide(&editor);
 				term_puts(vm->name);
 				term_puts("| ");
-				term_puts(line);
+				term_write(line, len);
 				term_puts("\r\n");
 				any = true;
 			}
 			len = 0;
-			g->shown = at + 1;
+			g->shown = c == '\n' ? at + 1 : at;
 		}
 		if (c >= 32 && c < 127)
 			line[len++] = (char)c;
@@ -267,19 +269,36 @@ static bool show_lines(struct vm *vm)
 	return any;
 }
 
+static bool wants_to_show(const struct vm *vm)
+{
+	const struct guest_term *g = vm->console;
+
+	return g && g->shown != g->written;
+}
+
+/* In turns, or one that floods would hide the others. */
 static bool show_guests(void)
 {
+	u32 first = next_shown, wanting = 0;
 	bool any = false;
 
+	for (u32 i = 0; i < vm_count; i++)
+		wanting += wants_to_show(vm_all[i]);
 	for (u32 i = 0; i < vm_count; i++) {
-		struct guest_term *g = vm_all[i]->console;
+		u32 n = (first + i) % vm_count;
+		struct guest_term *g = vm_all[n]->console;
 
-		if (!g || g->shown == g->written)
+		if (!wants_to_show(vm_all[n]))
 			continue;
-		if (watch)
-			any |= show_lines(vm_all[i]);
-		else
+		if (!watch) {
 			g->shown = g->written;
+			continue;
+		}
+		/* What the first leave of their shares is the others'. */
+		if (show_lines(vm_all[n], room() / wanting--) && !any) {
+			any = true;
+			next_shown = n + 1;
+		}
 	}
 	if (any)
 		editor_show(&editor);

@@ -115,6 +115,60 @@ static void nobody_waits(void **state)
 	assert_non_null(strstr(wire, "db| line 003999\r\n"));
 }
 
+/* A line that is shown before its end has come loses nothing where it is cut. */
+static void half_lines_lose_nothing(void **state)
+{
+	u32 shown = 0;
+
+	(void)state;
+	for (u32 i = 0; i < 250; i++) {
+		console_guest_tx(&vms[1], 'x');
+		drain(1000);
+	}
+	console_guest_tx(&vms[1], '\n');
+	drain(1000);
+	for (const char *p = wire; *p; p++)
+		shown += *p == 'x';
+	assert_int_equal(shown, 250);
+}
+
+static u32 count(const char *what)
+{
+	u32 n = 0;
+
+	for (const char *p = wire; (p = strstr(p, what)); p++)
+		n++;
+	return n;
+}
+
+/* One that floods does not hide what another says now and then, and two that do share the wire. */
+static void in_turns(void **state)
+{
+	u32 web, db;
+
+	(void)state;
+	for (u32 i = 0, n = 0; i < 1500; i++) { /* 10 ms each at 115200 baud */
+		lines(&vms[0], i * 20, 20);
+		if (i % 100 == 0)
+			lines(&vms[1], n++, 1);
+		drain(115);
+	}
+	drain(115);
+	assert_int_equal(count("db| line"), 15);
+	assert_true(nwire > 1499 * 115); /* the wire is never idle */
+	nwire = 0;
+	for (u32 i = 0; i < 500; i++) {
+		lines(&vms[0], i * 20, 20);
+		lines(&vms[1], i * 20, 20);
+		drain(i % 2 ? 30 : 1000);
+	}
+	web = count("web| line");
+	db = count("db| line");
+	assert_in_range(web, db * 9 / 10, db * 11 / 10);
+	for (u32 i = 0; i < 100; i++)
+		drain(1000);
+}
+
 static void the_watched_one_is_held(void **state)
 {
 	u32 n = 0;
@@ -142,7 +196,9 @@ static void the_watched_one_is_held(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(nobody_waits, setup), cmocka_unit_test_setup(the_watched_one_is_held, setup),
+		cmocka_unit_test_setup(nobody_waits, setup),
+		cmocka_unit_test_setup(half_lines_lose_nothing, setup), cmocka_unit_test_setup(in_turns, setup),
+		cmocka_unit_test_setup(the_watched_one_is_held, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
