@@ -37,10 +37,10 @@ def guest_disk(load):
         published.prepare(load)
         scenario = published.SET[load]
         ram, whole = scenario.share * len(scenario.guests), scenario.folder + "/disk.img"
-    table = subprocess.run(["/sbin/sfdisk", "-J", whole], capture_output=True, text=True, check=True).stdout
-    part = json.loads(table)["partitiontable"]["partitions"][0]
-    subprocess.run(["dd", f"if={whole}", f"of={path}", "bs=1M", "conv=sparse", f"skip={part['start'] // 2048}",
-                    f"count={part['size'] // 2048}", "status=none"], check=True)
+    start, sectors = map(int, subprocess.run(["partx", "-g", "-o", "START,SECTORS", "-n", "1", whole],
+                                             capture_output=True, text=True, check=True).stdout.split())
+    subprocess.run(["dd", f"if={whole}", f"of={path}", "bs=1M", "conv=sparse", f"skip={start // 2048}",
+                    f"count={sectors // 2048}", "status=none"], check=True)
     if load == "memfill":
         os.unlink(whole)
     return ram, path
