@@ -72,6 +72,7 @@ class Bench(vmmb.Machine):
                                           args=args)
         self.image = vmmb.copy_disk(BENCH + "/disk.img", f"bench-{name}.img")
         cmdline = "console=com1,115200"
+        self.reserve_frames = reserve_frames
         if reserve_frames:
             cmdline += f" reserve={reserve_frames * 4}K"
         super().__init__("bench-" + name, modules=modules, disks=[self.image], memory=memory,
@@ -102,7 +103,7 @@ class Bench(vmmb.Machine):
     def everything(self):
         """Counters of each guest, and the machine's."""
         out = {vm: self.counters(vm) for vm in self.guests}
-        return dict(out, mem=self.cmd_json("mem")[0], stats=self.cmd_json("stats"))
+        return dict(out, reserve=self.reserve_frames, mem=self.cmd_json("mem")[0], stats=self.cmd_json("stats"))
 
 
 # ---- the starved guest -----------------------------------------------------------------------
