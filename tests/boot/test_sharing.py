@@ -96,6 +96,25 @@ def test_all_at_once_keep_what_they_wrote(four):
     four.conserved()
 
 
+def test_a_paused_guest_leaves_its_memory(four):
+    """Others fill what it held; when it runs again it finds what it wrote, and its share grows again."""
+    four.sh_start("big", "memfill 150 51 60 >/tmp/fill")
+    four.sh("big", "while ! grep -q FILLED /tmp/fill; do sleep 1; done", timeout=300)
+    had = four.guest("big")["held"]
+    four.cmd("vm pause big")
+    for vm, mib in ("mid", 120), ("low", 100):
+        four.sh_start(vm, f"memfill {mib} 52 8 >/tmp/fill")
+    for vm in "mid", "low":
+        assert re.search(r"DONE words=\d+ bad=0", four.sh_await(vm, "/tmp/fill", timeout=900))
+    big = four.guest("big")
+    assert big["state"] == "paused" and big["held"] < had // 2 and big["target"] <= 16 * MIB, (had, big)
+    assert "does not run now" in four.cmd("why big")
+    four.cmd("vm resume big")
+    assert re.search(r"DONE words=\d+ bad=0", four.sh_await("big", "/tmp/fill", timeout=900))
+    assert four.guest("big")["target"] > 64 * MIB
+    four.conserved()
+
+
 def test_a_guest_that_touches_everything_takes_no_ones_right(four):
     """big touches all that it has, again and again; tiny works on 70 MiB of which 64 are its right."""
     four.cmd("qos tiny min=64M")
