@@ -304,7 +304,7 @@ static void explain(struct balance_vm *v, const struct divide_vm *w, u64 now_ns)
 	y->fair = w->fair;
 	y->short_frames = w->short_frames;
 	y->need = w->need;
-	y->flags = w->flags;
+	y->flags = v->away ? w->flags & ~(u32)DIVIDE_CAPPED : w->flags; /* its max is no less than before */
 	y->cost_from = w->cost_now;
 	y->cost_to = w->cost_then;
 	y->misses_from = curve_misses_at(v->curve, w->now);

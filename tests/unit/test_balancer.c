@@ -465,6 +465,7 @@ static void test_paused(void **state)
 	balancer_away(&vms[0]);
 	run_for(SEC / 10);
 	assert_int_equal(balancer_vm(&vms[0])->why.reason, BALANCE_AWAY);
+	assert_false(balancer_vm(&vms[0])->why.flags & DIVIDE_CAPPED);
 	work(20, busy);
 	assert_int_equal(vms[0].mem.target, vms[0].mem.min);
 	assert_true(vms[1].mem.target > 33000);
