@@ -172,10 +172,10 @@ def test_what_if_more_memory(recording):
 @pytest.mark.parametrize("seed", range(1, 7))
 def test_what_if_nothing_else_is_what_was(tools, tmp_path, seed):
     path = str(tmp_path / "sim.trace")
-    subprocess.run([SIM, "--ops", "150000", "--seed", str(seed), "--trace", path, "--trace-ring", "1048576"],
+    subprocess.run([SIM, "--ops", "200000", "--seed", str(seed), "--trace", path, "--trace-ring", "1048576"],
                    check=True, stdout=subprocess.DEVNULL)
     _, guests = whatif(path)
-    assert total(guests, "misses_recorded") > 2500
+    assert total(guests, "misses_recorded") > 3000
     assert_near(guests)
 
 
