@@ -34,12 +34,12 @@ void ahci_fis(u8 *f, u8 command, u64 lba, u32 count, u32 features)
 	f[13] = (u8)(count >> 8);
 }
 
-static u32 prds(const struct block_req *r, struct slots_at *at, struct ahci_prd *prd, u32 *bytes)
+static u32 prds(const struct block_req *r, struct block_at *at, struct ahci_prd *prd, u32 *bytes)
 {
 	u32 n = 0, left;
 	u64 addr, end = 0;
 
-	for (*bytes = 0; (left = slots_piece(r, at, &addr)); at->off += left, *bytes += left, end = addr + left) {
+	for (*bytes = 0; (left = block_piece(r, at, &addr)); at->off += left, *bytes += left, end = addr + left) {
 		left = MIN(left, AHCI_PRD_MAX);
 		if (n && addr == end && prd[n - 1].dbc + left < AHCI_PRD_MAX) {
 			prd[n - 1].dbc += left;
@@ -77,7 +77,7 @@ void ahci_command(struct ahci_memory *m, u32 i, struct slot *s, bool ncq, u64 ta
 void ahci_issue(struct slots *q, u32 i)
 {
 	struct ahci_port *p = container_of(q, struct ahci_port, q);
-	/* Queued and unqueued commands don't mix: a FLUSH is alone (block.h), suspects are. */
+	/* Queued and unqueued commands don't mix: a FLUSH is alone (flush_alone), suspects are. */
 	bool ncq = p->ncq && !q->suspects && q->slot[i].req->op != BLOCK_FLUSH;
 
 	ahci_command(p->m, i, &q->slot[i], ncq, slots_phys(&p->m->table[i]));

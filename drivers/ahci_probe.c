@@ -88,6 +88,7 @@ static bool usable(struct ahci_port *p, u32 cap)
 	depth = MIN((cap >> 8 & 31) + 1, (id[75] & 31u) + 1);
 	p->ncq = cap & CAP_SNCQ && id[76] != 0xffff && id[76] & BIT(8);
 	p->q.dev.depth = p->ncq ? depth : 1;
+	p->q.dev.flush_alone = p->ncq; /* queued and other commands don't mix */
 	p->q.dev.sectors = id[100] | (u64)id[101] << 16 | (u64)id[102] << 32 | (u64)id[103] << 48;
 	p->q.dev.max_sectors = MAX_SECTORS;
 	p->q.dev.ops = &slots_ops;

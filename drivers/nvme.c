@@ -94,12 +94,12 @@ static bool reap(const struct nvme *c, struct queue *q, struct nvme_completion *
 
 /* ---- commands ---- */
 
-u32 nvme_prps(const struct block_req *r, struct slots_at *at, u32 max, u64 prp[2], u64 *list, u64 list_hpa)
+u32 nvme_prps(const struct block_req *r, struct block_at *at, u32 max, u64 prp[2], u64 *list, u64 list_hpa)
 {
 	u32 n = 0, total = 0, left;
 	u64 addr, end = 0;
 
-	while (total < max && (left = slots_piece(r, at, &addr))) {
+	while (total < max && (left = block_piece(r, at, &addr))) {
 		u32 step = MIN(MIN(left, max - total), PAGE_SIZE - (u32)(addr & PAGE_MASK));
 
 		if (!n && addr & 3)

@@ -6,24 +6,12 @@
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/lib.h"
 
-u32 slots_piece(const struct block_req *r, struct slots_at *at, u64 *addr)
-{
-	while (at->seg < r->nsegs && at->off == r->segs[at->seg].len) {
-		at->seg++;
-		at->off = 0;
-	}
-	if (at->seg == r->nsegs)
-		return 0;
-	*addr = r->segs[at->seg].addr.a + at->off;
-	return r->segs[at->seg].len - at->off;
-}
-
-void slots_copy(const struct block_req *r, struct slots_at at, u8 *buf, u32 n, bool to_segs)
+void slots_copy(const struct block_req *r, struct block_at at, u8 *buf, u32 n, bool to_segs)
 {
 	u64 addr;
 	u32 step;
 
-	for (; n && (step = slots_piece(r, &at, &addr)); n -= step, buf += step, at.off += step) {
+	for (; n && (step = block_piece(r, &at, &addr)); n -= step, buf += step, at.off += step) {
 		step = MIN(step, n);
 		if (to_segs)
 			memcpy(hpa_ptr((hpa_t){ addr }), buf, step);

@@ -21,12 +21,9 @@
 #define SLOTS_MAX 32
 #define SLOTS_RETRIES 3
 
-/* A place in a request's segments. */
-struct slots_at { u32 seg, off; };
-
 struct slot {
 	struct block_req *req;   /* NULL: the slot is free */
-	struct slots_at at, next; /* where the command in hand begins and ends */
+	struct block_at at, next; /* where the command in hand begins and ends */
 	u32 done, sectors;       /* of req: finished; in the command in hand */
 	u8 tries;
 	bool issued;             /* on the hardware */
@@ -54,10 +51,8 @@ static inline u64 slots_phys(const void *p)
 	return pfn_hpa(ptr_pfn(p)).a + ((u64)p & PAGE_MASK);
 }
 
-/* Bytes left in the segment at *at, whose address goes to *addr; 0 at the end. Steps over what is used up. */
-u32 slots_piece(const struct block_req *r, struct slots_at *at, u64 *addr);
 /* Copies n bytes between r's segments at `at` and buf. */
-void slots_copy(const struct block_req *r, struct slots_at at, u8 *buf, u32 n, bool to_segs);
+void slots_copy(const struct block_req *r, struct block_at at, u8 *buf, u32 n, bool to_segs);
 
 /* The command in slot i ended; status is for the log. A slot with nothing on the hardware: logged, ignored. */
 void slots_done(struct slots *q, u32 i, bool ok, u32 status, bool later);

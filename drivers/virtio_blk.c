@@ -81,7 +81,7 @@ void virtio_blk_chain(struct virtio_memory *m, u32 i, u32 chain, u32 size_max, s
 		.sector = r->op == BLOCK_FLUSH ? 0 : r->sector + s->done };
 	m->status[i] = 0xff;
 	d[0] = (struct virtio_desc){ .addr = base + ((u8 *)&m->header[i] - (u8 *)m), .len = sizeof(m->header[i]) };
-	while (r->op != BLOCK_FLUSH && (left = slots_piece(r, &s->next, &addr))) {
+	while (r->op != BLOCK_FLUSH && (left = block_piece(r, &s->next, &addr))) {
 		left = MIN(left, size_max);
 		if (n > 1 && addr == end && left <= size_max - d[n - 1].len)
 			d[n - 1].len += left;

@@ -15,9 +15,6 @@
 
 static struct { struct block_dev *dev; struct partition_table table; } disks_known[DISKS_MAX];
 static u32 disks_count;
-/* RAM disks live as long as their guests: for good. */
-static struct block_dev ramdisks[CONFIG_MAX_VMS * CONFIG_MAX_DISKS];
-static u32 ramdisk_count;
 
 static void read_done(struct block_req *r)
 {
@@ -28,7 +25,7 @@ static int read_head(struct block_dev *dev, void *buf, u32 sectors)
 {
 	bool done = false;
 	struct block_seg seg = { pfn_hpa(ptr_pfn(buf)), sectors * SECTOR_SIZE };
-	struct block_req r = { .dev = dev, .op = BLOCK_READ, .nsectors = sectors, .segs = &seg, .nsegs = 1,
+	struct block_req r = { .dev = dev, .op = BLOCK_READ, .owner = BLOCK_HOST, .nsectors = sectors, .segs = &seg, .nsegs = 1,
 			       .done = read_done, .ctx = &done };
 	u64 end = arch_ns() + READ_TIMEOUT_NS;
 
@@ -187,6 +184,16 @@ void disks_swap(const struct config *c, struct block_extent *out)
 	find_swap(c, out);
 }
 
+/* A module as a disk. It lives as long as its guest: for good. */
+static struct block_dev *make_ramdisk(const struct config_disk *d, const struct boot_module *m)
+{
+	pfn_t run = frame_get_run((sizeof(struct block_dev) + PAGE_MASK) / PAGE_SIZE);
+
+	if (pfn_none(run))
+		return NULL;
+	return ramdisk_create(pfn_ptr(run), d->name, m->start, m->size & ~(u64)(SECTOR_SIZE - 1));
+}
+
 static int assign_one(const struct config_disk *d, const struct boot_info *bi, struct guest_disk *out, char *why,
 		      size_t size)
 {
@@ -202,8 +209,12 @@ static int assign_one(const struct config_disk *d, const struct boot_info *bi, s
 		return err;
 	}
 	m = &bi->modules[d->module];
-	dev = ramdisk_create(&ramdisks[ramdisk_count++], d->name, m->start, m->size & ~(u64)(SECTOR_SIZE - 1));
-	out->ext = (struct block_extent){ dev, 0, dev ? dev->sectors : 0 };
+	dev = make_ramdisk(d, m);
+	if (!dev) {
+		fmt(why, size, "there is no memory left to use module %d as a disk", d->module);
+		return E_NOMEM;
+	}
+	out->ext = (struct block_extent){ dev, 0, dev->sectors };
 	if (out->ext.sectors)
 		return 0;
 	fmt(why, size, "disk module %d is empty", d->module);

@@ -81,6 +81,8 @@ static bool aim(struct fill *f, u32 loc, bool swap)
 static void submit(struct fill *f, void (*done)(struct block_req *))
 {
 	f->req.op = BLOCK_READ;
+	f->req.owner = f->m->id;
+	f->req.class = (u8)(f->bounced || f->why == FILL_RESCUE ? BLOCK_GUEST : f->why == FILL_AHEAD ? BLOCK_AHEAD : BLOCK_DEMAND);
 	f->req.segs = f->seg;
 	f->req.nsegs = f->n;
 	f->req.nsectors = f->n * SECTORS_PER_PAGE;

@@ -160,7 +160,7 @@ static void submit(struct gio *x, u8 op, u64 sector, u32 nsegs, u32 nsectors)
 {
 	const struct guest_disk *d = &x->m->disk[x->io->disk];
 
-	x->req = (struct block_req){ .dev = d->ext.dev, .op = op, .sector = d->ext.first + sector,
+	x->req = (struct block_req){ .dev = d->ext.dev, .op = op, .class = BLOCK_GUEST, .owner = x->m->id, .sector = d->ext.first + sector,
 				     .nsectors = nsectors, .segs = x->seg, .nsegs = nsegs,
 				     .done = run_done, .ctx = x };
 	x->phase = GIO_RUN;

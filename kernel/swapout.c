@@ -156,7 +156,8 @@ u32 swapout_start(struct vm_mem *m, const u32 *g, u32 n)
 		s->g[i] = g[i];
 		s->seg[i] = (struct block_seg){ pfn_hpa((pfn_t){ p->loc }), PAGE_SIZE };
 	}
-	s->req = (struct block_req){ .dev = swap_dev(), .op = BLOCK_WRITE, .sector = swap_sector(s->slot),
+	s->req = (struct block_req){ .dev = swap_dev(), .op = BLOCK_WRITE, .class = BLOCK_BACK, .owner = m->id,
+				     .sector = swap_sector(s->slot),
 				     .nsectors = n * SECTORS_PER_PAGE, .segs = s->seg, .nsegs = n,
 				     .done = swapout_done, .ctx = s };
 	s->start_ns = writing ? 0 : arch_ns();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/console/cmd.c kernel/console/cmd_mem.c kernel/console/cmd_qos.c kernel/console/cmd_sys.c kernel/console/cmd_vm.c kernel/console/cmd_why.c kernel/scan_clock.c kernel/console/editor.c kernel/console/term.c kernel/lib/fmt.c kernel/lib/parse.c kernel/lib/err.c kernel/lib/log.c boot/config.c boot/config_keys.c mm/frame.c mm/promise.c mm/guest_swap.c mm/curve.c mm/curve_sleep.c mm/ages.c drivers/block.c tests/fake/fake_arch.c kernel/console/cmd_trace.c kernel/tracer.c kernel/trace.c kernel/trace_note.c mm/payer.c */
+/* SRCS: kernel/console/cmd.c kernel/console/cmd_mem.c kernel/console/cmd_qos.c kernel/console/cmd_sys.c kernel/console/cmd_vm.c kernel/console/cmd_why.c kernel/scan_clock.c kernel/console/editor.c kernel/console/term.c kernel/lib/fmt.c kernel/lib/parse.c kernel/lib/err.c kernel/lib/log.c boot/config.c boot/config_keys.c mm/frame.c mm/promise.c mm/guest_swap.c mm/curve.c mm/curve_sleep.c mm/ages.c drivers/block.c drivers/block_turn.c drivers/fair.c drivers/depth.c tests/fake/fake_arch.c kernel/console/cmd_trace.c kernel/tracer.c kernel/trace.c kernel/trace_note.c mm/payer.c */
 /*
  * Any keys on the console, while two guests print any bytes: nothing overruns, nothing hangs, and no setting
  * that is out of its range reaches the balancer.

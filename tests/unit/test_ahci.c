@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: drivers/ahci.c drivers/ahci_probe.c drivers/slots.c drivers/block.c kernel/lib/err.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
+/* SRCS: drivers/ahci.c drivers/ahci_probe.c drivers/slots.c drivers/block.c drivers/block_turn.c drivers/fair.c drivers/depth.c kernel/lib/err.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
 /*
  * test_ahci.c - the AHCI driver against an adapter with a disk on port 0, an ATAPI drive on port 1 (or a disk that never answers)
  * and nothing on port 2.

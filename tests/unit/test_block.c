@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: drivers/block.c drivers/ramdisk.c kernel/lib/err.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
+/* SRCS: drivers/block.c drivers/block_turn.c drivers/fair.c drivers/depth.c drivers/ramdisk.c kernel/lib/err.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
 /*
  * test_block.c - the request queue over a driver made here, and the RAM disk.
  */
@@ -25,7 +25,25 @@ static void hold(struct block_dev *d, struct block_req *r)
 }
 
 static const struct block_ops hold_ops = { hold };
-static struct block_dev held = { .name = "held", .sectors = 1000, .depth = 1, .max_sectors = 64, .ops = &hold_ops };
+static struct block_dev held = { .name = "held", .sectors = 1000, .depth = 16, .max_sectors = 512, .ops = &hold_ops };
+
+/* The request that a command carries out. */
+static struct block_req *of(const struct block_req *hw)
+{
+	return container_of(hw, struct block_cmd, hw)->first;
+}
+
+/* So many commands at once, no trying. */
+static void at_depth(u32 n)
+{
+	held.limit.limit = held.limit.base = n;
+	held.limit.most = 1;
+}
+
+static void complete(u32 i, int err)
+{
+	block_complete(started[i], err);
+}
 
 static struct block_req *finished[64];
 static u32 nfinished;
@@ -52,6 +70,12 @@ static struct block_req make(struct block_dev *d, u8 op, u64 sector)
 				   .nsegs = 1, .done = note };
 }
 
+pfn_t frame_get_run(u32 n)
+{
+	(void)n;
+	return (pfn_t){ 32 };
+}
+
 static int setup(void **state)
 {
 	static bool registered;
@@ -63,6 +87,8 @@ static int setup(void **state)
 		registered = true;
 	}
 	nstarted = nfinished = 0;
+	at_depth(1);
+	fake_tsc += 2 * BLOCK_RECENT_NS; /* nobody has used it lately */
 	return 0;
 }
 
@@ -77,8 +103,8 @@ static void test_fifo(void **state)
 	assert_false(block_idle());
 	fake_tsc += 500;
 	for (u32 i = 0; i < 3; i++) {
-		assert_ptr_equal(started[i], &r[i]);
-		block_complete(&r[i], 0);
+		assert_ptr_equal(of(started[i]), &r[i]);
+		complete(i, 0);
 		assert_ptr_equal(finished[i], &r[i]);
 	}
 	assert_int_equal(nstarted, 3);
@@ -119,7 +145,7 @@ static void test_refusals(void **state)
 	r.sector = 0;
 	r.nsectors = 0;
 	expect_refused(r, E_RANGE);
-	r.nsectors = 65;
+	r.nsectors = 513;
 	expect_refused(r, E_RANGE);
 	r.nsectors = 7;
 	expect_refused(r, E_INVAL);
@@ -145,7 +171,7 @@ static void test_cancel(void **state)
 	assert_false(block_cancel(&a)); /* on the hardware already */
 	assert_true(block_cancel(&b));
 	assert_false(block_cancel(&b));
-	block_complete(&a, E_IO);
+	complete(0, E_IO);
 	assert_int_equal(nfinished, 1);
 	assert_int_equal(a.err, E_IO);
 	assert_true(block_idle());
@@ -163,14 +189,16 @@ static void resubmit(struct block_req *r)
 
 static void test_done_submits_again(void **state)
 {
-	struct block_req r = make(&held, BLOCK_READ, 0);
+	struct block_req r = make(&held, BLOCK_READ, 0), *hw;
 
 	(void)state;
 	r.done = resubmit;
 	block_submit(&r);
+	hw = started[0];
 	while (nfinished < 40) {
 		nstarted = 0;
-		block_complete(&r, 0);
+		block_complete(hw, 0);
+		hw = started[0];
 	}
 	assert_true(block_idle());
 }
@@ -183,93 +211,262 @@ static void test_complete_later(void **state)
 	(void)state;
 	submit(&a);
 	submit(&b);
-	block_complete_later(&a, E_IO);
+	block_complete_later(started[0], E_IO);
 	assert_int_equal(nfinished, 0);
 	block_poll();
 	assert_int_equal(nfinished, 1);
-	assert_ptr_equal(started[1], &b);
-	block_complete(&b, 0);
+	assert_ptr_equal(of(started[1]), &b);
+	complete(1, 0);
 	assert_int_equal(a.err, E_IO);
 	assert_int_equal(b.err, 0);
 }
 
-/* At depth 4: what overlaps waits, and what is behind it too; a FLUSH is alone. */
+/* At depth 4: what overlaps waits, others do not; a FLUSH waits for the writes before it, writes after it wait for the FLUSH. */
 static void test_order(void **state)
 {
-	struct block_req w = make(&held, BLOCK_WRITE, 0), far = make(&held, BLOCK_WRITE, 8), read = make(&held, BLOCK_READ, 4),
+	struct block_req w = make(&held, BLOCK_WRITE, 0), far = make(&held, BLOCK_WRITE, 9), read = make(&held, BLOCK_READ, 4),
 			 behind = make(&held, BLOCK_READ, 100), same = make(&held, BLOCK_READ, 100),
 			 flush = make(&held, BLOCK_FLUSH, 0), last = make(&held, BLOCK_WRITE, 200);
 
 	(void)state;
-	held.depth = 4;
+	at_depth(8);
 	submit(&w);
 	submit(&far);
 	submit(&read); /* its first half is w's second, its second half far's first */
 	submit(&behind);
+	assert_int_equal(nstarted, 2); /* of one class and owner they go in order */
+	complete(1, 0);
+	assert_int_equal(nstarted, 2);
+	complete(0, 0);
+	assert_int_equal(nstarted, 4);
+	assert_ptr_equal(of(started[2]), &read);
 	submit(&same);
-	assert_int_equal(nstarted, 2);
-	block_complete(&far, 0);
-	assert_int_equal(nstarted, 2);
-	block_complete(&w, 0);
 	assert_int_equal(nstarted, 5); /* reads overlap each other freely */
-	assert_ptr_equal(started[2], &read);
+	w.done = note;
+	submit(&w);
+	assert_int_equal(nstarted, 5); /* the read of what it overwrites is not done */
+	complete(2, 0);
+	assert_int_equal(nstarted, 6);
 	submit(&flush);
 	submit(&last);
-	block_complete(&same, 0);
-	block_complete(&read, 0);
-	assert_int_equal(nstarted, 5);
-	block_complete(&behind, 0);
 	assert_int_equal(nstarted, 6);
-	assert_ptr_equal(started[5], &flush);
-	block_complete(&flush, 0);
-	assert_ptr_equal(started[6], &last);
-	block_complete(&last, 0);
-	assert_int_equal(nfinished, 7);
+	complete(5, 0); /* w: with reads still in flight the FLUSH goes */
+	assert_int_equal(nstarted, 7);
+	assert_ptr_equal(of(started[6]), &flush);
+	complete(6, 0);
+	assert_int_equal(nstarted, 8);
+	assert_ptr_equal(of(started[7]), &last);
+	for (u32 n = 3; n < 8; n += n == 4 ? 3 : 1)
+		complete(n, 0);
+	assert_int_equal(nfinished, 8);
 	assert_true(block_idle());
-	held.depth = 1;
 }
 
-/* Random requests at depth 8, completed in random order: each read sees what was submitted before it. */
-static void test_order_random(void **state)
+/* Owners are apart: another's FLUSH and another's line hold nobody up; on the hardware overlaps are kept apart all the same. */
+static void test_owners(void **state)
 {
-	static struct block_req r[400];
-	static u32 content[64], expected[64], want[400][64];
-	u32 running[8], nrunning = 0, submitted = 0, seen = 0, seed = 7;
+	struct block_req w = make(&held, BLOCK_WRITE, 0), f = make(&held, BLOCK_FLUSH, 0), w2 = make(&held, BLOCK_WRITE, 100),
+			 other = make(&held, BLOCK_WRITE, 200), clash = make(&held, BLOCK_READ, 0);
 
 	(void)state;
-	held.depth = 8;
-	while (seen < 400) {
+	at_depth(8);
+	other.owner = clash.owner = 1;
+	submit(&w);
+	submit(&f);
+	submit(&w2);
+	submit(&other);
+	submit(&clash);
+	assert_int_equal(nstarted, 2);
+	assert_ptr_equal(of(started[1]), &other);
+	complete(0, 0);
+	assert_int_equal(nstarted, 4);
+	complete(1, 0);
+	complete(2, 0);
+	complete(3, 0);
+	complete(4, 0);
+	assert_true(block_idle());
+}
+
+/* Classes: what a vCPU waits for goes first, swap writes last; in a hurry those are as early as demands. */
+static void test_classes(void **state)
+{
+	struct block_req busy = make(&held, BLOCK_READ, 0), r[4];
+	static const u8 plain[4] = { BLOCK_DEMAND, BLOCK_GUEST, BLOCK_AHEAD, BLOCK_BACK };
+
+	(void)state;
+	for (u32 hurry = 0; hurry < 2; hurry++) {
+		nstarted = 0;
+		block_hurry(hurry);
+		submit(&busy);
+		for (u32 i = 0; i < 4; i++) { /* BACK first, DEMAND last */
+			r[i] = make(&held, plain[3 - i] == BLOCK_BACK ? BLOCK_WRITE : BLOCK_READ, 50 + 10 * i);
+			r[i].class = plain[3 - i];
+			submit(&r[i]);
+		}
+		for (u32 i = 0; i < 5; i++)
+			complete(i, 0);
+		for (u32 i = 0; i < 4; i++)
+			assert_int_equal(finished[hurry * 5 + 1 + i]->class, hurry ? plain[(i + 3) % 4] : plain[i]);
+	}
+	block_hurry(false);
+	assert_true(block_idle());
+}
+
+static struct block_req long_one(struct block_seg *segs, u32 n)
+{
+	struct block_req r = make(&held, BLOCK_READ, 64);
+
+	for (u32 i = 0; i < n; i++)
+		segs[i] = (struct block_seg){ { 0x10000 + i * 0x2000 }, 4096 };
+	r.segs = segs;
+	r.nsegs = n;
+	r.nsectors = n * 8;
+	return r;
+}
+
+/* Long ones go whole while nobody else uses the disk, in pieces of 64 KiB while others do, and are done when all pieces are. */
+static void test_pieces(void **state)
+{
+	struct block_req r, other = make(&held, BLOCK_READ, 0);
+	struct block_seg segs[60];
+
+	(void)state;
+	r = long_one(segs, 60);
+	submit(&r);
+	assert_int_equal(started[0]->nsectors, 480);
+	complete(0, 0);
+	other.owner = 1;
+	submit(&other);
+	complete(1, 0);
+	at_depth(3);
+	nfinished = 0;
+	submit(&r);
+	assert_int_equal(nstarted, 5);
+	for (u32 i = 2, at = 64; i < 6; i++) {
+		assert_int_equal(started[i]->sector, at);
+		assert_int_equal(started[i]->nsectors, i < 5 ? 128 : 96);
+		assert_int_equal(started[i]->segs[0].addr.a, 0x10000 + (at - 64) / 8 * 0x2000);
+		at += started[i]->nsectors;
+		if (i == 2) {
+			assert_false(block_cancel(&r));
+			complete(2, 0);
+		}
+	}
+	assert_int_equal(nfinished, 0);
+	complete(5, 0);
+	complete(3, 0);
+	complete(4, 0);
+	assert_int_equal(nfinished, 1);
+	/* A piece that fails: the rest is not tried, the end waits for what is in flight. */
+	nstarted = nfinished = 0;
+	at_depth(2);
+	submit(&r);
+	complete(0, E_IO);
+	assert_int_equal(nstarted, 2);
+	assert_int_equal(nfinished, 0);
+	complete(1, 0);
+	assert_int_equal(nfinished, 1);
+	assert_int_equal(r.err, E_IO);
+	assert_true(block_idle());
+}
+
+/* Requests that continue each other go as one command; if it fails, each goes alone, and only the bad one fails. */
+static void test_merge(void **state)
+{
+	struct block_req busy = make(&held, BLOCK_READ, 500), r[6];
+
+	(void)state;
+	submit(&busy);
+	for (u32 i = 0; i < 6; i++) {
+		r[i] = make(&held, BLOCK_READ, i == 5 ? 300 : 100 + 8 * i);
+		submit(&r[i]);
+	}
+	r[4].sector = 700;
+	complete(0, 0);
+	assert_int_equal(nstarted, 2);
+	assert_int_equal(started[1]->nsectors, 32);
+	assert_int_equal(started[1]->nsegs, 4);
+	complete(1, E_IO);
+	assert_int_equal(nfinished, 1);
+	for (u32 i = 0; i < 4; i++) {
+		assert_int_equal(started[2 + i]->sector, 100 + 8 * i);
+		complete(2 + i, i == 2 ? E_IO : 0);
+		assert_ptr_equal(finished[1 + i], &r[i]);
+		assert_int_equal(r[i].err, i == 2 ? E_IO : 0);
+	}
+	complete(6, 0);
+	complete(7, 0);
+	assert_int_equal(nfinished, 7);
+	assert_true(block_idle());
+}
+
+/* A disk whose FLUSH can't be beside other commands. */
+static void test_flush_alone(void **state)
+{
+	struct block_req r = make(&held, BLOCK_READ, 0), f = make(&held, BLOCK_FLUSH, 0), later = make(&held, BLOCK_READ, 8);
+
+	(void)state;
+	held.flush_alone = true;
+	at_depth(4);
+	f.owner = later.owner = 1;
+	submit(&r);
+	submit(&f);
+	submit(&later);
+	assert_int_equal(nstarted, 1);
+	complete(0, 0);
+	assert_int_equal(nstarted, 2);
+	assert_ptr_equal(of(started[1]), &f);
+	complete(1, 0);
+	assert_int_equal(nstarted, 3);
+	complete(2, 0);
+	held.flush_alone = false;
+	assert_true(block_idle());
+}
+
+/* Random requests of three owners at depth 8, completed in random order, now and then cut or merged: each read sees what its owner
+ * submitted before it. Every owner has sectors of its own. */
+static void test_order_random(void **state)
+{
+	static struct block_req r[2000];
+	static u32 content[192], expected[192], want[2000][192];
+	static struct block_req *running[16];
+	u32 nrunning = 0, submitted = 0, seed = 7;
+
+	(void)state;
+	at_depth(8);
+	while (submitted < ARRAY_SIZE(r) || nrunning) {
 		seed = seed * 1103515245 + 12345;
-		if (submitted < 400 && (nrunning == 0 || seed >> 16 & 3)) {
+		nstarted = nfinished = 0;
+		if (submitted < ARRAY_SIZE(r) && (nrunning == 0 || seed >> 16 & 3)) {
 			struct block_req *q = &r[submitted];
 
-			*q = make(&held, seed >> 20 & 1 ? BLOCK_READ : BLOCK_WRITE, seed >> 21 & 31);
+			*q = make(&held, seed >> 20 & 1 ? BLOCK_READ : BLOCK_WRITE, 0);
+			q->owner = (u8)(seed >> 26 & 3) % 3;
+			q->class = (u8)(seed >> 28 & 3);
+			q->sector = 64u * q->owner + (seed >> 21 & 31);
 			memcpy(want[submitted], expected, sizeof(expected));
 			for (u64 k = q->sector; q->op == BLOCK_WRITE && k < q->sector + q->nsectors; k++)
 				expected[k] = submitted + 1;
 			submitted++;
-			nstarted = 0;
 			submit(q);
 		} else {
-			u32 i = (seed >> 18) % nrunning, n = running[i];
-			struct block_req *q = &r[n];
+			u32 i = (seed >> 18) % nrunning;
+			struct block_req *hw = running[i];
 
 			running[i] = running[--nrunning];
-			for (u64 k = q->sector; k < q->sector + q->nsectors; k++)
-				if (q->op == BLOCK_WRITE)
-					content[k] = n + 1;
-				else
-					assert_int_equal(content[k], want[n][k]);
-			seen++;
-			nstarted = nfinished = 0;
-			block_complete(q, 0);
+			for (struct block_req *q = of(hw); q; q = q->next)
+				for (u64 k = q->sector; k < q->sector + q->nsectors; k++)
+					if (q->op == BLOCK_WRITE)
+						content[k] = (u32)(q - r) + 1;
+					else
+						assert_int_equal(content[k], want[q - r][k]);
+			block_complete(hw, 0);
 		}
 		for (u32 i = 0; i < nstarted; i++)
-			running[nrunning++] = (u32)(started[i] - r);
+			running[nrunning++] = started[i];
 		assert_true(nrunning <= 8);
 	}
 	assert_true(block_idle());
-	held.depth = 1;
 }
 
 static void test_ramdisk(void **state)
@@ -314,6 +511,11 @@ int main(void)
 		cmocka_unit_test_setup(test_done_submits_again, setup),
 		cmocka_unit_test_setup(test_complete_later, setup),
 		cmocka_unit_test_setup(test_order, setup),
+		cmocka_unit_test_setup(test_owners, setup),
+		cmocka_unit_test_setup(test_classes, setup),
+		cmocka_unit_test_setup(test_pieces, setup),
+		cmocka_unit_test_setup(test_merge, setup),
+		cmocka_unit_test_setup(test_flush_alone, setup),
 		cmocka_unit_test_setup(test_order_random, setup),
 		cmocka_unit_test_setup(test_ramdisk, setup),
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/disks.c drivers/block.c drivers/ramdisk.c drivers/partition.c boot/config.c boot/config_keys.c mm/frame.c kernel/lib/err.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
+/* SRCS: kernel/disks.c drivers/block.c drivers/block_turn.c drivers/fair.c drivers/depth.c drivers/ramdisk.c drivers/partition.c boot/config.c boot/config_keys.c mm/frame.c kernel/lib/err.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
 /*
  * test_disks.c - partitions found at boot, disks given to guests, overlaps refused. The "host disks" are
  * RAM disks with an MBR; one of them fails to read.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: drivers/nvme.c drivers/slots.c drivers/block.c kernel/lib/err.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
+/* SRCS: drivers/nvme.c drivers/slots.c drivers/block.c drivers/block_turn.c drivers/fair.c drivers/depth.c kernel/lib/err.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
 /*
  * test_nvme.c - the NVMe driver against a controller of 40 lines; PRP lists by themselves.
  */
@@ -138,7 +138,7 @@ static void test_prps(void **state)
 {
 	struct block_seg s[] = { { { 0x10800 }, 0x1800 }, { { 0x20000 }, 0x1000 }, { { 0x30000 }, 0x800 }, { { 0x40000 }, 0x1000 } };
 	struct block_req r = { .segs = s, .nsegs = 4 };
-	struct slots_at at = { 0, 0 };
+	struct block_at at = { 0, 0 };
 	u64 prp[2], list[NVME_PRPS];
 
 	(void)state;
@@ -151,11 +151,11 @@ static void test_prps(void **state)
 	assert_int_equal(nvme_prps(&r, &at, 1 << 20, prp, list, 0x7000), 0x1000);
 	assert_int_equal(prp[0], 0x40000);
 	assert_int_equal(prp[1], 0);
-	at = (struct slots_at){ 0, 0 };
+	at = (struct block_at){ 0, 0 };
 	assert_int_equal(nvme_prps(&r, &at, 0x1000, prp, list, 0x7000), 0x1000);
 	assert_int_equal(prp[1], 0x11000); /* two pages: no list */
 	s[0].addr.a = 0x10802;
-	at = (struct slots_at){ 0, 0 };
+	at = (struct block_at){ 0, 0 };
 	assert_int_equal(nvme_prps(&r, &at, 1 << 20, prp, list, 0x7000), 0);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: drivers/virtio_blk.c drivers/slots.c drivers/block.c kernel/lib/err.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
+/* SRCS: drivers/virtio_blk.c drivers/slots.c drivers/block.c drivers/block_turn.c drivers/fair.c drivers/depth.c kernel/lib/err.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
 /*
  * test_virtio_blk.c - the virtio driver against a device; chains by themselves. (The guests' device of the
  * project itself is no judge here: both could misread the specification alike.)
