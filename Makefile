@@ -42,7 +42,7 @@ srcs = $(subst @mem,$(MEM_SRCS),$(subst @pager,$(PAGER_SRCS) @mem,$(shell \
 	sed -n '2s|^/\* SRCS:\(.*\)\*/.*|\1|p' $(1) 2>/dev/null)))
 MEM_SRCS   := $(patsubst %,mm/%.c,frame slat swap blockmap page_cache gpage guest_swap zstore lz4 vmmem payer promise readahead ages curve curve_sleep) \
 	kernel/lib/fmt.c kernel/lib/err.c
-PAGER_SRCS := $(patsubst %,kernel/%.c,pager pager_check fault fill ahead reclaim zip swapout scan trace trace_note guest_io guest_plan \
+PAGER_SRCS := $(patsubst %,kernel/%.c,pager pool pager_check fault fill ahead reclaim zip swapout scan trace trace_note guest_io guest_plan \
 	guest_read guest_cache guest_write guest_bounce guest_mem io_range) mm/zplan.c
 # $(call objs,KIND,SOURCES)
 objs = $(patsubst %,build/$(1)/%.o,$(2))

@@ -40,13 +40,20 @@ static int make_memory(struct vm *vm, const struct guest_disk *disks, u32 ndisks
 {
 	struct vm_mem *m = &vm->mem;
 	const struct vm_config *c = vm->config;
+	int err;
 
 	for (u32 i = 0; i < ndisks && i < VMMEM_MAX_DISKS; i++)
 		m->disk[i] = disks[i];
 	m->min = frames(c->min);
 	m->max = frames(c->max);
 	m->target = m->min;
-	return vmmem_init(m, vm, vm->id, frames(c->ram), backend->slat);
+	err = vmmem_init(m, vm, vm->id, frames(c->ram), backend->slat);
+	if (err)
+		return err;
+	err = pager_join(m);
+	if (err)
+		vmmem_destroy(m);
+	return err;
 }
 
 static int make_board(struct vm *vm, void *apic_page, u32 ndisks)
@@ -96,6 +103,7 @@ no_board:
 		frame_put_run(ptr_pfn(vm->board), (u32)((vboard_size() + PAGE_SIZE - 1) / PAGE_SIZE));
 	vm->vcpu.hw = NULL;
 	vm->board = NULL;
+	pager_leave(&vm->mem);
 	vmmem_destroy(&vm->mem);
 no_memory:
 	vm->mem.page = NULL;

@@ -10,6 +10,7 @@
 #include "kernel/ahead.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager_priv.h"
+#include "kernel/pool.h"
 #include "kernel/reclaim.h"
 #include "kernel/zip.h"
 #include "kernel/trace.h"
@@ -19,12 +20,10 @@
 #include "mm/page_cache.h"
 #include "mm/swap.h"
 
-#define FILLS 64
-
 struct fill {
 	struct block_req req;
 	struct block_seg seg[AHEAD_MOST];
-	struct vm_mem *m;  /* NULL: free */
+	struct vm_mem *m;
 	u32 g[AHEAD_MOST], n, asked; /* pages; which of them was asked for */
 	u32 loc;           /* first slot or block */
 	u64 start_ns;
@@ -34,28 +33,23 @@ struct fill {
 	void *ctx;
 };
 
-static struct fill fills[FILLS];
-static u32 fill_hint;
+/* Of its own: a demand's, and as many for rescues and read-ahead as keep eight commands of a disk busy twice over. */
+const struct pool_kind pool_fills = { .bytes = sizeof(struct fill), .zeroed = sizeof(struct fill), .own = 16, .lent = 32 };
 
-static struct fill *fill_get(void)
+struct slot_call { void (*fn)(void *ctx, struct vm_mem *m, u32 slot); void *ctx; };
+
+static void each_slot(void *ctx, void *entry)
 {
-	for (u32 i = 0; i < FILLS; i++) {
-		struct fill *f = &fills[(fill_hint + i) % FILLS];
+	const struct slot_call *call = ctx;
+	const struct fill *f = entry;
 
-		if (f->m)
-			continue;
-		fill_hint = (fill_hint + i + 1) % FILLS;
-		memset(f, 0, sizeof(*f));
-		return f;
-	}
-	return NULL;
+	for (u32 k = 0; f->swap && !f->bounced && k < f->n; k++)
+		call->fn(call->ctx, f->m, f->loc + k);
 }
 
 void fill_each_slot(void (*fn)(void *ctx, struct vm_mem *m, u32 slot), void *ctx)
 {
-	for (u32 i = 0; i < FILLS; i++)
-		for (u32 k = 0; fills[i].m && fills[i].swap && !fills[i].bounced && k < fills[i].n; k++)
-			fn(ctx, fills[i].m, fills[i].loc + k);
+	pool_each(POOL_FILLS, each_slot, &(struct slot_call){ fn, ctx });
 }
 
 /* Addresses f's request; false: the block is of no disk (can't be). */
@@ -162,9 +156,9 @@ static void fill_done(struct block_req *r)
 		else
 			arrive(f, f->g[i], i);
 	}
-	f->m = NULL;
 	if (r->err)
 		pager_io_failed(m, f->swap ? "swap" : what[f->why], r);
+	pool_put(m, POOL_FILLS, f);
 	pager_progress(m);
 	pager_frames_freed();
 }
@@ -291,11 +285,9 @@ int fill_page(struct vm_mem *m, u32 g, enum fill_why why)
 			return 0;
 		}
 	}
-	f = fill_get();
-	if (!f) {
-		reclaim_starve(m);
+	f = pool_get(m, POOL_FILLS);
+	if (!f)
 		return E_AGAIN;
-	}
 	f->m = m;
 	f->swap = swap;
 	f->why = (u8)why;
@@ -304,17 +296,19 @@ int fill_page(struct vm_mem *m, u32 g, enum fill_why why)
 	if (begin_run(f, &run))
 		start(f);
 	else
-		f->m = NULL;
+		pool_put(m, POOL_FILLS, f);
 	return E_AGAIN;
 }
 
 bool fill_ahead(struct vm_mem *m, u32 g)
 {
-	struct fill *f = fill_get();
 	struct ahead_run run;
+	struct fill *f;
 
-	if (!f)
+	/* Nobody waits for it: it takes no place in the line. */
+	if (!m->pool[POOL_FILLS].free)
 		return false;
+	f = pool_get(m, POOL_FILLS);
 	f->m = m;
 	f->swap = m->page[g].state == GPAGE_SWAP;
 	f->why = FILL_AHEAD;
@@ -323,7 +317,7 @@ bool fill_ahead(struct vm_mem *m, u32 g)
 		start(f);
 		return true;
 	}
-	f->m = NULL;
+	pool_put(m, POOL_FILLS, f);
 	return false;
 }
 
@@ -336,11 +330,12 @@ static void bounce_done(struct block_req *r)
 
 	m->io_in_flight--;
 	m->page[f->g[0]].pins--;
-	f->m = NULL;
 	if (r->err)
 		pager_io_failed(m, f->swap ? "swap" : "bounce", r);
 	f->bounced(f->ctx, r->err);
+	pool_put(m, POOL_FILLS, f);
 	pager_progress(m);
+	pool_serve();
 }
 
 int fill_bounce(struct vm_mem *m, u32 g, pfn_t pfn, fill_bounce_fn *done, void *ctx)
@@ -362,7 +357,7 @@ int fill_bounce(struct vm_mem *m, u32 g, pfn_t pfn, fill_bounce_fn *done, void *
 			return 0;
 		}
 	}
-	f = fill_get();
+	f = pool_get(m, POOL_FILLS);
 	if (!f)
 		return E_BUSY;
 	f->m = m;

@@ -10,17 +10,12 @@
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager_priv.h"
+#include "kernel/pool.h"
 #include "mm/blockmap.h"
 #include "mm/gpage.h"
 
-#define GIO_POOL 32
-#define GIO_PER_VM 8
-#define GIO_OWED 2 /* entries that every guest can always have, however deep others' queues are */
-_Static_assert(GIO_POOL >= FRAME_MAX_VMS * GIO_OWED, "entries for all guests");
-
-static struct gio pool[GIO_POOL];
-static u32 pool_used;
-static bool pool_short; /* somebody found none */
+/* Of its own: what keeps a disk of eight commands at once busy; the more that its deep queues can have is lent. */
+const struct pool_kind pool_requests = { .bytes = sizeof(struct gio), .zeroed = offsetof(struct gio, req), .own = 8, .lent = 8 };
 
 static bool io_writes(u8 op)
 {
@@ -91,27 +86,6 @@ static bool must_wait(struct vm_mem *m, const struct guest_io *io)
 	return false;
 }
 
-/* Entries that guests below what they are owed can still ask for. */
-static u32 gio_owed(void)
-{
-	u32 n = 0;
-
-	for (u32 i = 0; i < FRAME_MAX_VMS; i++)
-		if (vmmem_all[i])
-			n += GIO_OWED - MIN(vmmem_all[i]->io_active_count, GIO_OWED);
-	return n;
-}
-
-static struct gio *gio_get(const struct vm_mem *m)
-{
-	if (pool_used + (m->io_active_count < GIO_OWED ? 0 : gio_owed()) < GIO_POOL)
-		for (u32 i = 0; i < GIO_POOL; i++)
-			if (!pool[i].io)
-				return &pool[i];
-	pool_short = true;
-	return NULL;
-}
-
 static bool bytewise(const struct guest_io *io)
 {
 	for (u32 i = 0; i < io->nsegs; i++)
@@ -126,29 +100,23 @@ static struct gio *start_next(struct vm_mem *m)
 	struct guest_io *io;
 	struct gio *x;
 
-	if (list_empty(&m->io_waiting) || m->io_active_count >= GIO_PER_VM)
+	if (list_empty(&m->io_waiting))
 		return NULL;
 	io = container_of(m->io_waiting.next, struct guest_io, link);
 	if (must_wait(m, io))
 		return NULL;
-	x = gio_get(m);
+	x = pool_get(m, POOL_REQUESTS);
 	if (!x)
 		return NULL;
 	x->io = io;
 	x->m = m;
-	x->index = (u8)(x - pool);
+	x->index = (u8)pool_index(m, POOL_REQUESTS, x);
 	x->phase = GIO_WANT;
 	x->writes = io_writes(io->op);
 	x->bytewise = io_has_data(io->op) && bytewise(io);
-	x->cleared = false;
-	x->err = 0;
-	x->pos = x->chunk = x->cursor = x->run_pos = 0;
-	x->nparts = x->prepared = x->run = x->run_end = x->pending = x->nbounce = 0;
 	io->pager = x;
 	list_remove(&io->link);
 	list_push_back(&m->io_active, &io->link);
-	m->io_active_count++;
-	pool_used++;
 	return x;
 }
 
@@ -307,12 +275,9 @@ static void finish(struct gio *x, int err)
 	struct vm_mem *m = x->m;
 
 	list_remove(&io->link);
-	m->io_active_count--;
-	pool_used--;
 	if (m->io_preparing == x)
 		m->io_preparing = NULL;
-	x->io = NULL;
-	x->m = NULL;
+	pool_put(m, POOL_REQUESTS, x);
 	io->pager = NULL;
 	io->done(io, err);
 }
@@ -416,8 +381,6 @@ static void answer_refused(struct vm_mem *m)
 
 void guest_io_drive(struct vm_mem *m)
 {
-	static bool sharing;
-
 	if (m->io_driving) {
 		m->io_again = true;
 		return;
@@ -435,15 +398,7 @@ void guest_io_drive(struct vm_mem *m)
 		}
 	} while (m->io_again);
 	m->io_driving = false;
-	if (!pool_short || sharing)
-		return;
-	/* A transfer may have ended that others waited for. */
-	sharing = true;
-	pool_short = false;
-	for (u32 i = 0; i < FRAME_MAX_VMS; i++)
-		if (vmmem_all[i] && vmmem_all[i] != m && !list_empty(&vmmem_all[i]->io_waiting))
-			guest_io_drive(vmmem_all[i]);
-	sharing = false;
+	pool_serve();
 }
 
 void guest_io_submit(struct guest_io *io)
@@ -462,16 +417,24 @@ bool guest_io_drain(struct vm_mem *m)
 	return list_empty(&m->io_active) && list_empty(&m->io_waiting);
 }
 
+struct bounce_count { const struct vm_mem *m; u32 n; };
+
+static void count_bounce(void *ctx, void *entry)
+{
+	const struct gio *x = entry;
+	struct bounce_count *c = ctx;
+
+	if (x->m != c->m)
+		return;
+	c->n += x->nbounce;
+	for (u32 k = 0; k < x->nparts; k++)
+		c->n += x->part[k].how == GIO_BOUNCED;
+}
+
 u32 guest_io_bounce_frames(const struct vm_mem *m)
 {
-	u32 n = 0;
+	struct bounce_count c = { .m = m };
 
-	for (u32 i = 0; i < GIO_POOL; i++) {
-		if (!pool[i].io || pool[i].m != m)
-			continue;
-		n += pool[i].nbounce;
-		for (u32 k = 0; k < pool[i].nparts; k++)
-			n += pool[i].part[k].how == GIO_BOUNCED;
-	}
-	return n;
+	pool_each(POOL_REQUESTS, count_bounce, &c);
+	return c.n;
 }

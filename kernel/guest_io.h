@@ -48,7 +48,7 @@ struct gio_part {
 };
 
 struct gio {
-	struct guest_io *io; /* NULL: free */
+	struct guest_io *io;
 	struct vm_mem *m;
 	u8 index, phase;
 	bool bytewise;       /* segments are not of whole sectors: everything goes through bounce frames */

@@ -38,7 +38,6 @@ int guest_write_evicted(struct gio *x, struct gio_part *part)
 	r = fill_bounce(m, part->gpfn, n, bounced, x);
 	if (r == E_BUSY) {
 		frame_put(n);
-		reclaim_starve(m);
 		return E_AGAIN;
 	}
 	x->pending += r == E_AGAIN;

@@ -7,6 +7,7 @@
 #include "kernel/ahead.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager_priv.h"
+#include "kernel/pool.h"
 #include "kernel/reclaim.h"
 #include "kernel/zip.h"
 #include "mm/promise.h"
@@ -24,6 +25,8 @@ int pager_init(const struct block_extent *swap)
 {
 	zero_frame = frame_get_run(1);
 	if (pfn_none(zero_frame))
+		return E_NOMEM;
+	if (pool_init())
 		return E_NOMEM;
 	return swap_init(swap);
 }
@@ -53,8 +56,8 @@ static const char *mib(char *buf, size_t size, u64 pages)
 
 int pager_admit(u32 ram_pages, u32 min_frames, u32 max_frames, char *why, size_t size)
 {
-	/* What vmmem_init() will take for its arrays and tables. */
-	u32 own = (u32)((u64)ram_pages * 34 / 4096) + ram_pages / 512 + 40, all = pager_guest_frames();
+	/* What vmmem_init() will take for its arrays and tables, and pager_join(). */
+	u32 own = (u32)((u64)ram_pages * 34 / 4096) + ram_pages / 512 + 40 + pool_frames(), all = pager_guest_frames();
 	u64 frames = all > own ? all - own : 0, swap = swap_slots();
 	struct promise was = { 0 }, then;
 	char a[16], b[16], c[16], d[16];
@@ -107,6 +110,7 @@ void pager_frames_freed(void)
 		m->starving = false;
 		pager_progress(m);
 	}
+	pool_serve();
 }
 
 static void fail(struct vm_mem *m, const char *reason)
@@ -209,6 +213,18 @@ bool pager_chore(void)
 		if (!frame_zero_one())
 			return more;
 	return more || (frame_count(FRAME_ZEROED) < ZEROED_WANTED && frame_count(FRAME_FREE));
+}
+
+/* ---- one guest's part ---- */
+
+int pager_join(struct vm_mem *m)
+{
+	return pool_join(m);
+}
+
+void pager_leave(struct vm_mem *m)
+{
+	pool_leave(m);
 }
 
 /* ---- reset ---- */

@@ -28,6 +28,11 @@ extern void (*pager_miss_hook)(struct vm_mem *m);
 /* The frame table exists (frame_init was called). swap: extent of the swap partition, sectors 0 if none. */
 int pager_init(const struct block_extent *swap) MUST_CHECK;
 
+/* After vmmem_init(): m gets its part of what guests share (ARCHITECTURE.md, "What guests share"). E_NOMEM. */
+int pager_join(struct vm_mem *m) MUST_CHECK;
+/* Before vmmem_destroy(); nothing of m is in flight. */
+void pager_leave(struct vm_mem *m);
+
 /* A second-level fault at g. V_NEXT is never returned. */
 enum verdict pager_fault(struct vm_mem *m, gpfn_t g, bool write);
 /* True: worth looking whether the whole page is about to be overwritten: that saves a read from disk, or shows that the guest

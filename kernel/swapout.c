@@ -9,33 +9,26 @@
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager_priv.h"
+#include "kernel/pool.h"
 #include "kernel/reclaim.h"
 #include "mm/gpage.h"
 #include "mm/promise.h"
 #include "mm/swap.h"
 
-#define SWAPOUTS 8
 #define COPY_LOOKS 8192 /* slots looked at for copies by one request */
 
 struct swapout {
 	struct block_req req;
 	struct block_seg seg[SWAPOUT_PAGES];
 	u32 g[SWAPOUT_PAGES];
-	struct vm_mem *m; /* NULL: free */
+	struct vm_mem *m;
 	u32 n, slot;
 	u64 start_ns; /* 0: others were on their way before it */
 };
 
-static struct swapout swapouts[SWAPOUTS];
+/* Of its own: 512 KiB on their way, more than a disk that seeks writes in one turn. */
+const struct pool_kind pool_writes = { .bytes = sizeof(struct swapout), .zeroed = sizeof(struct block_req), .own = 4, .lent = 8 };
 static u32 writing;
-
-static struct swapout *swapout_get(void)
-{
-	for (u32 i = 0; i < SWAPOUTS; i++)
-		if (!swapouts[i].m)
-			return &swapouts[i];
-	return NULL;
-}
 
 u32 swapout_room(const struct vm_mem *m)
 {
@@ -53,7 +46,7 @@ u32 swapout_room(const struct vm_mem *m)
 
 bool swapout_ready(const struct vm_mem *m)
 {
-	return !m->dead && !m->draining && swapout_get() && swapout_room(m);
+	return !m->dead && !m->draining && pool_has(m, POOL_WRITES) && swapout_room(m);
 }
 
 /* Slots that only double what is in memory make room for others. */
@@ -81,11 +74,20 @@ u32 reclaim_writing(void)
 	return writing;
 }
 
+struct slot_call { void (*fn)(void *ctx, struct vm_mem *m, u32 slot); void *ctx; };
+
+static void each_slot(void *ctx, void *entry)
+{
+	const struct slot_call *call = ctx;
+	const struct swapout *s = entry;
+
+	for (u32 k = 0; k < s->n; k++)
+		call->fn(call->ctx, s->m, s->slot + k);
+}
+
 void swapout_each_slot(void (*fn)(void *ctx, struct vm_mem *m, u32 slot), void *ctx)
 {
-	for (u32 i = 0; i < SWAPOUTS; i++)
-		for (u32 k = 0; swapouts[i].m && k < swapouts[i].n; k++)
-			fn(ctx, swapouts[i].m, swapouts[i].slot + k);
+	pool_each(POOL_WRITES, each_slot, &(struct slot_call){ fn, ctx });
 }
 
 static void page_written(struct vm_mem *m, u32 g, u32 slot, int err)
@@ -122,26 +124,30 @@ static void swapout_done(struct block_req *r)
 	writing -= s->n;
 	for (u32 i = 0; i < s->n; i++)
 		page_written(m, s->g[i], s->slot + i, r->err);
-	s->m = NULL;
 	if (r->err)
 		pager_io_failed(m, "swap", r);
+	pool_put(m, POOL_WRITES, s);
 	pager_progress(m);
 	pager_frames_freed();
 }
 
 u32 swapout_start(struct vm_mem *m, const u32 *g, u32 n)
 {
-	struct swapout *s = swapout_get();
-	u32 most = MIN(MIN(n, SWAPOUT_PAGES), swapout_room(m));
+	u32 most = MIN(MIN(n, SWAPOUT_PAGES), swapout_room(m)), slot;
+	struct swapout *s;
 
-	if (!s || m->dead || m->draining || !most)
+	if (m->dead || m->draining || !most)
 		return 0;
 	most = MIN(most, swap_dev()->max_sectors / SECTORS_PER_PAGE);
 	if (swap_slots() - swap_used() < 2 * most)
 		release_copies(2 * most);
-	n = swap_take(most, &s->slot);
+	if (!pool_has(m, POOL_WRITES))
+		return 0;
+	n = swap_take(most, &slot);
 	if (!n)
 		return 0;
+	s = pool_get(m, POOL_WRITES);
+	s->slot = slot;
 	s->m = m;
 	s->n = n;
 	for (u32 i = 0; i < n; i++) {

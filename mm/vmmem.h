@@ -80,6 +80,15 @@ struct guest_swap {
 	u64 *live;
 };
 
+/* A guest's entries for what is under way to and from disks (kernel/pool.h). */
+enum pool_of { POOL_REQUESTS /* of the guest to its disks */, POOL_FILLS, POOL_WRITES /* to the swap area */, POOLS };
+struct pool_share {
+	u8 *own;       /* its entries, */
+	u32 free;      /* and a bit for each that is free */
+	u32 borrowed;  /* lent ones in use */
+	u64 ticket;    /* its place in the line for lent ones; 0: it does not wait */
+};
+
 /* Cached blocks in the order of their puts; those never asked for again are on probation. */
 struct cache_list { u32 head, tail, count; };
 enum { CACHE_PROBATION, CACHE_PROVEN, CACHE_LISTS };
@@ -110,6 +119,7 @@ struct vm_mem {
 
 	u32 min, max, target;                     /* frames; held is frame_held(id) */
 	struct guest_disk disk[VMMEM_MAX_DISKS];
+	struct pool_share pool[POOLS];
 	u32 io_in_flight;    /* host requests of this guest */
 	struct list io_active, io_waiting;        /* struct guest_io in order */
 	struct list io_refused;                   /* done() is still owed */
@@ -121,7 +131,6 @@ struct vm_mem {
 	bool io_driving, io_again; /* guest_io.c: no recursion */
 	bool io_sourcing;    /* pages are collected to be written out: a refill now would be double paging */
 	void *io_preparing;  /* guest_io.c: the one request that may collect frames */
-	u32 io_active_count;
 	u64 starving_since_ns;
 	u32 soft_goal;       /* the FIFO is refilled when it is this short */
 	u32 reclaim_hand;    /* next gpfn the reclaimer looks at */

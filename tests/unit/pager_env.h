@@ -217,6 +217,7 @@ static struct vm_mem *env_vm(u32 i, u32 pages, u32 max, u64 first, u64 n)
 	m->min = 0;
 	m->disk[0] = (struct guest_disk){ .used = true, .ext = { &env.dev, first, n } };
 	assert_int_equal(vmmem_init(m, &env.vm[i], (u8)i, pages, &env_format), 0);
+	assert_int_equal(pager_join(m), 0);
 	env.tlb[i] = calloc(pages, sizeof(struct tlb));
 	return m;
 }
@@ -231,6 +232,7 @@ static void env_end(void)
 			continue;
 		while (pager_drain(m) == E_AGAIN)
 			disk_run();
+		pager_leave(m);
 		vmmem_destroy(m);
 	}
 	env_check();

@@ -5,6 +5,7 @@
  */
 #define ENV_VMS 6u
 #include "tests/unit/pager_env.h"
+#include "kernel/pool.h"
 
 #define DISK0 8000u
 #define DISK_SECTORS 2000u
@@ -91,14 +92,36 @@ static void deep_queues_starve_nobody(void **s)
 	finish();
 }
 
+/* Eight each are its own; eight more are lent. */
 static void what_is_owed_to_nobody_is_used(void **s)
 {
 	(void)s;
-	start(4, 3);
-	assert_int_equal(env.nqueue, 3 * 8);
+	start(4, 1);
+	assert_int_equal(env.nqueue, 16);
 	finish();
 	start(6, 5);
-	assert_int_equal(env.nqueue, 32 - 2);
+	assert_int_equal(env.nqueue, 5 * 8 + 8);
+	/* Whoever asks now has what is its own. */
+	submit(5, 0);
+	assert_int_equal(env.nqueue, 5 * 8 + 8 + 1);
+	finish();
+}
+
+/* Lent ones go round: each of five gets on with more than its own in turn. */
+static void lent_ones_go_to_who_waits_longest(void **s)
+{
+	u32 had[5] = { 0 };
+
+	(void)s;
+	start(6, 5);
+	for (u32 i = 0; i < 5000; i++) {
+		disk_one();
+		for (u32 v = 0; v < 5; v++)
+			had[v] += env.vm[v].mem.pool[POOL_REQUESTS].borrowed;
+	}
+	for (u32 v = 0; v < 5; v++)
+		assert_in_range(had[v], 5000 * 8 / 5 * 3 / 4, 5000 * 8 / 5 * 5 / 4);
+	assert_true(pool_dry(POOL_REQUESTS) > 1000);
 	finish();
 }
 
@@ -107,6 +130,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(deep_queues_starve_nobody),
 		cmocka_unit_test(what_is_owed_to_nobody_is_used),
+		cmocka_unit_test(lent_ones_go_to_who_waits_longest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
