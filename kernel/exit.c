@@ -10,6 +10,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/pager.h"
 #include "kernel/trace.h"
+#include "kernel/turn.h"
 #include "kernel/vcpu.h"
 
 #define VECTOR_UD 6
@@ -32,7 +33,7 @@ static enum verdict exit_intr(struct vcpu *v, struct vmexit *x)
 {
 	(void)v;
 	(void)x;
-	arch_irq_window();
+	turn_measure(arch_irq_window);
 	return V_RETRY;
 }
 

@@ -19,6 +19,9 @@ struct vm;
 
 /* Upward ports, implemented by kernel/vcpu.c and kernel/vm.c. */
 void pager_wake(struct vm_mem *m);                       /* a page arrived or frames became free: re-try what was parked */
+/* Bounded work of m's disk transfers is left: guest_io_drive() again from the main loop, when m's guest is not ahead in
+ * virtual time. */
+void pager_again(struct vm_mem *m);
 void pager_failed(struct vm_mem *m, const char *reason); /* swap, fill or rescue failed for good (m->dead is set): stop that guest */
 /* Drops all cached second-level translations of m's vCPU (virt_ops->flush), then slat_flushed(&m->slat). */
 void pager_flush(struct vm_mem *m);
@@ -58,6 +61,9 @@ bool pager_make_room(u32 n);
 /* A chore, called from the main loop when nothing urgent runs: background reclaim towards targets and the free
  * reserve, zeroing of free frames. Bounded (~50 us). True: there is more to do. */
 bool pager_chore(void);
+
+/* Goes on with m's disk transfers as far as can be done now: kernel/guest_io.c. */
+void guest_io_drive(struct vm_mem *m);
 
 /*
  * Reset or stop, first half: starts no new I/O for m (requests that wait are completed with E_IO) and returns E_AGAIN

@@ -21,7 +21,6 @@ pfn_t pager_zero_frame(void); /* 4 KiB of zeros, read only */
 int fault_resident(struct vm_mem *m, u32 g) MUST_CHECK;
 
 /* guest_io.c */
-void guest_io_drive(struct vm_mem *m);
 /* Aborts what can be; true: nothing of m is in flight any more. */
 bool guest_io_drain(struct vm_mem *m);
 u32 guest_io_bounce_frames(const struct vm_mem *m);

@@ -9,6 +9,7 @@
 #include "kernel/console.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager.h"
+#include "kernel/turn.h"
 #include "kernel/vcpu.h"
 #include "mm/frame.h"
 #include "vdev/ports.h"
@@ -18,7 +19,10 @@ void pager_wake(struct vm_mem *m)
 	struct vm *vm = m->vm;
 	struct vcpu *v = &vm->vcpu;
 
+	turn_blame(vm);
 	v->woken = true;
+	if (!vm->retry_board || v->state == VCPU_BLOCKED)
+		vcpu_kick();
 	vm->retry_board = true;
 	if (v->state == VCPU_BLOCKED) {
 		u64 stalled = arch_tsc() - v->blocked_since;
@@ -27,7 +31,14 @@ void pager_wake(struct vm_mem *m)
 		m->n.stall_ticks += stalled;
 		curve_note_stall(&m->curve, arch_tsc_to_ns(stalled) / 1000);
 	}
-	vcpu_kick();
+}
+
+void pager_again(struct vm_mem *m)
+{
+	if (m->vm->io_more)
+		return; /* it waits for its turn: another turn of the loop would bring nothing */
+	m->vm->io_more = true;
+	vcpu_kick_for(m->vm);
 }
 
 void pager_failed(struct vm_mem *m, const char *reason)
@@ -47,20 +58,27 @@ void vdev_wake(struct vm *vm)
 {
 	vm->vcpu.look = true;
 	if (vcpu_sched.current != &vm->vcpu)
-		vcpu_kick();
+		vcpu_kick_for(vm);
 }
 
 void vdev_again(struct vm *vm)
 {
+	if (vm->retry_board)
+		return;
 	vm->retry_board = true;
-	vcpu_kick();
+	vcpu_kick_for(vm);
+}
+
+void vdev_worked(struct vm *vm)
+{
+	turn_blame(vm);
 }
 
 void vdev_uart_tx(struct vm *vm, u8 byte)
 {
 	console_guest_tx(vm, byte);
 	if (console_holds(vm))
-		vcpu_kick();
+		vcpu_kick_for(vm);
 }
 
 void vdev_power(struct vm *vm, enum vdev_power what)
@@ -69,7 +87,7 @@ void vdev_power(struct vm *vm, enum vdev_power what)
 		vm->reset_wanted = true;
 	else
 		vm->off_wanted = true;
-	vcpu_kick();
+	vcpu_kick_for(vm);
 }
 
 pfn_t virt_frame_get(void)

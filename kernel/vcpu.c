@@ -4,7 +4,9 @@
  *
  * vcpu_run() is the hot path: enter, handle, enter again. It looks at timers and interrupts only
  * when v->look says that they may have changed, and returns to the main loop only for vcpu_sched.work.
- * Only here RIP is advanced. Fairness: the runnable vCPU with the least weighted run time gets a slice.
+ * Only here RIP is advanced.
+ * Who runs next is sched.c's business; what a guest causes between slices is charged by turn.c, and its queues wait while it
+ * is ahead in virtual time (retry_boards()).
  */
 #include "kernel/vcpu.h"
 #include "arch/x86_64/arch.h"
@@ -15,16 +17,21 @@
 #include "kernel/guest_regs.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager.h"
+#include "kernel/sched.h"
 #include "kernel/tracer.h"
+#include "kernel/turn.h"
 
-#define VRUNTIME_WEIGHT 100 /* of a guest whose virtual time runs as fast as real time */
 #define HOUSEKEEPING_MS 20
-#define VCPU_SLICES_ALONE 5 /* whoever has the CPU for itself is disturbed less; a wake-up ends the slice */
-#define FAR_NS 1000000000ull /* nothing is looked at less often */
-#define PROGRESS_NS 50000 /* a slice is never shorter, whatever is due: guests must move */
+#define QUEUE_GOES 8 /* most goes of a guest's queues in one turn of the loop, if together they take less than VCPU_GRID_NS */
 
 struct vcpu_sched vcpu_sched;
 void (*vcpu_housekeeping)(u64 now_ns);
+
+void vcpu_kick_for(const struct vm *vm)
+{
+	vcpu_sched.work = true;
+	turn_blame(vm);
+}
 
 void vcpu_block(struct vcpu *v)
 {
@@ -32,7 +39,7 @@ void vcpu_block(struct vcpu *v)
 		return;
 	v->state = VCPU_BLOCKED;
 	v->blocked_since = arch_tsc();
-	vcpu_kick();
+	vcpu_kick_for(v->vm);
 }
 
 void vcpu_reset(struct vcpu *v, const struct virt_entry *e)
@@ -42,17 +49,18 @@ void vcpu_reset(struct vcpu *v, const struct virt_entry *e)
 	v->state = VCPU_RUNNABLE;
 	v->xcr0 = 1;
 	v->look = true;
-	v->woken = v->window = false;
+	v->woken = v->window = v->ready = false;
 	v->entered_at = arch_tsc();
-	v->vruntime = MAX(v->vruntime, vcpu_sched.vruntime);
-}
-
-void vcpu_charge(struct vcpu *v, u64 ticks)
-{
-	v->vruntime += ticks * VRUNTIME_WEIGHT / MAX(v->vm->weight, 1u);
 }
 
 /* ---- before an entry ---- */
+
+/* No event was in the way until here: whose timers set the end pay for the turn. */
+static void slice_over(void)
+{
+	vcpu_sched.work = true;
+	vcpu_sched.causes = vcpu_sched.ends_for;
+}
 
 /* Fires timers that are due and offers the highest interrupt. Returns when to come back, TSC. */
 static u64 vcpu_look(struct vcpu *v)
@@ -68,7 +76,7 @@ static u64 vcpu_look(struct vcpu *v)
 		deadline = vboard_deadline(b);
 	}
 	if (now >= vcpu_sched.slice_end)
-		vcpu_kick();
+		slice_over();
 	vector = vboard_irq_pending(b);
 	if (vector >= 0) {
 		want = !backend->can_take_irq(v->hw);
@@ -100,15 +108,19 @@ static void vcpu_run(struct vcpu *v)
 		v->exits[x.kind]++;
 		v->woken = false;
 		verdict = exit_table[x.kind](v, &x);
+		if (unlikely(vcpu_sched.work) && x.kind != VMEXIT_INTR)
+			turn_blame(v->vm); /* its own instruction asks for the turn */
 		if (likely(verdict == V_NEXT)) {
 			if (x.insn_len)
 				ops->skip(v->hw, x.insn_len);
 		} else if (verdict == V_BLOCK) {
 			vcpu_block(v);
-		} else if (verdict == V_KILL || arch_tsc() >= vcpu_sched.slice_end) {
+		} else if (verdict == V_KILL) {
+			vcpu_kick_for(v->vm);
+		} else if (arch_tsc() >= vcpu_sched.slice_end && !vcpu_sched.work) {
 			/* The delivery of an event can exit again and again before any instruction, and then the
 			 * backend's timer never gets its turn. */
-			vcpu_kick();
+			slice_over();
 		}
 		/* One that halts or parks looks when it is woken. */
 		if (v->look && v->state == VCPU_RUNNABLE)
@@ -119,122 +131,101 @@ static void vcpu_run(struct vcpu *v)
 static void vcpu_slice(struct vcpu *v)
 {
 	struct vcpu_sched *s = &vcpu_sched;
-	u64 start = arch_tsc(), ran;
+	u64 ran;
 
 	if (s->last != v && s->last)
 		backend->vcpu_put(s->last->hw);
+	turn_end();
 	s->last = s->current = v;
 	s->work = false;
 	vcpu_run(v);
 	s->current = NULL;
-	ran = arch_tsc() - start;
+	ran = turn_lap();
 	v->run_ticks += ran;
 	v->vm->mem.n.run_ticks += ran;
-	vcpu_charge(v, ran);
-}
-
-/* ---- who runs ---- */
-
-/* Timers of guests that are out, and halted guests that have an interrupt to take. */
-static void wake_halted(struct vm *vm, u64 now)
-{
-	struct vcpu *v = &vm->vcpu;
-	u64 deadline = vboard_deadline(vm->board);
-
-	if (deadline && deadline <= now)
-		vboard_tick(vm->board, now);
-	if (v->state != VCPU_HALTED || !(v->regs->rflags & REGS_IF) || vboard_irq_pending(vm->board) < 0)
-		return;
-	v->state = VCPU_RUNNABLE;
-	v->look = true;
-	backend->wake_from_hlt(v->hw);
-	/* Who slept is served soon, but can't save up its sleep. */
-	v->vruntime = MAX(v->vruntime, vcpu_sched.vruntime);
-}
-
-/* more: there is background work, which is done between slices. */
-static struct vcpu *pick(u64 now, bool more)
-{
-	struct vcpu_sched *s = &vcpu_sched;
-	struct vcpu *best = NULL, *last = s->last;
-	u64 slice = arch_ns_to_tsc(VCPU_SLICE_MS * 1000000ull);
-	u32 runnable = 0;
-
-	for (u32 i = 0; i < vm_count; i++) {
-		struct vm *vm = vm_all[i];
-
-		if (vm->state != VM_RUNNING)
-			continue;
-		wake_halted(vm, now);
-		if (vm->vcpu.state != VCPU_RUNNABLE || console_holds(vm))
-			continue;
-		runnable++;
-		if (!best || vm->vcpu.vruntime < best->vruntime)
-			best = &vm->vcpu;
-	}
-	if (!best)
-		return NULL;
-	/* A slice is not cut short for a small difference. */
-	if (last && best != last && last->vm->state == VM_RUNNING && last->state == VCPU_RUNNABLE &&
-	    !console_holds(last->vm) && now < s->slice_end && last->vruntime < best->vruntime + slice / 4)
-		best = last;
-	if (best != last || now >= s->slice_end)
-		s->slice_end = now + (runnable == 1 && !more ? slice * VCPU_SLICES_ALONE : slice);
-	s->vruntime = MAX(s->vruntime, best->vruntime);
-	return best;
-}
-
-/* The earliest thing that ends a slice or a wait, besides v's own timers. */
-static u64 next_event(const struct vcpu *v, u64 now, u64 until)
-{
-	u64 due = balancer_due(), now_ns = arch_ns(); /* the TSC did not start with our clock */
-
-	until = MIN(until, now + (due > now_ns ? arch_ns_to_tsc(MIN(due - now_ns, FAR_NS)) : 0));
-	for (u32 i = 0; i < vm_count; i++) {
-		const struct vm *vm = vm_all[i];
-		u64 deadline;
-
-		if (vm->state == VM_STARTING && vm->not_before > now_ns)
-			until = MIN(until, now + arch_ns_to_tsc(vm->not_before - now_ns));
-		if (vm->state != VM_RUNNING || &vm->vcpu == v || vm->vcpu.state != VCPU_HALTED)
-			continue;
-		if (!(vm->vcpu.regs->rflags & REGS_IF))
-			continue; /* halted for good: its timers would only cut others' slices short */
-		deadline = vboard_deadline(vm->board);
-		if (deadline)
-			until = MIN(until, deadline);
-	}
-	return until;
+	sched_pay(v, ran);
 }
 
 /* ---- the loop ---- */
 
-static void retry_boards(void)
+/* One go of what waits for the main loop: transfers, then the devices' queues. */
+static void go_on(struct vm *vm)
 {
+	bool alive = vm->state == VM_RUNNING || vm->state == VM_PAUSED || vm->state == VM_RESTING;
+	bool more = vm->io_more, retry = vm->retry_board;
+
+	vm->io_more = vm->retry_board = false;
+	if (more)
+		guest_io_drive(&vm->mem);
+	if (retry && alive)
+		vboard_retry(vm->board);
+}
+
+/*
+ * The queues of a guest get time as its vCPU does: not while it is a slice ahead of somebody who could run. They may refill
+ * themselves, so one turn is bounded. True: some are left.
+ */
+static bool retry_boards(void)
+{
+	struct vcpu_sched *s = &vcpu_sched;
+	bool left = false;
+
 	for (u32 i = 0; i < vm_count; i++) {
 		struct vm *vm = vm_all[i];
-		u64 start;
+		u64 start = arch_tsc(), least = sched_least_of_others(&vm->vcpu);
 
-		if (!vm->retry_board || !vm_has_memory(vm))
-			continue;
-		vm->retry_board = false;
-		if (vm->state != VM_RUNNING && vm->state != VM_PAUSED && vm->state != VM_RESTING)
-			continue;
-		start = arch_tsc();
-		vboard_retry(vm->board);
-		vcpu_charge(&vm->vcpu, arch_tsc() - start);
+		for (u32 goes = 0; vm_queue_waits(vm) && goes < QUEUE_GOES; goes++) {
+			u64 own = sched_time(&vm->vcpu), from = arch_tsc();
+
+			if (sched_ahead(own, least) || from - start > arch_ns_to_tsc(VCPU_GRID_NS))
+				break;
+			s->vruntime = MAX(s->vruntime, MIN(own, least)); /* as if it were picked */
+			go_on(vm);
+			vcpu_charge(&vm->vcpu, arch_tsc() - from);
+		}
+		left |= vm_queue_waits(vm);
 	}
+	return left;
 }
 
 static void wait(u64 now)
 {
-	u64 until = next_event(NULL, now, now + arch_ns_to_tsc(HOUSEKEEPING_MS * 1000000ull));
+	struct vcpu_sched *s = &vcpu_sched;
+	struct sched_end e = sched_end(NULL, now, now + arch_ns_to_tsc(HOUSEKEEPING_MS * 1000000ull));
 
-	if (until <= now || vcpu_sched.work)
+	if (e.at <= now || s->work)
 		return;
 	/* A guest's lazy state may stay in the CPU: nobody else uses it. */
-	arch_idle(until);
-	vcpu_sched.idle_ticks += arch_tsc() - now;
+	arch_idle(e.at);
+	s->idle_ticks += turn_lap();
+	if (arch_tsc() >= e.at)
+		s->causes |= e.for_whom;
+}
+
+/* The hypervisor's own periods: what they cost is nobody's fault, but the look whether one is due belongs to the turn. */
+static void periodic(void)
+{
+	u64 start = arch_tsc(), now_ns = arch_ns();
+	bool due = balancer_due() <= now_ns;
+
+	balancer_poll(now_ns);
+	if (due)
+		turn_own(arch_tsc() - start);
+	tracer_poll(arch_ns());
+	if (vcpu_housekeeping)
+		vcpu_housekeeping(arch_ns());
+}
+
+static void run_slice(struct vcpu *v, u64 now)
+{
+	struct vcpu_sched *s = &vcpu_sched;
+	u64 slice_end = s->slice_end;
+	struct sched_end e = sched_end(v, now, slice_end);
+
+	s->slice_end = MAX(e.at, now + arch_ns_to_tsc(VCPU_GRID_NS)); /* whatever is due, guests must move */
+	s->ends_for = e.for_whom;
+	vcpu_slice(v);
+	s->slice_end = slice_end;
 }
 
 void vcpu_loop_once(void)
@@ -242,35 +233,31 @@ void vcpu_loop_once(void)
 	struct vcpu_sched *s = &vcpu_sched;
 	struct vcpu *v;
 	bool more;
-	u64 now, slice_end;
+	u64 now;
 
 	s->loops++;
 	s->work = false;
-	arch_irq_window();
-	block_poll();
+	turn_measure(arch_irq_window);
+	turn_measure(block_poll);
 	more = pager_chore();
 	vm_service();
-	retry_boards();
-	console_poll();
-	balancer_poll(arch_ns());
-	tracer_poll(arch_ns());
-	if (vcpu_housekeeping)
-		vcpu_housekeeping(arch_ns());
+	more |= retry_boards();
+	(void)console_poll();
+	periodic();
 	now = arch_tsc();
-	v = pick(now, more);
-	if (!v) {
-		if (!more)
-			wait(now);
+	v = sched_pick(now, more);
+	if (v) {
+		run_slice(v, now);
 		return;
 	}
-	slice_end = s->slice_end;
-	s->slice_end = MAX(next_event(v, now, slice_end), now + arch_ns_to_tsc(PROGRESS_NS));
-	vcpu_slice(v);
-	s->slice_end = slice_end;
+	turn_end();
+	if (!more)
+		wait(now);
 }
 
 void vcpu_loop(void)
 {
+	vcpu_sched.mark = arch_tsc();
 	for (;;)
 		vcpu_loop_once();
 }

@@ -32,7 +32,9 @@ struct vcpu {
 	u8 state;               /* enum vcpu_state */
 	u64 halted_since, blocked_since; /* TSC */
 	u64 run_ticks;          /* TSC ticks spent in guest mode + exits, for fair slices */
-	u64 vruntime;
+	u64 vruntime;           /* weighted ticks of its share that it has used; see sched.h */
+	bool ready;             /* when the main loop last looked it could run, or its queues waited */
+	bool fresh;             /* since its last slice it could not run for a while: others' slices end early for it */
 	u64 exits[VMEXIT_KINDS];
 	u64 entered_at;         /* guest's kernel entry, TSC */
 	u64 xcr0;               /* as the guest set it */
@@ -58,7 +60,8 @@ struct vm {
 	u64 not_before;         /* VM_STARTING: it waits until then, ns; 0: no */
 	u8 after;               /* VM_STOPPING: the state when all is drained */
 	bool clean;             /* its memory is empty and its board reset: can be loaded */
-	bool retry_board;       /* pager_wake() came: queues of the board that waited may go on */
+	bool retry_board;       /* pager_wake() or vdev_again() came: queues of the board that waited may go on */
+	bool io_more;           /* pager_again() came: its disk transfers may go on */
 	u64 rested_at;          /* VM_RESTING: since when, ns */
 	const struct boot_module *kernel, *initrd; /* stay in memory for restarts; initrd may be NULL */
 	u32 load_frames;        /* free frames wanted before it is loaded */
@@ -86,6 +89,8 @@ bool vm_load_fits(const struct vm *vm, u32 max, char *why, size_t size);
  * E_NOMEM and nothing in why: frames ran out half-way. */
 int vm_load(struct vm *vm, char *why, size_t size) MUST_CHECK;
 static inline bool vm_has_memory(const struct vm *vm) { return vm->mem.page != NULL; }
+/* Its devices' queues or disk transfers wait for the main loop. */
+static inline bool vm_queue_waits(const struct vm *vm) { return vm_has_memory(vm) && (vm->io_more || vm->retry_board); }
 
 struct vm *vm_by_name(const char *name);
 const char *vm_state_name(enum vm_state s);

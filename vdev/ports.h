@@ -47,6 +47,8 @@ void guest_io_submit(struct guest_io *io);
 void vdev_wake(struct vm *vm);
 /* A device has more to do than it may in one go: vboard_retry() soon, from the main loop. */
 void vdev_again(struct vm *vm);
+/* A completion does a device's work for this guest, maybe in another guest's time: the guest is to pay for it. */
+void vdev_worked(struct vm *vm);
 /* A byte the guest's UART transmitted. */
 void vdev_uart_tx(struct vm *vm, u8 byte);
 enum vdev_power { VDEV_POWER_OFF, VDEV_RESET };

@@ -78,6 +78,7 @@ static void io_done(struct guest_io *io, int err)
 	struct vblk *d = r->disk;
 
 	BUG_ON(!r->busy || !d->inflight);
+	vdev_worked(d->board->config.vm);
 	d->inflight--;
 	complete(r, err ? S_IOERR : S_OK);
 	if (!d->inflight)

@@ -7,6 +7,7 @@
 
 #include "kernel/lib/lib.h"
 #include "vdev/board.h"
+#include "vdev/vtime.h"
 
 #define APIC_VERSION 0x00050014u /* 6 LVT entries, no EOI-broadcast suppression */
 #define BASE_BSP BIT64(8)
@@ -105,7 +106,7 @@ void vlapic_init(struct vlapic *l, struct vboard *board, void *page, u64 tsc_hz)
 {
 	l->board = board;
 	l->regs = page;
-	l->min_period = tsc_hz / 50000 + 1; /* 20 us */
+	l->min_period = (tsc_hz + VTIME_MOST_HZ - 1) / VTIME_MOST_HZ;
 	l->crystal_shift = 0;
 	while (tsc_hz >> l->crystal_shift >> 32)
 		l->crystal_shift++;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * vpit.c - the guest's 8254. A periodic channel 0 fires at most every 20 us, however small its count.
+ * vpit.c - the guest's 8254. A periodic channel 0 fires at most every 200 us, however small its count.
  */
 #include "vdev/vpit.h"
 
@@ -107,14 +107,14 @@ static u64 tsc_at(const struct vpit *p, const struct vpit_channel *c, u64 ticks)
 	return c->start + MAX(vtime_scale_up(ticks, VPIT_HZ, p->tsc_hz), 1ull);
 }
 
-/* The next whole period of channel 0, but not sooner than 20 us from now. */
+/* The next period of channel 0. If periods are too short, the next that is a multiple of as many as are long enough. */
 static void arm_periodic(struct vpit *p, u64 now)
 {
 	struct vpit_channel *c = &p->ch[0];
-	u64 from = now + p->tsc_hz / 50000, n = full_count(c);
-	u64 done = from > c->start ? elapsed(p, c, from) / n : 0;
+	u64 n = full_count(c), floor = VPIT_HZ / VTIME_MOST_HZ + 1;
 
-	p->deadline = tsc_at(p, c, (done + 1) * n);
+	n *= (floor + n - 1) / n;
+	p->deadline = tsc_at(p, c, (elapsed(p, c, now) / n + 1) * n);
 }
 
 static void count_loaded(struct vpit *p, u32 i, u16 count, u64 now)

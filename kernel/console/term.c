@@ -11,6 +11,8 @@
 #include "kernel/console/cmd.h"
 #include "kernel/console/editor.h"
 #include "kernel/lib/lib.h"
+#include "kernel/turn.h"
+#include "kernel/vcpu.h"
 #include "kernel/vm.h"
 #include "mm/frame.h"
 #include "arch/x86_64/arch.h"
@@ -22,11 +24,19 @@
 #define QUEUED_MAX 2048u
 #define CON_ESCAPE 1 /* Ctrl-A */
 #define KEYS_A_POLL 64
+/* Bytes of one guest looked at in one turn of the main loop: as many as may wait for the wire, some 20,000 instructions.
+ * To write them cost the guest an exit each. */
+#define LOOKED_MAX QUEUED_MAX
+#define LINE_BYTES 200 /* a longer line is shown in pieces */
 
 struct guest_term {
 	char out[RING_BYTES];
 	u64 written;          /* bytes ever written into out */
-	u64 shown;            /* of them, how many the operator has seen */
+	u64 shown;            /* of them, how many the operator has seen: up to the start of the line in `line` */
+	u64 looked;           /* of them, how many are in `line` or were left out of it; from there it goes on */
+	char line[LINE_BYTES];
+	u32 len;              /* of the line so far: what of it is harmless for the terminal */
+	bool escape;          /* inside an escape sequence */
 	u8 in[INPUT_BYTES];
 	u32 in_head, in_count;
 };
@@ -129,6 +139,14 @@ static u64 ring_start(const struct guest_term *g)
 	return g->written > RING_BYTES ? g->written - RING_BYTES : 0;
 }
 
+/* All up to here is dealt with: the next line starts here. */
+static void start_line(struct guest_term *g, u64 at)
+{
+	g->shown = g->looked = at;
+	g->len = 0;
+	g->escape = false;
+}
+
 static u32 room(void)
 {
 	u32 queued = console_port_queued();
@@ -147,7 +165,7 @@ static void show_raw(struct guest_term *g)
 		term_write(g->out + at, n);
 		from += n;
 	}
-	g->shown = from;
+	start_line(g, from);
 }
 
 bool console_holds(const struct vm *vm)
@@ -168,7 +186,7 @@ void term_connect(struct vm *vm)
 	term_puts("[");
 	term_puts(vm->name);
 	term_puts(": Ctrl-A d leaves, Ctrl-A Ctrl-A sends Ctrl-A]\r\n");
-	g->shown = g->written - back;
+	start_line(g, g->written - back);
 }
 
 static void disconnect(const char *why)
@@ -222,49 +240,66 @@ static void feed_guest(struct vm *vm)
 	}
 }
 
+/* The line that is complete; an empty one is nothing to show. */
+static bool show_line(const struct vm *vm, const struct guest_term *g)
+{
+	if (!g->len)
+		return false;
+	editor_hide(&editor);
+	term_puts(vm->name);
+	term_puts("| ");
+	term_write(g->line, g->len);
+	term_puts("\r\n");
+	return true;
+}
+
+/* Bytes that nobody has looked at are gone from the ring. False: there is no room to say so. */
+static bool say_lost(const struct vm *vm, struct guest_term *g, u32 share)
+{
+	char line[80];
+
+	if (!share)
+		return false;
+	fmt(line, sizeof(line), "%s| ... %llu bytes were too fast to be shown\r\n", vm->name,
+	    (unsigned long long)(ring_start(g) - g->shown));
+	editor_hide(&editor);
+	term_puts(line);
+	start_line(g, ring_start(g));
+	return true;
+}
+
 /* Shows whole lines of a guest that is not connected, made harmless for the terminal, until its share of the wire is
- * used; the line that uses it up is shown whole. */
-static bool show_lines(struct vm *vm, u32 share)
+ * used; the line that uses it up is shown whole. Each byte is looked at once. */
+static bool show_lines(const struct vm *vm, u32 share)
 {
 	u32 most = console_port_queued() + share;
 	struct guest_term *g = vm->console;
-	char line[200];
-	u32 len = 0;
-	bool any = false, escape = false;
-	u64 at = MAX(g->shown, ring_start(g));
+	bool any = false;
+	u64 end;
 
-	if (at > g->shown && share) {
-		fmt(line, sizeof(line), "%s| ... %llu bytes were too fast to be shown\r\n", vm->name,
-		    (unsigned long long)(at - g->shown));
-		editor_hide(&editor);
-		term_puts(line);
-		g->shown = at;
-		any = true;
+	if (ring_start(g) > g->looked) {
+		any = say_lost(vm, g, share);
+		if (!any)
+			return false;
 	}
-	for (; at < g->written; at++) {
-		u8 c = (u8)g->out[at % RING_BYTES];
+	end = MIN(g->written, g->looked + LOOKED_MAX);
+	for (; g->looked < end; g->looked++) {
+		u8 c = (u8)g->out[g->looked % RING_BYTES];
 
-		if (escape) { /* colours and cursor moves end with a letter */
-			escape = !((c | 32) >= 'a' && (c | 32) <= 'z');
+		if (g->escape) { /* colours and cursor moves end with a letter */
+			g->escape = !((c | 32) >= 'a' && (c | 32) <= 'z');
 			continue;
 		}
-		escape = c == 27;
-		if (c == '\n' || len == sizeof(line)) {
+		if (c == '\n' || g->len == LINE_BYTES) {
 			if (console_port_queued() >= most)
-				return any;
-			if (len) {
-				editor_hide(&editor);
-				term_puts(vm->name);
-				term_puts("| ");
-				term_write(line, len);
-				term_puts("\r\n");
-				any = true;
-			}
-			len = 0;
-			g->shown = c == '\n' ? at + 1 : at;
+				break;
+			any |= show_line(vm, g);
+			g->len = 0;
+			g->shown = c == '\n' ? g->looked + 1 : g->looked;
 		}
+		g->escape = c == 27;
 		if (c >= 32 && c < 127)
-			line[len++] = (char)c;
+			g->line[g->len++] = (char)c;
 	}
 	return any;
 }
@@ -273,7 +308,7 @@ static bool wants_to_show(const struct vm *vm)
 {
 	const struct guest_term *g = vm->console;
 
-	return g && g->shown != g->written;
+	return g && g->looked != g->written;
 }
 
 /* In turns, or one that floods would hide the others. */
@@ -281,6 +316,7 @@ static bool show_guests(void)
 {
 	u32 first = next_shown, wanting = 0;
 	bool any = false;
+	u64 start;
 
 	for (u32 i = 0; i < vm_count; i++)
 		wanting += wants_to_show(vm_all[i]);
@@ -291,14 +327,16 @@ static bool show_guests(void)
 		if (!wants_to_show(vm_all[n]))
 			continue;
 		if (!watch) {
-			g->shown = g->written;
+			start_line(g, g->written);
 			continue;
 		}
+		start = arch_tsc();
 		/* What the first leave of their shares is the others'. */
 		if (show_lines(vm_all[n], room() / wanting--) && !any) {
 			any = true;
 			next_shown = n + 1;
 		}
+		vcpu_charge(&vm_all[n]->vcpu, arch_tsc() - start);
 	}
 	if (any)
 		editor_show(&editor);
@@ -321,27 +359,40 @@ static void operator_key(u8 c)
 		editor_next(&editor);
 }
 
-bool console_poll(void)
+/* True: keys came. What they cost is the hypervisor's own. */
+static bool take_keys(void)
 {
-	bool did = false;
+	u64 start = arch_tsc();
+	u32 n = 0;
 
-	for (u32 i = 0; i < KEYS_A_POLL; i++) {
+	for (; n < KEYS_A_POLL; n++) {
 		int c = console_port_read();
 
 		if (c < 0)
 			break;
-		did = true;
 		if (connected)
 			guest_key((u8)c);
 		else
 			operator_key((u8)c);
 	}
+	if (n)
+		turn_own(arch_tsc() - start);
+	return n;
+}
+
+bool console_poll(void)
+{
+	bool did = take_keys();
+	u64 start;
+
 	for (u32 i = 0; i < vm_count; i++)
 		if (vm_all[i]->console && vm_all[i]->state == VM_RUNNING)
 			feed_guest(vm_all[i]);
 	if (!connected)
 		return show_guests() || did;
+	start = arch_tsc();
 	show_raw(connected->console);
+	vcpu_charge(&connected->vcpu, arch_tsc() - start);
 	if (connected->state == VM_OFF || connected->state == VM_FAILED || connected->state == VM_REFUSED)
 		disconnect(connected->reason);
 	return did;

@@ -138,6 +138,12 @@ WEAK void vdev_again(struct vm *vm)
 	fake_ports.agains++;
 }
 
+WEAK void vdev_worked(struct vm *vm)
+{
+	(void)vm;
+	fake_ports.worked++;
+}
+
 WEAK void vdev_uart_tx(struct vm *vm, u8 byte)
 {
 	(void)vm;

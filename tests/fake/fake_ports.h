@@ -26,7 +26,7 @@ struct fake_ports {
 	struct list queue;           /* of those that wait */
 	u32 submitted, flushed;
 
-	u32 wakes, agains;
+	u32 wakes, agains, worked;
 	u32 powered_off, resets;
 	char uart[4096];
 	u32 nuart;

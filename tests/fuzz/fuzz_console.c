@@ -14,6 +14,8 @@
 #include "kernel/pager.h"
 #include "kernel/reclaim.h"
 #include "kernel/tracer.h"
+#include "kernel/turn.h"
+#include "kernel/vcpu.h"
 #include "kernel/vm.h"
 #include "mm/swap.h"
 #include "tests/fake/fake_arch.h"
@@ -45,6 +47,8 @@ u32 console_port_queued(void) { return nkeys % 3 * 1500; }
 int console_port_read(void) { return nkeys ? (nkeys--, *keys++) : -1; }
 u64 console_port_lost(void) { return 0; }
 void console_port_flush(void) {}
+void vcpu_charge(struct vcpu *v, u64 ticks) { check(v && !ticks); }
+void turn_own(u64 ticks) { check(!ticks); }
 struct vm *vm_by_name(const char *name)
 {
 	for (u32 i = 0; i < vm_count; i++)

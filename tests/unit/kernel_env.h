@@ -28,7 +28,7 @@
 #include "vdev/ports.h"
 
 #define ENV_PAGES 64u
-#define ENV_VMS 3u
+#define ENV_VMS 4u
 
 /* ---- backend ---- */
 
@@ -45,7 +45,7 @@ struct vcpu_hw {
 
 struct vboard {
 	struct vm *vm;
-	u64 deadline;
+	u64 deadline, period;          /* of its timer, ticks; period 0: one shot */
 	int pending, taken;
 	u32 ticks, resets, retries, reads, writes;
 	u64 value, last_addr, last_value;
@@ -66,8 +66,10 @@ static struct env {
 	bool held[ENV_VMS];            /* console_holds() */
 	int drain, load, reset;        /* what the pager answers */
 	u32 faults, overwrites, loads, load_ticks, reset_ticks;
+	u32 turn_ticks;                /* what one turn of the main loop takes */
+	void (*retry)(struct vm *vm), (*drive)(struct vm *vm); /* what queues and transfers do when they may go on */
 	enum verdict fault_verdict;
-	u32 started, stopped;
+	u32 started, stopped, drives;
 	void (*enter)(struct vcpu_hw *v, u64 deadline, struct vmexit *x);
 	bool has_rdtscp, has_invpcid;
 	u8 tx[16];
@@ -179,7 +181,13 @@ const struct virt_ops svm_ops; /* never asked: the first backend is there */
 /* ---- board ---- */
 
 void vboard_reset(struct vboard *b) { b->resets++; }
-void vboard_retry(struct vboard *b) { b->retries++; }
+void vboard_retry(struct vboard *b)
+{
+	b->retries++;
+	if (env.retry)
+		env.retry(b->vm);
+}
+
 int vboard_irq_pending(struct vboard *b) { return b->pending; }
 u64 vboard_deadline(const struct vboard *b) { return b->deadline; }
 
@@ -192,8 +200,8 @@ void vboard_irq_taken(struct vboard *b, u8 vector)
 void vboard_tick(struct vboard *b, u64 now)
 {
 	b->ticks++;
-	if (b->deadline <= now) {
-		b->deadline = 0;
+	if (b->deadline && b->deadline <= now) {
+		b->deadline = b->period ? b->deadline + ((now - b->deadline) / b->period + 1) * b->period : 0;
 		b->pending = 0xec;
 	}
 }
@@ -320,6 +328,13 @@ bool pager_make_room(u32 n)
 
 u32 pager_guest_frames(void) { return 100000; }
 bool pager_chore(void) { return false; }
+void guest_io_drive(struct vm_mem *m)
+{
+	env.drives++;
+	if (env.drive)
+		env.drive(m->vm);
+}
+
 int pager_drain(struct vm_mem *m)
 {
 	(void)m;
@@ -340,7 +355,12 @@ void console_guest_tx(struct vm *vm, u8 byte)
 }
 
 bool console_holds(const struct vm *vm) { return vm->id < ENV_VMS && env.held[vm->id]; }
-bool console_poll(void) { return false; }
+bool console_poll(void)
+{
+	fake_tsc += env.turn_ticks;
+	return false;
+}
+
 void block_poll(void) { }
 void balancer_started(struct vm *vm)
 {
@@ -386,6 +406,7 @@ static int env_setup(void **state)
 		vm->config = &env.config[i];
 		vm->weight = 100;
 		vm->board = &env.board[i];
+		vm->board->vm = vm;
 		vm->mem.vm = vm;
 		vm->mem.npages = ENV_PAGES;
 		vm->mem.max = 4096;

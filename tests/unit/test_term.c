@@ -11,6 +11,8 @@
 #include "kernel/console.h"
 #include "kernel/console/cmd.h"
 #include "kernel/lib/lib.h"
+#include "kernel/turn.h"
+#include "kernel/vcpu.h"
 #include "kernel/vm.h"
 #include "mm/frame.h"
 #include "tests/fake/fake_arch.h"
@@ -23,6 +25,7 @@ static struct vm vms[2];
 static char wire[1 << 20];
 static u32 nwire, queued, most_queued;
 static const char *keys = "";
+static u64 paid[2], own;          /* ticks: a byte on the wire takes one */
 
 void console_port_write(const char *bytes, u32 n)
 {
@@ -30,12 +33,15 @@ void console_port_write(const char *bytes, u32 n)
 	memcpy(wire + nwire, bytes, n);
 	wire[nwire += n] = 0;
 	queued += n;
+	fake_tsc += n;
 	most_queued = MAX(most_queued, queued);
 }
 
 u32 console_port_queued(void) { return queued; }
 int console_port_read(void) { return *keys ? (u8)*keys++ : -1; }
 void console_port_flush(void) { }
+void vcpu_charge(struct vcpu *v, u64 ticks) { paid[v->vm - vms] += ticks; }
+void turn_own(u64 ticks) { own += ticks; }
 void cmd_run(char *line)
 {
 	if (!strcmp(line, "con"))
@@ -68,12 +74,14 @@ static int setup(void **state)
 {
 	(void)state;
 	nwire = queued = most_queued = 0;
+	paid[0] = paid[1] = own = 0;
 	if (vm_count)
 		return 0;
 	fake_arena(64);
 	for (; vm_count < 2; vm_count++) {
 		vm_all[vm_count] = &vms[vm_count];
 		vms[vm_count].state = VM_RUNNING;
+		vms[vm_count].vcpu.vm = &vms[vm_count];
 		str_copy(vms[vm_count].name, sizeof(vms[0].name), vm_count ? "db" : "web");
 		assert_int_equal(console_vm_init(&vms[vm_count]), 0);
 	}
@@ -130,6 +138,76 @@ static void half_lines_lose_nothing(void **state)
 	for (const char *p = wire; *p; p++)
 		shown += *p == 'x';
 	assert_int_equal(shown, 250);
+}
+
+static void repeat(struct vm *vm, char c, u32 n)
+{
+	while (n--)
+		console_guest_tx(vm, (u8)c);
+}
+
+/* The guest's ring is the first thing in its terminal. What is changed there after a look shows if a byte is looked at
+ * again. */
+static void each_byte_is_looked_at_once(void **state)
+{
+	(void)state;
+	/* Wherever the ring is now, all of it is to be in it. */
+	repeat(&vms[1], 7, 8000);
+	for (u32 i = 0; i < 10; i++)
+		drain(1000);
+	memset(vms[1].console, 'A', 8192);
+	console_guest_tx(&vms[1], 'b');
+	console_guest_tx(&vms[1], '\n');
+	drain(1000);
+	assert_non_null(strstr(wire, "db| b\r\n"));
+	assert_null(strchr(wire, 'A'));
+	/* An escape sequence and a line that come in pieces. */
+	nwire = 0;
+	for (const char *p = "c\033[1;31md\n"; *p; p++) {
+		console_guest_tx(&vms[1], (u8)*p);
+		drain(1000);
+	}
+	assert_non_null(strstr(wire, "db| cd\r\n"));
+}
+
+/* A turn looks at 2048 bytes of a guest at most: the others are still what they were made meanwhile. */
+static void a_look_is_bounded(void **state)
+{
+	u32 shown = 0;
+
+	(void)state;
+	repeat(&vms[1], 7, 8000);
+	drain(1000);
+	memset(vms[1].console, 'A', 8192);
+	for (u32 i = 0; i < 50; i++)
+		drain(1000);
+	console_guest_tx(&vms[1], '\n');
+	drain(1000);
+	for (const char *p = wire; *p; p++)
+		shown += *p == 'A';
+	assert_int_equal(shown, 8000 - 2048);
+}
+
+static void who_prints_pays(void **state)
+{
+	u64 before;
+
+	(void)state;
+	console_guest_tx(&vms[0], 'x');
+	drain(1000);
+	before = paid[0];
+	for (u32 i = 0; i < 10; i++)
+		drain(1000); /* half a line waits: nothing to look at */
+	assert_int_equal(paid[0], before);
+	console_guest_tx(&vms[0], '\n');
+	drain(1000);
+	assert_true(paid[0] >= before + strlen("web| x\r\n"));
+	assert_int_equal(paid[1], 0);
+	assert_int_equal(own, 0);
+	keys = "x\b";
+	drain(1000);
+	assert_true(own > 0);
+	assert_int_equal(paid[1], 0);
 }
 
 static u32 count(const char *what)
@@ -199,6 +277,8 @@ int main(void)
 		cmocka_unit_test_setup(nobody_waits, setup),
 		cmocka_unit_test_setup(half_lines_lose_nothing, setup), cmocka_unit_test_setup(in_turns, setup),
 		cmocka_unit_test_setup(the_watched_one_is_held, setup),
+		cmocka_unit_test_setup(each_byte_is_looked_at_once, setup),
+		cmocka_unit_test_setup(a_look_is_bounded, setup), cmocka_unit_test_setup(who_prints_pays, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,8 +38,35 @@ static void test_pit_interrupt(void **state)
 	fake_tsc = vboard_deadline(b);
 	vboard_tick(b, fake_tsc);
 	assert_true(vboard_deadline(b) > fake_tsc + 10000);
+	for (u32 i = 0; i < 100; i++) {
+		u64 at = vboard_deadline(b);
+
+		fake_tsc = at + 50000;
+		vboard_tick(b, fake_tsc);
+		assert_in_range(vboard_deadline(b) - at, 199999, 203000);
+	}
 	board_ioapic(b, 2, 0x10030);
 	assert_int_equal(vboard_deadline(b), 0);
+	free(b);
+}
+
+/* One that is served late fires again in its phase: 2 kHz, each tick 400 us late. */
+static void test_pit_keeps_phase(void **state)
+{
+	struct vboard *b = board_new(0);
+	u64 at;
+
+	(void)state;
+	board_ioapic(b, 2, 0x30);
+	vboard_out(b, 0x43, 1, 0x34);
+	vboard_out(b, 0x40, 1, 597 & 0xff);
+	vboard_out(b, 0x40, 1, 597 >> 8);
+	for (u32 i = 0; i < 100; i++) {
+		at = vboard_deadline(b);
+		fake_tsc = at + 400000;
+		vboard_tick(b, fake_tsc);
+		assert_in_range(vboard_deadline(b) - at, 500342, 500344);
+	}
 	free(b);
 }
 
@@ -214,7 +241,7 @@ static void test_config(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pit_interrupt), cmocka_unit_test(test_pit_calibration),
+		cmocka_unit_test(test_pit_interrupt), cmocka_unit_test(test_pit_keeps_phase), cmocka_unit_test(test_pit_calibration),
 		cmocka_unit_test(test_rtc), cmocka_unit_test(test_power), cmocka_unit_test(test_every_port),
 		cmocka_unit_test(test_config),
 	};

@@ -125,6 +125,13 @@ static void test_one_shot_and_periodic(void **state)
 	fake_tsc += 10;
 	vboard_tick(b, fake_tsc);
 	assert_true(vboard_deadline(b) >= fake_tsc + 10000);
+	for (u32 i = 0; i < 100; i++) { /* 200 us at least, and no drift */
+		u64 at = vboard_deadline(b);
+
+		fake_tsc = at + i * 1000; /* late, and ever more */
+		vboard_tick(b, fake_tsc);
+		assert_int_equal(vboard_deadline(b), at + 200000);
+	}
 	vboard_apic_write(b, VLAPIC_LVT_TIMER, 0x30031); /* masked: nobody need wake up */
 	assert_int_equal(vboard_deadline(b), 0);
 	vboard_apic_write(b, VLAPIC_TIMER_INITIAL, 0);

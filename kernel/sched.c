@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * sched.c - virtual time: who runs next, and until when. Contract: sched.h.
+ */
+#include "kernel/sched.h"
+#include "arch/x86_64/arch.h"
+#include "kernel/backends.h"
+#include "kernel/balancer.h"
+#include "kernel/console.h"
+#include "kernel/guest_regs.h"
+
+#define VRUNTIME_WEIGHT 100 /* of a guest whose virtual time runs as fast as real time */
+#define SLICES_ALONE 5 /* whoever has the CPU for itself is disturbed less; a wake-up ends the slice */
+#define FAR_NS 1000000000ull /* nothing is looked at less often */
+#define AHEAD_OF_WOKEN 4 /* a guest that wakes ends another's slice once that is ahead of it by a slice / this */
+
+/* ---- virtual time ---- */
+
+static u64 slice_ticks(void)
+{
+	return arch_ns_to_tsc(VCPU_SLICE_MS * 1000000ull);
+}
+
+/* Who could not run is served soon when it can, but can't save up that time. */
+u64 sched_time(const struct vcpu *v)
+{
+	return v->ready ? v->vruntime : MAX(v->vruntime, vcpu_sched.vruntime);
+}
+
+void sched_pay(struct vcpu *v, u64 ticks)
+{
+	v->vruntime += ticks * VRUNTIME_WEIGHT / MAX(v->vm->weight, 1u);
+}
+
+void vcpu_charge(struct vcpu *v, u64 ticks)
+{
+	v->vruntime = sched_time(v); /* else what it pays now would be forgiven when it wakes */
+	sched_pay(v, ticks);
+	vcpu_sched.paid += ticks;
+}
+
+static bool runnable(const struct vm *vm)
+{
+	return vm->state == VM_RUNNING && vm->vcpu.state == VCPU_RUNNABLE && !console_holds(vm);
+}
+
+/* The least virtual time of all others that could run; the highest number: there are none. */
+u64 sched_least_of_others(const struct vcpu *v)
+{
+	u64 least = ~0ull;
+
+	for (u32 i = 0; i < vm_count; i++)
+		if (&vm_all[i]->vcpu != v && runnable(vm_all[i]))
+			least = MIN(least, sched_time(&vm_all[i]->vcpu));
+	return least;
+}
+
+bool sched_ahead(u64 own, u64 least)
+{
+	return own > least && own - least > slice_ticks();
+}
+
+/* ---- who runs ---- */
+
+/* Timers of guests that are out, and halted guests that have an interrupt to take. */
+static void wake_halted(struct vm *vm, u64 now)
+{
+	struct vcpu *v = &vm->vcpu;
+	u64 deadline = vboard_deadline(vm->board);
+
+	if (deadline && deadline <= now)
+		vboard_tick(vm->board, now);
+	if (v->state != VCPU_HALTED || !(v->regs->rflags & REGS_IF) || vboard_irq_pending(vm->board) < 0)
+		return;
+	v->state = VCPU_RUNNABLE;
+	v->look = true;
+	backend->wake_from_hlt(v->hw);
+}
+
+/* Can it run? Who newly wants the CPU, for its vCPU or its queues, takes its place in virtual time. */
+static bool look_at(struct vm *vm, u64 now)
+{
+	struct vcpu *v = &vm->vcpu;
+	bool run;
+
+	if (vm->state == VM_RUNNING)
+		wake_halted(vm, now);
+	run = runnable(vm);
+	if (!run)
+		v->fresh = true;
+	if (!v->ready)
+		v->vruntime = sched_time(v);
+	v->ready = run || vm_queue_waits(vm);
+	return run;
+}
+
+struct vcpu *sched_pick(u64 now, bool more)
+{
+	struct vcpu_sched *s = &vcpu_sched;
+	struct vcpu *best = NULL, *last = s->last;
+	u64 slice = slice_ticks();
+	u32 n = 0;
+
+	for (u32 i = 0; i < vm_count; i++) {
+		struct vm *vm = vm_all[i];
+
+		if (!look_at(vm, now))
+			continue;
+		n++;
+		if (!best || vm->vcpu.vruntime < best->vruntime)
+			best = &vm->vcpu;
+	}
+	if (!best)
+		return NULL;
+	/* A slice is not cut short for a small difference. */
+	if (last && best != last && runnable(last->vm) && now < s->slice_end &&
+	    last->vruntime < best->vruntime + slice / AHEAD_OF_WOKEN)
+		best = last;
+	if (best != last || now >= s->slice_end)
+		s->slice_end = now + (n == 1 && !more ? slice * SLICES_ALONE : slice);
+	s->vruntime = MAX(s->vruntime, best->vruntime);
+	best->fresh = false;
+	return best;
+}
+
+/* ---- what ends a slice or a wait ---- */
+
+static void sooner(struct sched_end *e, u64 at, u32 for_whom)
+{
+	if (at == e->at && for_whom)
+		e->for_whom |= for_whom;
+	if (at >= e->at)
+		return;
+	e->at = at;
+	e->for_whom = for_whom;
+}
+
+static u64 to_grid(u64 tsc)
+{
+	u64 grid = MAX(arch_ns_to_tsc(VCPU_GRID_NS), 1ull);
+
+	return (tsc + grid - 1) / grid * grid;
+}
+
+/* When v, if it runs on from now, is so far ahead of w that sched_pick() prefers w. */
+static u64 overtaken(const struct vcpu *v, const struct vcpu *w, u64 now)
+{
+	u64 slice = slice_ticks(), limit = sched_time(w) + slice / AHEAD_OF_WOKEN;
+
+	if (!v || limit <= v->vruntime)
+		return now;
+	return now + MIN(limit - v->vruntime, slice * SLICES_ALONE) * v->vm->weight / VRUNTIME_WEIGHT;
+}
+
+/* When vm next asks for CPU time that it has not: TSC, 0: it does not. */
+static u64 asks_at(const struct vm *vm, u64 now)
+{
+	const struct vcpu *w = &vm->vcpu;
+
+	if (vm_queue_waits(vm))
+		return now;
+	if (vm->state != VM_RUNNING)
+		return 0;
+	if (w->state != VCPU_HALTED)
+		return w->fresh && runnable(vm) ? now : 0;
+	/* Halted for good: its timers would only cut others' slices short. */
+	return w->regs->rflags & REGS_IF ? vboard_deadline(vm->board) : 0;
+}
+
+/* A guest that sleeps until its timer, that woke and waits for its first slice, or whose queues wait ends v's slice when it
+ * is preferred to v, and not before: to end it earlier would only cost a turn of the loop. */
+static void ending_by_guest(struct sched_end *e, const struct vcpu *v, const struct vm *vm, u64 now)
+{
+	u64 at = &vm->vcpu == v ? 0 : asks_at(vm, now);
+
+	if (at)
+		sooner(e, to_grid(MAX(at, overtaken(v, &vm->vcpu, now))), 1u << vm->id);
+}
+
+/* The earliest thing that ends v's slice, or (v NULL) a wait, besides v's own timers. */
+struct sched_end sched_end(const struct vcpu *v, u64 now, u64 until)
+{
+	struct sched_end e = { until, v ? 1u << v->vm->id : 0 };
+	u64 due = balancer_due(), now_ns = arch_ns(); /* the TSC did not start with our clock */
+
+	for (u32 i = 0; i < vm_count; i++) {
+		struct vm *vm = vm_all[i];
+
+		if (vm->state == VM_STARTING && vm->not_before > now_ns)
+			sooner(&e, now + arch_ns_to_tsc(vm->not_before - now_ns), 1u << vm->id);
+		ending_by_guest(&e, v, vm, now);
+	}
+	sooner(&e, now + (due > now_ns ? arch_ns_to_tsc(MIN(due - now_ns, FAR_NS)) : 0), 0);
+	return e;
+}
