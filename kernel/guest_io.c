@@ -17,9 +17,10 @@
 /* Of its own: what keeps a disk of eight commands at once busy; the more that its deep queues can have is lent. */
 const struct pool_kind pool_requests = { .bytes = sizeof(struct gio), .zeroed = offsetof(struct gio, req), .own = 8, .lent = 8 };
 
+/* A DISCARD does not: the host disk keeps what it has. */
 static bool io_writes(u8 op)
 {
-	return op == GUEST_IO_WRITE || op == GUEST_IO_DISCARD || op == GUEST_IO_WRITE_ZEROES;
+	return op == GUEST_IO_WRITE || op == GUEST_IO_WRITE_ZEROES;
 }
 
 static bool io_has_data(u8 op)
@@ -58,7 +59,7 @@ static int check(const struct vm_mem *m, const struct guest_io *io)
 		return E_OK;
 	if (io->sector >= d->ext.sectors || io->nsectors > d->ext.sectors - io->sector)
 		return E_RANGE;
-	if (io_writes(io->op) && d->read_only)
+	if ((io_writes(io->op) || io->op == GUEST_IO_DISCARD) && d->read_only)
 		return E_NOTSUP;
 	if (!io->nsectors)
 		return E_INVAL;
@@ -241,6 +242,8 @@ static int prepare(struct gio *x)
 			return r;
 		x->cleared = true;
 	}
+	if (x->io->op == GUEST_IO_DISCARD)
+		return io_range_forget(x);
 	if (!io_has_data(x->io->op)) {
 		x->chunk = 0;
 		return 0;

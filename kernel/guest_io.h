@@ -72,6 +72,8 @@ void guest_plan_cut(struct gio *x, u32 n);
 
 /* io_range.c: nothing lives in, is associated with or is cached of the blocks this request will overwrite. */
 int io_range_clear(struct gio *x) MUST_CHECK;
+/* A piece of a DISCARD: E_AGAIN: pager_again() was called. */
+int io_range_forget(struct gio *x) MUST_CHECK;
 
 /* Prepare: 0: ready to run; E_AGAIN: wait. Finish: after the runs (err 0) or when given up, prepared parts only. */
 int guest_read_prepare(struct gio *x) MUST_CHECK;

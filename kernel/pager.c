@@ -15,7 +15,8 @@
 
 #define MARGIN_FRAMES 64          /* kept free above the reserve by whoever is above its target */
 #define ZEROED_WANTED 512
-#define STUCK_NS (5ull * 1000 * 1000 * 1000)
+#define STUCK_NS (5ull * 1000 * 1000 * 1000) /* in which a guest at its max gets no frame, with nothing under way that could bring one */
+#define STUCK_GAP_NS (1000ull * 1000 * 1000) /* between two tries that belong together: a guest that starves tries at each turn of the loop */
 
 void (*pager_miss_hook)(struct vm_mem *m);
 static pfn_t zero_frame = { 0xffffffffu };
@@ -177,22 +178,74 @@ static bool refill_reserve(void)
 	return v && reclaim_take_above(v, 16) > 0;
 }
 
-/* A guest starves and no I/O is in flight that could end it. True: tried something. */
+/* Nothing on its way from or to a disk can give it frames: of its own, and if others may pay for it, of theirs. */
+static bool nothing_coming(const struct vm_mem *m, bool at_max)
+{
+	if (m->io_in_flight || m->writing)
+		return false;
+	for (u32 i = 0; i < FRAME_MAX_VMS && !at_max; i++)
+		if (vmmem_all[i] && vmmem_all[i]->io_in_flight)
+			return false;
+	return true;
+}
+
+/* It holds all that it may, and none of it can be taken: no other guest has a part in that. */
+static void stop_stuck(struct vm_mem *m)
+{
+	u32 pinned = 0;
+	char line[120];
+
+	for (u32 g = 0; g < m->npages; g++)
+		pinned += m->page[g].pins > 0;
+	fmt(line, sizeof(line), "out of memory by itself: none of the %u pages that its max allows can be freed: %u pinned by its devices, "
+	    "swap slots left for the others: %u", m->max, pinned, swapout_room(m));
+	fail(m, line);
+}
+
+/* Asked in vain once more. After a time in which it did not ask the clock starts anew. */
+static void watch_stuck(struct vm_mem *m, u64 now)
+{
+	if (!m->stuck_since_ns || now - m->stuck_seen_ns > STUCK_GAP_NS)
+		m->stuck_since_ns = now;
+	m->stuck_seen_ns = now;
+	if (now - m->stuck_since_ns > STUCK_NS)
+		stop_stuck(m);
+}
+
+/*
+ * A guest starves. True: tried something. It is stopped only if it is at its max, all that it holds can't be freed, and nothing is
+ * under way that could change this, for STUCK_NS; whoever is below its max waits as long as it takes.
+ */
 static bool help_starving(struct vm_mem *m)
 {
-	if (vmmem_held(m) < m->max && frame_free() > reclaim_reserve()) {
+	bool at_max = vmmem_held(m) >= m->max;
+
+	if (!at_max && frame_free() > reclaim_reserve()) {
 		m->starving = false;
 		pager_progress(m);
 		return true;
 	}
-	if (m->io_in_flight || reclaim_writing())
+	if (!nothing_coming(m, at_max)) {
+		m->stuck_since_ns = 0;
 		return false;
+	}
 	m->starving = false;
-	pager_progress(m); /* asks again, and pays if it can */
-	if (m->starving_since_ns && !m->io_in_flight && !reclaim_writing() &&
-	    arch_ns() - m->starving_since_ns > STUCK_NS)
-		fail(m, "out of memory: no frame can be freed for it within its max and the swap area");
+	pager_progress(m); /* asks again, now or when its vCPU runs, and pays if it can */
+	if (vmmem_held(m) < m->max || !nothing_coming(m, true))
+		m->stuck_since_ns = 0;
+	else
+		watch_stuck(m, MAX(arch_ns(), 1));
 	return true;
+}
+
+/* While somebody waits for frames, writes that free some don't stand behind what nobody waits for. */
+static void hurry_writes(void)
+{
+	bool short_of = false;
+
+	for (u32 i = 0; i < FRAME_MAX_VMS; i++)
+		short_of |= vmmem_all[i] && vmmem_all[i]->starving;
+	block_hurry(short_of);
 }
 
 bool pager_chore(void)
@@ -207,6 +260,7 @@ bool pager_chore(void)
 		if (m && m->starving && !m->dead)
 			more |= help_starving(m);
 	}
+	hurry_writes();
 	more |= ahead_chore();
 	more |= zip_chore();
 	for (u32 i = 0; i < 8 && frame_count(FRAME_ZEROED) < ZEROED_WANTED; i++)

@@ -74,8 +74,8 @@ int pager_drain(struct vm_mem *m) MUST_CHECK;
  * frames and swap slots free, slat empty, pins forgotten, m no longer dead. */
 int pager_reset(struct vm_mem *m) MUST_CHECK;
 
-/* m runs again after a pause or a rest: how long it starved before that is no matter. */
-static inline void pager_resumed(struct vm_mem *m) { m->starving_since_ns = 0; }
+/* m runs again after a pause or a rest: how long it could not get on before that is no matter. */
+static inline void pager_resumed(struct vm_mem *m) { m->stuck_since_ns = 0; }
 
 /* One scan pass over a guest (A bits -> ages): kernel/scan.c. */
 void pager_scan(struct vm_mem *m);

@@ -28,8 +28,6 @@ u32 reclaim_reserve(void)
 
 void reclaim_starve(struct vm_mem *m)
 {
-	if (!m->starving_since_ns)
-		m->starving_since_ns = MAX(arch_ns(), 1);
 	m->starving = true;
 }
 
@@ -328,16 +326,21 @@ struct vm_mem *reclaim_payer(void)
 	return v ? idle_first(v) : NULL;
 }
 
-static u32 floor_of(enum reclaim_level level)
+/*
+ * How many frames must stay free. The upper half of the reserve is for fills, the lower for rescues and for bounce frames of guests'
+ * disk writes. A guest may go into either only while it has fewer frames on the way to or from disks than its part of a half, so
+ * that a flood of one leaves the others theirs.
+ */
+static u32 floor_of(const struct vm_mem *m, enum reclaim_level level)
 {
-	switch (level) {
-	case LEVEL_GUEST:
-		return reclaim_reserve();
-	case LEVEL_FILL:
-		return reclaim_reserve() / 2;
-	default:
-		return 0;
-	}
+	u32 reserve = reclaim_reserve(), guests = 0;
+	u32 way = frame_count_vm(m->id, FRAME_FILLING) + frame_count_vm(m->id, FRAME_BOUNCE);
+
+	for (u32 i = 0; i < FRAME_MAX_VMS; i++)
+		guests += vmmem_all[i] != NULL;
+	if (level == LEVEL_GUEST || way >= MAX(reserve / 2 / guests, 1u))
+		return reserve;
+	return level == LEVEL_FILL ? reserve / 2 : 0;
 }
 
 /*
@@ -391,13 +394,13 @@ pfn_t reclaim_get_frame(struct vm_mem *m, enum frame_state s, bool zero, enum re
 	if (held >= m->max) { /* above it: max was lowered */
 		if (reclaim_take(m, MIN(held - m->max + 1, PAYER_BATCH)) && vmmem_held(m) < m->max)
 			p = frame_get(m->id, s, zero);
-	} else if (frame_free() > floor_of(level) || pay(m)) {
+	} else if (frame_free() > floor_of(m, level) || pay(m)) {
 		p = frame_get(m->id, s, zero);
 	}
 	if (pfn_none(p))
 		reclaim_starve(m);
 	else
-		m->starving_since_ns = 0;
+		m->stuck_since_ns = 0;
 	return p;
 }
 

@@ -181,7 +181,7 @@ static void ending_by_guest(struct sched_end *e, const struct vcpu *v, const str
 struct sched_end sched_end(const struct vcpu *v, u64 now, u64 until)
 {
 	struct sched_end e = { until, v ? 1u << v->vm->id : 0 };
-	u64 due = balancer_due(), now_ns = arch_ns(); /* the TSC did not start with our clock */
+	u64 due = balancer_due(), limited = block_due_ns(), now_ns = arch_ns(); /* the TSC did not start with our clock */
 
 	for (u32 i = 0; i < vm_count; i++) {
 		struct vm *vm = vm_all[i];
@@ -190,6 +190,7 @@ struct sched_end sched_end(const struct vcpu *v, u64 now, u64 until)
 			sooner(&e, now + arch_ns_to_tsc(vm->not_before - now_ns), 1u << vm->id);
 		ending_by_guest(&e, v, vm, now);
 	}
+	due = MIN(due, limited > now_ns ? limited : due);
 	sooner(&e, now + (due > now_ns ? arch_ns_to_tsc(MIN(due - now_ns, FAR_NS)) : 0), 0);
 	return e;
 }

@@ -67,7 +67,7 @@ int zip_fault(struct vm_mem *m, u32 g)
 
 	if (p->pins || m->dead)
 		return E_AGAIN;
-	pfn = reclaim_get_frame(m, FRAME_MAPPED, false, LEVEL_FILL);
+	pfn = reclaim_get_frame(m, FRAME_MAPPED, false, LEVEL_GUEST);
 	if (pfn_none(pfn))
 		return E_AGAIN;
 	trace_return(m, TRACE_ZIP, g, p->stamp);

@@ -91,7 +91,7 @@ static void empty_maps(struct vm_mem *m)
 	m->clock = m->reclaim_hand = m->choice_left = m->choice_epoch = 0;
 	m->pins_in_flight = 0;
 	m->starving = m->parked = false;
-	m->starving_since_ns = 0;
+	m->stuck_since_ns = 0;
 	m->idle.passes = m->idle.pages = 0;
 	m->ahead = (struct ahead){ 0 };
 	zstore_init(&m->zip);

@@ -131,7 +131,7 @@ struct vm_mem {
 	bool io_driving, io_again; /* guest_io.c: no recursion */
 	bool io_sourcing;    /* pages are collected to be written out: a refill now would be double paging */
 	void *io_preparing;  /* guest_io.c: the one request that may collect frames */
-	u64 starving_since_ns;
+	u64 stuck_since_ns, stuck_seen_ns; /* starving at its max with nothing under way that could free a frame; 0: not */
 	u32 soft_goal;       /* the FIFO is refilled when it is this short */
 	u32 reclaim_hand;    /* next gpfn the reclaimer looks at */
 	struct ages_choice choice; /* ages it takes from, until choice_left is used up or a pass ends */

@@ -362,6 +362,7 @@ bool console_poll(void)
 }
 
 void block_poll(void) { }
+u64 block_due_ns(void) { return 0; }
 void balancer_started(struct vm *vm)
 {
 	(void)vm;

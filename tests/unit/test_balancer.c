@@ -412,9 +412,9 @@ static void test_turns(void **state)
 
 			rested[i] += rests;
 			if (rests)
-				vms[i].mem.starving_since_ns = 1;
+				vms[i].mem.stuck_since_ns = 1;
 			else
-				assert_int_equal(vms[i].mem.starving_since_ns, 0); /* it did not starve while it rested */
+				assert_int_equal(vms[i].mem.stuck_since_ns, 0); /* it did not starve while it rested */
 		}
 		together += balancer_resting() > 1;
 	}

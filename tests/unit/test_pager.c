@@ -222,9 +222,8 @@ static void overwritten_blocks_are_rescued(void **s)
 	fill_page_with(m, 500, 1);
 	assert_int_equal(io_simple(m, GUEST_IO_WRITE, 16, 8, 500 * PAGE_SIZE), 0);
 	assert_int_equal(m->n.rescues, 1);
-	assert_int_equal(io_simple(m, GUEST_IO_DISCARD, 24, 9, 0), 0);
 	assert_int_equal(io_simple(m, GUEST_IO_WRITE_ZEROES, 60, 13, 0), 0);
-	assert_int_equal(m->n.rescues, 6);
+	assert_int_equal(m->n.rescues, 4);
 	env_check();
 	evict_all(m);
 	for (u32 b = 0; b < 16; b++)
@@ -233,12 +232,42 @@ static void overwritten_blocks_are_rescued(void **s)
 	assert_int_equal(sector_get(env.disk + (DISK0 + 60) * SECTOR_SIZE), 0);
 	assert_int_equal(sector_get(env.disk + (DISK0 + 72) * SECTOR_SIZE), 0);
 	assert_int_equal(sector_get(env.disk + (DISK0 + 73) * SECTOR_SIZE), 5073);
-	/* All of the disk at once: by page. */
+	/* All of the disk at once. */
 	evict_all(m);
-	assert_int_equal(io_simple(m, GUEST_IO_DISCARD, 0, 4000, 0), 0);
+	assert_int_equal(io_simple(m, GUEST_IO_WRITE_ZEROES, 0, 4000, 0), 0);
 	for (u32 b = 0; b < 16; b++)
 		expect_page(m, b, 5000 + b * 8);
 	assert_int_equal(m->blockmap_count, 0);
+	env_end();
+}
+
+/* The host disk keeps what it has, so pages that live there can stay; what is cached is forgotten. */
+static void a_discard_rescues_nothing(void **s)
+{
+	u32 submitted;
+
+	(void)s;
+	env_start(4096, 512);
+	struct vm_mem *m = env_vm(0, 1024, 1024, DISK0, 12000);
+
+	for (u32 b = 0; b < 17; b++)
+		fill_block(DISK0 + b * 8, 5000 + b * 8);
+	assert_int_equal(io_simple(m, GUEST_IO_READ, 128, 8, 200 * PAGE_SIZE), 0);
+	assert_int_equal(io_simple(m, GUEST_IO_READ, 8000, 8, 200 * PAGE_SIZE), 0);
+	assert_false(pfn_none(page_cache_find(m, 16)));
+	assert_int_equal(io_simple(m, GUEST_IO_READ, 0, 128, 0), 0);
+	for (u32 g = 0; g < 8; g++)
+		assert_int_equal(reclaim_take(m, 2), 2);
+	assert_int_equal(m->page[0].state, GPAGE_DISC);
+	submitted = env.submitted;
+	/* More than goes at once. */
+	assert_int_equal(io_simple(m, GUEST_IO_DISCARD, 0, 12000, 0), 0);
+	assert_int_equal(env.submitted, submitted);
+	assert_int_equal(m->n.rescues, 0);
+	assert_int_equal(m->page[0].state, GPAGE_DISC);
+	assert_true(pfn_none(page_cache_find(m, 16)));
+	for (u32 b = 0; b < 16; b++)
+		expect_page(m, b, 5000 + b * 8);
 	env_end();
 }
 
@@ -622,6 +651,7 @@ int main(void)
 		cmocka_unit_test(written_pages_are_clean_after),
 		cmocka_unit_test(evicted_blocks_come_from_the_cache),
 		cmocka_unit_test(overwritten_blocks_are_rescued),
+		cmocka_unit_test(a_discard_rescues_nothing),
 		cmocka_unit_test(evicted_sources_are_not_brought_back),
 		cmocka_unit_test(odd_transfers),
 		cmocka_unit_test(overlapping_requests_wait),

@@ -328,9 +328,9 @@ static void test_verbs(void **state)
 	vm_service();
 	assert_int_equal(vm_pause(vm, why, sizeof(why)), 0);
 	assert_int_equal(vm->state, VM_PAUSED);
-	vm->mem.starving_since_ns = 1;
+	vm->mem.stuck_since_ns = 1;
 	assert_int_equal(vm_resume(vm, why, sizeof(why)), 0);
-	assert_int_equal(vm->mem.starving_since_ns, 0);
+	assert_int_equal(vm->mem.stuck_since_ns, 0);
 	assert_int_equal(vm_resume(vm, why, sizeof(why)), E_INVAL);
 	assert_int_equal(vm_stop(vm, why, sizeof(why)), 0);
 	vm_service();
