@@ -104,8 +104,7 @@ void block_submit(struct block_req *r)
 		list_push_back(&deferred, &r->link);
 		return;
 	}
-	if (!q->waiting && !q->active)
-		fair_arrive(&r->dev->fair, r->owner);
+	q->fresh |= !q->waiting && !q->active;
 	q->last_ns = MAX(arch_ns(), 1ull);
 	block_enqueue(r, false);
 	block_start(r->dev);

@@ -93,6 +93,7 @@ struct block_stats {
 struct block_queue {
 	struct list class[BLOCK_CLASSES]; /* waiting, in the order of submission */
 	u32 waiting, writes;  /* requests; those of them that write */
+	bool fresh;           /* it had nothing to do, or might not: it can't have saved up time */
 	u32 active, active_writes, flushing; /* commands on the hardware; guests' writes, flushes of them */
 	u64 last_ns;          /* its last submission; 0: none */
 	u64 used_ns, requests, sectors; /* the device's time that it had, and what it got done */

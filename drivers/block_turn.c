@@ -153,21 +153,27 @@ static bool contended(const struct block_dev *d, u32 owner, u64 now)
 static struct block_req *choose(struct block_dev *d, u64 now)
 {
 	struct block_req *of[FAIR_OWNERS];
-	u64 guess[FAIR_OWNERS], set = 0, demand = 0;
+	u64 guess[FAIR_OWNERS], set = 0, demand = 0, active = 0;
 
 	for (u32 i = 0; i < FAIR_OWNERS; i++) {
-		const struct block_queue *q = &d->queue[i];
+		struct block_queue *q = &d->queue[i];
 
+		active |= q->active ? BIT64(i) : 0;
 		if (!q->waiting)
 			continue;
 		of[i] = candidate(d, q, fair_allowed(&block_shares[i]) > now);
-		if (!of[i])
+		if (!of[i]) {
+			q->fresh |= !q->active; /* its limit is used up */
 			continue;
+		}
 		set |= BIT64(i);
 		demand |= of[i]->class == BLOCK_DEMAND ? BIT64(i) : 0;
 		guess[i] = fair_guess(&d->times, block_writes(of[i]->op), MIN(left(of[i]), BLOCK_PIECE));
+		if (q->fresh)
+			fair_arrive(&d->fair, i);
+		q->fresh = false;
 	}
-	return set ? of[fair_pick(&d->fair, set, demand, guess, block_shares)] : NULL;
+	return set ? of[fair_pick(&d->fair, set | active, set, demand, guess, block_shares)] : NULL;
 }
 
 /* ---- commands ---- */

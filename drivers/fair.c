@@ -51,6 +51,17 @@ void fair_arrive(struct fair *f, u32 owner)
 	f->tag[owner] = MAX(f->tag[owner], f->now);
 }
 
+/* The one of the set with the least tag. */
+static u32 least_of(const struct fair *f, u64 set)
+{
+	u32 best = (u32)__builtin_ctzll(set);
+
+	for (set &= set - 1; set; set &= set - 1)
+		if (f->tag[__builtin_ctzll(set)] < f->tag[best])
+			best = (u32)__builtin_ctzll(set);
+	return best;
+}
+
 /* Of the set, whose tags are not ahead, the one whose request would end first; FAIR_OWNERS: none. */
 static u32 first_to_end(const struct fair *f, u64 set, const u64 *guess, const struct fair_share *share)
 {
@@ -69,16 +80,15 @@ static u32 first_to_end(const struct fair *f, u64 set, const u64 *guess, const s
 	return best;
 }
 
-u32 fair_pick(struct fair *f, u64 waiting, u64 demand, const u64 *guess, const struct fair_share *share)
+u32 fair_pick(struct fair *f, u64 busy, u64 waiting, u64 demand, const u64 *guess, const struct fair_share *share)
 {
-	u64 least = ~0ull;
 	u32 i;
 
-	for (u64 set = waiting; set; set &= set - 1)
-		least = MIN(least, f->tag[__builtin_ctzll(set)]);
-	f->now = MAX(f->now, least);
+	f->now = MAX(f->now, f->tag[least_of(f, busy)]);
 	i = first_to_end(f, demand, guess, share);
-	return i < FAIR_OWNERS ? i : first_to_end(f, waiting, guess, share);
+	if (i == FAIR_OWNERS)
+		i = first_to_end(f, waiting, guess, share);
+	return i < FAIR_OWNERS ? i : least_of(f, waiting); /* all who wait are ahead, and those behind want nothing now */
 }
 
 void fair_started(struct fair *f, u32 owner, u64 guess_ns, const struct fair_share *s)
@@ -92,8 +102,9 @@ void fair_ended(struct fair *f, u32 owner, u64 guess_ns, u64 took_ns, u64 busy, 
 
 	f->tag[owner] += virtual(took_ns, weight);
 	f->tag[owner] -= MIN(virtual(guess_ns, weight), f->tag[owner]);
-	for (u64 set = busy; set; set &= set - 1)
-		weights += fair_weight(&share[__builtin_ctzll(set)]);
+	for (u32 i = 0; i < FAIR_OWNERS; i++)
+		if (busy & BIT64(i) || f->tag[i] > f->now)
+			weights += fair_weight(&share[i]);
 	f->now += virtual(took_ns, MAX(weights, 1u));
 }
 

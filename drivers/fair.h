@@ -5,7 +5,7 @@
  *
  * Every owner has a tag: the virtual time at which its next request may begin. A request of an owner of weight w moves the tag on by
  * its time / w. The disk's own virtual time moves on by worked time / (the sum of the weights of all owners that
- * have something to do), and never stays behind the least tag of those who wait. Of the owners whose tag is not
+ * have something to do, or whose tag is still ahead since they were served early), and never stays behind the least tag of those. Of the owners whose tag is not
  * ahead of it the one goes whose request would end first; those with a page that a vCPU waits for come before the rest. (This is WF2Q+, by Bennett and Zhang, "Hierarchical
  * packet fair queueing algorithms". Deficit round robin would let a newcomer wait for a whole round of the others; here it
  * waits for one request.) What a request takes is known only afterwards: a guess is charged when it starts,
@@ -48,9 +48,9 @@ static inline u32 fair_weight(const struct fair_share *s) { return s->weight ? s
 
 /* The owner's first request after it had nothing to do: it can't have saved up time. */
 void fair_arrive(struct fair *f, u32 owner);
-/* The one of `waiting` (not empty) that goes next; guess[owner]: the time of its request; demand: those of them whose request
- * somebody waits for, who go before the others whose turn it is too. */
-u32 fair_pick(struct fair *f, u64 waiting, u64 demand, const u64 *guess, const struct fair_share *share);
+/* The one of `waiting` (not empty) that goes next; busy: those, and owners with commands in flight; demand: those of `waiting` whose
+ * request somebody waits for, who go before the others whose turn it is too; guess[owner]: the time of its request. */
+u32 fair_pick(struct fair *f, u64 busy, u64 waiting, u64 demand, const u64 *guess, const struct fair_share *share);
 void fair_started(struct fair *f, u32 owner, u64 guess_ns, const struct fair_share *s);
 /* busy: all owners that have something to do, this one included. */
 void fair_ended(struct fair *f, u32 owner, u64 guess_ns, u64 took_ns, u64 busy, const struct fair_share *share);

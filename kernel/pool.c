@@ -138,23 +138,29 @@ static void *take(u8 *entries, u32 *free, enum pool_of p)
 	return e;
 }
 
+bool pool_ask(struct vm_mem *m, enum pool_of p)
+{
+	if (pool_has(m, p))
+		return true;
+	lent[p].dry++;
+	if (!m->pool[p].ticket) {
+		m->pool[p].ticket = ++lent[p].tickets;
+		lent[p].line++;
+	}
+	return false;
+}
+
 void *pool_get(struct vm_mem *m, enum pool_of p)
 {
 	struct pool_share *s = &m->pool[p];
 
-	if (s->free || may_borrow(m, p)) {
-		leave_line(m, p);
-		if (s->free)
-			return take(s->own, &s->free, p);
-		s->borrowed++;
-		return take(lent[p].entries, &lent[p].free, p);
-	}
-	lent[p].dry++;
-	if (!s->ticket) {
-		s->ticket = ++lent[p].tickets;
-		lent[p].line++;
-	}
-	return NULL;
+	if (!pool_ask(m, p))
+		return NULL;
+	leave_line(m, p);
+	if (s->free)
+		return take(s->own, &s->free, p);
+	s->borrowed++;
+	return take(lent[p].entries, &lent[p].free, p);
 }
 
 static bool is_own(const struct vm_mem *m, enum pool_of p, const void *entry)

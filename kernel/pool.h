@@ -24,6 +24,7 @@ u32 pool_frames(void);                            /* that pool_join takes */
 /* NULL: m waits for one. */
 void *pool_get(struct vm_mem *m, enum pool_of p) MUST_CHECK;
 bool pool_has(const struct vm_mem *m, enum pool_of p); /* pool_get would succeed */
+bool pool_ask(struct vm_mem *m, enum pool_of p); /* the same, but false: m waits for one from now on */
 void pool_put(struct vm_mem *m, enum pool_of p, void *entry);
 /* After pool_put, when no structure is half changed: lent entries go to those who wait longest. */
 void pool_serve(void);

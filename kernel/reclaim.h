@@ -34,7 +34,7 @@ u32 reclaim_writing(void);
 
 /* swapout.c: one request of up to SWAPOUT_PAGES pages. */
 #define SWAPOUT_PAGES PAYER_WRITE
-bool swapout_ready(const struct vm_mem *m);
+bool swapout_ready(struct vm_mem *m);
 /* Slots that m may still fill: the free ones, less what other guests whose max is below their RAM will need
  * (mm/promise.h). NULL: one that has no such claim. */
 u32 swapout_room(const struct vm_mem *m);

@@ -44,9 +44,9 @@ u32 swapout_room(const struct vm_mem *m)
 	return taken < swap_slots() ? swap_slots() - (u32)taken : 0;
 }
 
-bool swapout_ready(const struct vm_mem *m)
+bool swapout_ready(struct vm_mem *m)
 {
-	return !m->dead && !m->draining && pool_has(m, POOL_WRITES) && swapout_room(m);
+	return !m->dead && !m->draining && swapout_room(m) && pool_ask(m, POOL_WRITES);
 }
 
 /* Slots that only double what is in memory make room for others. */

@@ -39,6 +39,11 @@
 #define ENV_SECTORS 20000u /* of the one host disk */
 #endif
 
+/* The host disk. A program that links drivers/block.c (ENV_REAL_BLOCK) has one of its own. */
+#ifndef ENV_DEV
+#define ENV_DEV (&env.dev)
+#endif
+
 static const struct slat_format env_format = {
 	.name = "test", .table = 7, .leaf = 5 | 6 << 3, .write = 2, .present = 7, .accessed = BIT64(8),
 	.dirty = BIT64(9), .addr = 0x000ffffffffff000ull,
@@ -92,6 +97,9 @@ void pager_flush(struct vm_mem *m)
 
 /* ---- disk ---- */
 
+#ifndef ENV_REAL_BLOCK /* the program links drivers/block.c and brings its own disk */
+void block_hurry(bool on) { (void)on; }
+
 static void transfer(struct block_req *r)
 {
 	u8 *d = env.disk + r->sector * SECTOR_SIZE;
@@ -107,9 +115,6 @@ static void transfer(struct block_req *r)
 		d += r->segs[i].len;
 	}
 }
-
-#ifndef ENV_REAL_BLOCK /* the program links drivers/block.c and brings its own disk */
-void block_hurry(bool on) { (void)on; }
 
 void block_submit(struct block_req *r)
 {
@@ -215,7 +220,7 @@ static void env_check(void)
 static void env_start(u32 frames, u32 swap_pages)
 {
 	struct boot_range ram = { PAGE_SIZE, (u64)frames * PAGE_SIZE, true };
-	struct block_extent swap = { &env.dev, 0, (u64)swap_pages * SECTORS_PER_PAGE };
+	struct block_extent swap = { ENV_DEV, 0, (u64)swap_pages * SECTORS_PER_PAGE };
 
 	free(env.disk);
 	for (u32 i = 0; i < ENV_VMS; i++)
@@ -224,9 +229,9 @@ static void env_start(u32 frames, u32 swap_pages)
 	memset(vmmem_all, 0, sizeof(vmmem_all));
 	env.rng = 1;
 	env.disk = calloc(ENV_SECTORS, SECTOR_SIZE);
-	str_copy(env.dev.name, sizeof(env.dev.name), "hd0");
-	env.dev.sectors = ENV_SECTORS;
-	env.dev.max_sectors = 256;
+	str_copy(ENV_DEV->name, sizeof(ENV_DEV->name), "hd0");
+	ENV_DEV->sectors = ENV_SECTORS;
+	ENV_DEV->max_sectors = 256;
 	fake_arena(frames);
 	fake_tsc = 1;
 	memset(arch_direct_map, 0xa5, (size_t)frames * PAGE_SIZE);
@@ -242,7 +247,7 @@ static struct vm_mem *env_vm(u32 i, u32 pages, u32 max, u64 first, u64 n)
 	memset(&env.vm[i], 0, sizeof(env.vm[i]));
 	m->max = m->target = max;
 	m->min = 0;
-	m->disk[0] = (struct guest_disk){ .used = true, .ext = { &env.dev, first, n } };
+	m->disk[0] = (struct guest_disk){ .used = true, .ext = { ENV_DEV, first, n } };
 	assert_int_equal(vmmem_init(m, &env.vm[i], (u8)i, pages, &env_format), 0);
 	assert_int_equal(pager_join(m), 0);
 	env.tlb[i] = calloc(pages, sizeof(struct tlb));
