@@ -49,7 +49,7 @@ struct tlb { bool valid, dirty; u32 pfn; };
 static struct env {
 	struct vm vm[ENV_VMS];
 	struct tlb *tlb[ENV_VMS];
-	u32 wakes[ENV_VMS], agains[ENV_VMS], failures[ENV_VMS], flushes[ENV_VMS];
+	u32 wakes[ENV_VMS], agains[ENV_VMS], worked[ENV_VMS], failures[ENV_VMS], flushes[ENV_VMS];
 	char reason[ENV_VMS][128];
 	struct block_dev dev;
 	u8 *disk;
@@ -73,6 +73,7 @@ static u32 vm_index(const struct vm_mem *m)
 
 void pager_wake(struct vm_mem *m) { env.wakes[vm_index(m)]++; }
 void pager_again(struct vm_mem *m) { env.agains[vm_index(m)]++; }
+void pager_worked(struct vm_mem *m) { env.worked[vm_index(m)]++; }
 
 void pager_failed(struct vm_mem *m, const char *reason)
 {
