@@ -147,6 +147,7 @@ static void fill_done(struct block_req *r)
 	struct vm_mem *m = f->m;
 
 	m->io_in_flight--;
+	pager_worked(m);
 	m->ahead.background -= f->why == FILL_AHEAD;
 	if (f->swap && is_touch(f->why) && !r->err)
 		zplan_note_read(&m->zplan, f->n, arch_ns() - f->start_ns);
@@ -329,6 +330,7 @@ static void bounce_done(struct block_req *r)
 	struct vm_mem *m = f->m;
 
 	m->io_in_flight--;
+	pager_worked(m);
 	m->page[f->g[0]].pins--;
 	if (r->err)
 		pager_io_failed(m, f->swap ? "swap" : "bounce", r);

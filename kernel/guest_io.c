@@ -307,6 +307,7 @@ static void run_done(struct block_req *r)
 	struct vm_mem *m = x->m;
 
 	m->io_in_flight--;
+	pager_worked(m);
 	if (r->err) {
 		x->err = r->err;
 		pager_io_failed(m, "guest disk", r);

@@ -22,6 +22,8 @@ void pager_wake(struct vm_mem *m);                       /* a page arrived or fr
 /* Bounded work of m's disk transfers is left: guest_io_drive() again from the main loop, when m's guest is not ahead in
  * virtual time. */
 void pager_again(struct vm_mem *m);
+/* A completion works for m, maybe in another guest's time: m's guest is to pay for it. */
+void pager_worked(struct vm_mem *m);
 void pager_failed(struct vm_mem *m, const char *reason); /* swap, fill or rescue failed for good (m->dead is set): stop that guest */
 /* Drops all cached second-level translations of m's vCPU (virt_ops->flush), then slat_flushed(&m->slat). */
 void pager_flush(struct vm_mem *m);

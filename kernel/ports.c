@@ -41,6 +41,11 @@ void pager_again(struct vm_mem *m)
 	vcpu_kick_for(m->vm);
 }
 
+void pager_worked(struct vm_mem *m)
+{
+	turn_blame(m->vm);
+}
+
 void pager_failed(struct vm_mem *m, const char *reason)
 {
 	vm_fail(m->vm, "%s", reason);

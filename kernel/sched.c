@@ -168,13 +168,18 @@ static u64 asks_at(const struct vm *vm, u64 now)
 }
 
 /* A guest that sleeps until its timer, that woke and waits for its first slice, or whose queues wait ends v's slice when it
- * is preferred to v, and not before: to end it earlier would only cost a turn of the loop. */
+ * is preferred to v, and not before: to end it earlier would only cost a turn of the loop. v's own queues take turns with
+ * its vCPU. */
 static void ending_by_guest(struct sched_end *e, const struct vcpu *v, const struct vm *vm, u64 now)
 {
-	u64 at = &vm->vcpu == v ? 0 : asks_at(vm, now);
+	u64 at = asks_at(vm, now);
 
+	if (&vm->vcpu == v)
+		at = vm_queue_waits(vm) ? now + 1 : 0;
+	else if (at)
+		at = MAX(at, overtaken(v, &vm->vcpu, now));
 	if (at)
-		sooner(e, to_grid(MAX(at, overtaken(v, &vm->vcpu, now))), 1u << vm->id);
+		sooner(e, to_grid(at), 1u << vm->id);
 }
 
 /* The earliest thing that ends v's slice, or (v NULL) a wait, besides v's own timers. */

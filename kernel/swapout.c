@@ -118,6 +118,7 @@ static void swapout_done(struct block_req *r)
 	struct vm_mem *m = s->m;
 
 	m->io_in_flight--;
+	pager_worked(m);
 	if (s->start_ns && !r->err)
 		zplan_note_write(&m->zplan, s->n, arch_ns() - s->start_ns);
 	m->writing -= s->n;

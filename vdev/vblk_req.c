@@ -3,6 +3,7 @@
  * vblk_req.c - virtio block device: from a descriptor chain to a struct guest_io and back.
  * A try that meets a page that is not there leaves nothing behind and starts over in vblk_retry().
  */
+#include "arch/x86_64/arch.h"
 #include "kernel/lib/lib.h"
 #include "vdev/board.h"
 #include "vdev/vdma.h"
@@ -295,6 +296,8 @@ void vblk_notified(struct vblk *d)
 
 void vblk_process(struct vblk *d)
 {
+	u64 start = arch_tsc(), most = arch_ns_to_tsc(VBLK_GO_NS);
+	bool again = false;
 	struct vblk_req *r;
 	int err = 0;
 
@@ -305,7 +308,8 @@ void vblk_process(struct vblk *d)
 		r = free_slot(d);
 		if (!r)
 			break; /* a completion comes back here */
-		if (!d->batch) {
+		again = !d->batch || arch_tsc() - start > most;
+		if (again) {
 			vdev_again(d->board->config.vm);
 			break;
 		}
@@ -313,7 +317,7 @@ void vblk_process(struct vblk *d)
 		err = process_one(d, r);
 	}
 	d->processing = false;
-	d->waiting = err == E_AGAIN || err == E_NOMEM || !d->batch;
+	d->waiting = err == E_AGAIN || err == E_NOMEM || again || !d->batch;
 	if (err == E_INVAL)
 		vblk_needs_reset(d, d->queue.broken);
 }

@@ -4,6 +4,7 @@
  * the simulation links the real ones beside it.
  */
 #include "tests/fake/fake_ports.h"
+#include "tests/fake/fake_arch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +107,7 @@ WEAK void guest_io_submit(struct guest_io *io)
 	if (io->disk >= FAKE_DISKS || io->nsegs > GUEST_IO_MAX_SEGS)
 		abort();
 	fake_ports.submitted++;
+	fake_tsc += fake_ports.io_ticks;
 	if (fake_ports.deferred)
 		list_push_back(&fake_ports.queue, &io->link);
 	else

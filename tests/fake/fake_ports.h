@@ -25,6 +25,7 @@ struct fake_ports {
 	int io_error;                /* every request ends with this */
 	struct list queue;           /* of those that wait */
 	u32 submitted, flushed;
+	u32 io_ticks;                /* what it takes to submit one */
 
 	u32 wakes, agains, worked;
 	u32 powered_off, resets;

@@ -54,7 +54,7 @@ struct tlb { bool valid, dirty; u32 pfn; };
 static struct env {
 	struct vm vm[ENV_VMS];
 	struct tlb *tlb[ENV_VMS];
-	u32 wakes[ENV_VMS], failures[ENV_VMS], flushes[ENV_VMS];
+	u32 wakes[ENV_VMS], worked[ENV_VMS], failures[ENV_VMS], flushes[ENV_VMS];
 	char reason[ENV_VMS][128];
 	bool again[ENV_VMS];
 	struct block_dev dev;
@@ -79,6 +79,7 @@ static u32 vm_index(const struct vm_mem *m)
 
 void pager_wake(struct vm_mem *m) { env.wakes[vm_index(m)]++; }
 void pager_again(struct vm_mem *m) { env.again[vm_index(m)] = true; }
+void pager_worked(struct vm_mem *m) { env.worked[vm_index(m)]++; }
 
 void pager_failed(struct vm_mem *m, const char *reason)
 {

@@ -393,6 +393,19 @@ static void test_queue_waits_while_ahead(void **state)
 	assert_in_range(env.board[1].retries - before, 80, 120);
 }
 
+/* One that computes goes on with its own queue meanwhile. */
+static void test_own_queue_goes_on(void **state)
+{
+	(void)state;
+	start(0);
+	env.retry = refill;
+	go_ticks = GRID;
+	vdev_again(&env.vm[0]);
+	loop_for(1000 * MS);
+	assert_in_range(w.ran[0], 300 * MS, 700 * MS); /* two goes a turn, or one */
+	assert_true(w.least_slice >= GRID);
+}
+
 /* One turn is bounded, however short a go is, and however long. */
 static void test_queue_turn_is_bounded(void **state)
 {
@@ -511,7 +524,7 @@ int main(void)
 		test(test_who_ends_a_wait_pays), test(test_whose_slice_ended_pays), test(test_two_share_a_turn),
 		test(test_whose_completion_pays), test(test_quiet_completions_pay), test(test_nothing_twice),
 		test(test_sleeper_does_not_save_up), test(test_woken_is_served_soon), test(test_slices_stay_whole),
-		test(test_queue_waits_while_ahead), test(test_queue_turn_is_bounded), test(test_transfers_wait_too),
+		test(test_queue_waits_while_ahead), test(test_own_queue_goes_on), test(test_queue_turn_is_bounded), test(test_transfers_wait_too),
 		test(test_share_beside_sleepers), test(test_share_beside_one_shots), test(test_share_beside_queues),
 		test(test_share_beside_completions),
 	};

@@ -520,6 +520,39 @@ static void test_read_only(void **state)
 }
 
 /* However many requests the ring seems to hold, a few at a time: the main loop asks for the rest. */
+/* A go ends in time, and nothing is left behind, whether requests end at once or later. */
+static void test_goes_end(void **state)
+{
+	(void)state;
+	for (u32 later = 0; later < 2; later++) {
+		u64 longest = 0, taken = 0;
+
+		begin(VERSION_1);
+		fake_ports.deferred = later;
+		request(4, 0, 16); /* FLUSH */
+		for (u32 i = 0; i < N; i++)
+			offer(0);
+		fake_ports.agains = 0;
+		fake_ports.io_ticks = 60000;
+		for (u32 goes = 0; used_idx() < N; goes++) {
+			u64 from = fake_tsc;
+
+			assert_true(goes < 100);
+			if (goes)
+				vboard_retry(b);
+			else
+				bar_out(VBLK_NOTIFY, 2, 0);
+			taken = (fake_tsc - from) / 60000;
+			longest = MAX(longest, taken);
+			while (later && fake_ports_io(0))
+				;
+		}
+		assert_int_equal(longest, 4);
+		assert_true(fake_ports.agains > 0);
+		end();
+	}
+}
+
 static void test_batches(void **state)
 {
 	(void)state;
@@ -544,7 +577,7 @@ int main(void)
 		cmocka_unit_test(test_waits_for_pages), cmocka_unit_test(test_bound_of_pins),
 		cmocka_unit_test(test_out_of_order_and_slots), cmocka_unit_test(test_reset_in_flight),
 		cmocka_unit_test(test_broken_queues), cmocka_unit_test(test_bad_areas),
-		cmocka_unit_test(test_read_only), cmocka_unit_test(test_batches),
+		cmocka_unit_test(test_read_only), cmocka_unit_test(test_batches), cmocka_unit_test(test_goes_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
