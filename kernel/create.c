@@ -23,9 +23,16 @@ static void *zeroed(size_t bytes)
 	return pfn_none(p) ? NULL : pfn_ptr(p);
 }
 
+/*
+ * A refused guest has no memory, but the console asks about it like about every other: it keeps a number that no other
+ * guest has, under which no frame is counted, and nothing of arrays that were given back.
+ */
 static struct vm *refuse(struct vm *vm, const char *reason)
 {
 	vm->state = VM_REFUSED;
+	memset(&vm->mem, 0, sizeof(vm->mem));
+	vm->mem.vm = vm;
+	vm->mem.id = vm->id;
 	str_copy(vm->reason, sizeof(vm->reason), reason);
 	log_err("%s: not started: %s", vm->name, reason);
 	return vm;
@@ -98,7 +105,6 @@ no_board:
 	vm->board = NULL;
 	vmmem_destroy(&vm->mem);
 no_memory:
-	vm->mem.page = NULL;
 	virt_frame_put(apic_page);
 	return err;
 }
@@ -121,7 +127,7 @@ struct vm *vm_create(const struct vm_config *c, const struct guest_disk *disks, 
 		log_err("%s: not started: no memory for its structures", c->name);
 		return NULL;
 	}
-	vm->id = (u8)vm_count;
+	vm->id = vm->mem.id = (u8)vm_count;
 	vm->config = c;
 	vm->weight = c->weight;
 	vm->mem.zplan.percent = c->zip_percent;
