@@ -294,6 +294,16 @@ static void test_overwrite(void **state)
 	assert_int_equal(env.hw[0].exc, 14);
 	assert_int_equal(r->cr2, 0x17000);
 	assert_int_equal(env.vm[0].mem.n.rep_whole, 3);
+	/* No frame for it: park, with the source given back and nothing done. */
+	r->gpr[REG_RSI] = 0x18000;
+	env.no_frame = true;
+	assert_int_equal(write_fault(0x12000, "\xf3\x48\xa5", 3), V_BLOCK);
+	assert_int_equal(write_fault(0x12000, "\xf3\x48\xab", 3), V_BLOCK);
+	env.no_frame = false;
+	assert_int_equal(env.overwrites, 5);
+	env.overwrites = 3;
+	assert_int_equal(r->gpr[REG_RCX], 512);
+	assert_int_equal(env.pins, 0);
 	/* Its source is on disk: park, and give up nothing. */
 	r->gpr[REG_RDI] = 0x12000;
 	r->gpr[REG_RSI] = 0x18000;
