@@ -37,13 +37,15 @@ enum {
 	BP_E820_TABLE = 0x2d0,
 };
 
+#define SYSSIZE_UNIT 16u /* bytes: syssize rounds up to it, so the file may end inside the last unit */
 #define LOADED_HIGH 0x01
 #define XLF_KERNEL_64 0x01
 #define ENTRY_64 0x200
 #define INITRD_LOWEST_MAX 0x37ffffffu /* what the oldest kernels could reach */
 
 struct header {
-	u64 setup_bytes, kernel_bytes;
+	u64 setup_bytes, kernel_bytes; /* as the header says */
+	u64 file_bytes;                /* of kernel_bytes, in the file */
 	u64 initrd_addr_max, pref_address, init_size;
 	u32 kernel_alignment, cmdline_size, header_end;
 	bool relocatable, long64;
@@ -71,7 +73,7 @@ static void read_header(const u8 *p, struct header *h)
 	u16 version = get16(p + HDR_VERSION);
 
 	h->setup_bytes = (sects + 1) * 512ull;
-	h->kernel_bytes = get32(p + HDR_SYSSIZE) * 16ull;
+	h->kernel_bytes = get32(p + HDR_SYSSIZE) * (u64)SYSSIZE_UNIT;
 	h->initrd_addr_max = get32(p + HDR_INITRD_ADDR_MAX);
 	if (!h->initrd_addr_max)
 		h->initrd_addr_max = INITRD_LOWEST_MAX;
@@ -100,7 +102,12 @@ static int check_image(const u8 *p, u64 size, struct header *h, char *why, size_
 		fmt(why, n, "kernel header of a wrong length (ends at %#x)", h->header_end);
 		return E_INVAL;
 	}
-	if (!h->kernel_bytes || h->setup_bytes > size || h->kernel_bytes > size - h->setup_bytes) {
+	if (!h->kernel_bytes) {
+		fmt(why, n, "kernel header: there is no kernel behind it (syssize is 0)");
+		return E_INVAL;
+	}
+	h->file_bytes = h->setup_bytes < size ? MIN(size - h->setup_bytes, h->kernel_bytes) : 0;
+	if (h->kernel_bytes - h->file_bytes >= SYSSIZE_UNIT) {
 		fmt(why, n, "kernel image cut short: %lu bytes, its header says %lu", size,
 		    h->setup_bytes + h->kernel_bytes);
 		return E_INVAL;
@@ -232,7 +239,9 @@ int linux_load(const u8 *image, u64 image_size, const u8 *initrd, u64 initrd_siz
 	out->long64 = h.long64;
 	out->rip = at.load + (h.long64 ? ENTRY_64 : 0);
 	out->rsi = GUEST_INFO;
-	err = t->write(t->ctx, at.load, image + h.setup_bytes, h.kernel_bytes);
+	err = t->write(t->ctx, at.load, image + h.setup_bytes, h.file_bytes);
+	if (!err && h.file_bytes < h.kernel_bytes)
+		err = t->zero(t->ctx, at.load + h.file_bytes, h.kernel_bytes - h.file_bytes);
 	if (!err && initrd_size)
 		err = t->write(t->ctx, initrd_at, initrd, initrd_size);
 	if (!err)
