@@ -207,9 +207,9 @@ static int write_boot_params(const u8 *image, const struct header *h, const stru
 	return err;
 }
 
-static int check_cmdline(const struct header *h, const char *cmdline, char *why, size_t n)
+static int check_cmdline(const struct header *h, const char *first, const char *cmdline, char *why, size_t n)
 {
-	u64 len = strlen(cmdline), limit = MIN(h->cmdline_size, GUEST_CMDLINE_MAX - 1);
+	u64 len = strlen(first) + strlen(cmdline), limit = MIN(h->cmdline_size, GUEST_CMDLINE_MAX - 1);
 
 	if (len <= limit)
 		return 0;
@@ -220,7 +220,7 @@ static int check_cmdline(const struct header *h, const char *cmdline, char *why,
 int linux_load(const u8 *image, u64 image_size, const u8 *initrd, u64 initrd_size,
 	       const struct guest_target *t, struct guest_entry *out, char *why, size_t why_size)
 {
-	const char *cmdline = t->cmdline ? t->cmdline : "";
+	const char *cmdline = t->cmdline ? t->cmdline : "", *first = t->first_words ? t->first_words : "";
 	struct header h;
 	struct placement at;
 	u64 initrd_at;
@@ -232,7 +232,7 @@ int linux_load(const u8 *image, u64 image_size, const u8 *initrd, u64 initrd_siz
 		return E_NOMEM;
 	}
 	if ((err = check_image(image, image_size, &h, why, why_size)) ||
-	    (err = check_cmdline(&h, cmdline, why, why_size)) ||
+	    (err = check_cmdline(&h, first, cmdline, why, why_size)) ||
 	    (err = place_kernel(&h, t, &at, why, why_size)) ||
 	    (err = place_initrd(&h, t, at.end, initrd_size, &initrd_at, why, why_size)))
 		return err;
@@ -245,7 +245,9 @@ int linux_load(const u8 *image, u64 image_size, const u8 *initrd, u64 initrd_siz
 	if (!err && initrd_size)
 		err = t->write(t->ctx, initrd_at, initrd, initrd_size);
 	if (!err)
-		err = t->write(t->ctx, GUEST_CMDLINE, cmdline, strlen(cmdline) + 1);
+		err = t->write(t->ctx, GUEST_CMDLINE, first, strlen(first));
+	if (!err)
+		err = t->write(t->ctx, GUEST_CMDLINE + strlen(first), cmdline, strlen(cmdline) + 1);
 	if (!err)
 		err = write_boot_params(image, &h, t, initrd_at, initrd_size);
 	if (!err)

@@ -111,8 +111,11 @@ no_memory:
 
 static u32 wanted_frames(const struct vm *vm)
 {
+	const struct vm_config *c = vm->config;
 	u64 bytes = vm->kernel->size + (vm->initrd ? vm->initrd->size : 0);
 
+	for (u32 i = 0; i < c->nmodules; i++)
+		bytes += ALIGN_UP(vm->modules[c->module[i].module].size, (u64)PAGE_SIZE);
 	return MIN(frames(bytes) + LOAD_EXTRA_FRAMES, frames(vm->config->ram));
 }
 
@@ -141,6 +144,7 @@ struct vm *vm_create(const struct vm_config *c, const struct guest_disk *disks, 
 		return refuse(vm, why);
 	vm->kernel = &bi->modules[c->kernel_module];
 	vm->initrd = c->initrd_module < 0 ? NULL : &bi->modules[c->initrd_module];
+	vm->modules = bi->modules;
 	vm->load_frames = wanted_frames(vm);
 	if (!vm_load_fits(vm, frames(c->max), why, sizeof(why)))
 		return refuse(vm, why);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/create.c kernel/vm.c kernel/console/cmd.c kernel/console/cmd_vm.c kernel/console/cmd_qos.c kernel/console/cmd_why.c kernel/console/cmd_mem.c kernel/console/cmd_sys.c kernel/balancer.c kernel/resting.c kernel/scan_clock.c kernel/load.c kernel/exit_cpuid.c kernel/backends.c @pager mm/curve.c mm/divide.c mm/balance.c mm/balance_qos.c boot/config.c boot/config_keys.c boot/guest.c boot/linux.c boot/multiboot1.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
+/* SRCS: kernel/create.c kernel/vm.c kernel/console/cmd.c kernel/console/cmd_vm.c kernel/console/cmd_qos.c kernel/console/cmd_why.c kernel/console/cmd_mem.c kernel/console/cmd_sys.c kernel/balancer.c kernel/resting.c kernel/scan_clock.c kernel/load.c kernel/exit_cpuid.c kernel/backends.c @pager mm/curve.c mm/divide.c mm/balance.c mm/balance_qos.c boot/config.c boot/config_keys.c boot/guest.c boot/linux.c boot/multiboot1.c boot/elf.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
 /*
  * test_refused.c - what the console says about a guest that was refused: nothing of it may be another guest's.
  *
