@@ -40,6 +40,10 @@ FUZZ_PROGS := $(FUZZ_SRCS:tests/fuzz/%.c=build/fuzz/%)
 # @mem: what a guest's memory is made of; @pager: that, and a guest page's life.
 srcs = $(subst @mem,$(MEM_SRCS),$(subst @pager,$(PAGER_SRCS) @mem,$(shell \
 	sed -n '2s|^/\* SRCS:\(.*\)\*/.*|\1|p' $(1) 2>/dev/null)))
+# A unit test that watches the calls of a function names it on its third line, /* WRAP: slat_map */, and has an
+# __wrap_slat_map() of its own, which may call __real_slat_map().
+wraps = $(patsubst %,-Wl$(COMMA)--wrap=%,$(shell sed -n '3s|^/\* WRAP:\(.*\)\*/.*|\1|p' $(1) 2>/dev/null))
+COMMA := ,
 MEM_SRCS   := $(patsubst %,mm/%.c,frame slat swap blockmap page_cache gpage guest_swap zstore lz4 vmmem payer promise readahead ages curve curve_sleep) \
 	kernel/lib/fmt.c kernel/lib/err.c
 PAGER_SRCS := $(patsubst %,kernel/%.c,pager pool pager_check fault fill ahead reclaim zip swapout scan trace trace_note guest_io guest_plan \
@@ -130,7 +134,7 @@ build/fuzzobj/%.c.o: %.c
 build/unit/%: build/asan/tests/unit/%.c.o $$(call objs,asan,$$(call srcs,tests/unit/$$*.c))
 	@mkdir -p $(@D)
 	$(call say,LD)
-	$(Q)$(CC) $(SAN) -o $@ $^ -lcmocka -lm
+	$(Q)$(CC) $(SAN) $(call wraps,tests/unit/$*.c) -o $@ $^ -lcmocka -lm
 
 build/fuzz/%: build/fuzzobj/tests/fuzz/%.c.o $$(call objs,fuzzobj,$$(call srcs,tests/fuzz/$$*.c))
 	@mkdir -p $(@D)

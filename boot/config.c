@@ -11,13 +11,6 @@
 #include "boot/config_keys.h"
 #include "kernel/lib/lib.h"
 
-static const struct { const char *word; u32 on; enum config_kind kind; } roles[] = {
-	{ "kernel", ON_KERNEL, CONFIG_LINUX },
-	{ "multiboot", ON_KERNEL, CONFIG_MULTIBOOT },
-	{ "initrd", ON_INITRD, CONFIG_NO_KERNEL },
-	{ "disk", ON_DISK, CONFIG_NO_KERNEL },
-};
-
 static void config_error(struct config *out, const char *format, ...) PRINTF_LIKE(2, 3);
 static void config_error(struct config *out, const char *format, ...)
 {
@@ -102,10 +95,40 @@ static struct vm_config *line_owner(struct config *out, const char *text, s32 mo
 	return NULL;
 }
 
-static void attach(struct config_line *l, enum config_kind kind)
+/* In the order of GRUB's lines, wherever the kernel's own line is. */
+static void attach_module(struct vm_config *vm, s32 module, const char *string)
+{
+	u32 at = vm->nmodules;
+
+	if (at == CONFIG_MAX_MODULES) {
+		vm_error(vm, "module %d: more than %u modules", module, CONFIG_MAX_MODULES);
+		return;
+	}
+	for (; at > 0 && vm->module[at - 1].module > module; at--)
+		vm->module[at] = vm->module[at - 1];
+	vm->module[at] = (struct config_module){ module, string };
+	vm->nmodules++;
+}
+
+static void attach_disk(struct config_line *l)
 {
 	struct vm_config *vm = l->vm;
 	struct config_disk *d;
+
+	if (vm->ndisks == CONFIG_MAX_DISKS) {
+		vm_error(vm, "module %d: more than %u disks", l->module, CONFIG_MAX_DISKS);
+		return;
+	}
+	d = &vm->disk[vm->ndisks++];
+	fmt(d->name, sizeof(d->name), "ram%d", l->module);
+	d->module = l->module;
+	d->read_only = l->read_only;
+}
+
+/* rest: what follows -- on the line. */
+static void attach(struct config_line *l, enum config_kind kind, const char *rest)
+{
+	struct vm_config *vm = l->vm;
 
 	if (l->on == ON_KERNEL) {
 		if (vm->kernel_module >= 0)
@@ -113,20 +136,16 @@ static void attach(struct config_line *l, enum config_kind kind)
 				 l->module);
 		vm->kernel_module = l->module;
 		vm->kind = kind;
+		vm->cmdline = rest;
 	} else if (l->on == ON_INITRD) {
 		if (vm->initrd_module >= 0)
 			vm_error(vm, "two initrds (modules %d and %d); leave one", vm->initrd_module,
 				 l->module);
 		vm->initrd_module = l->module;
+	} else if (l->on == ON_MODULE) {
+		attach_module(vm, l->module, rest);
 	} else {
-		if (vm->ndisks == CONFIG_MAX_DISKS) {
-			vm_error(vm, "module %d: more than %u disks", l->module, CONFIG_MAX_DISKS);
-			return;
-		}
-		d = &vm->disk[vm->ndisks++];
-		fmt(d->name, sizeof(d->name), "ram%d", l->module);
-		d->module = l->module;
-		d->read_only = l->read_only;
+		attach_disk(l);
 	}
 }
 
@@ -165,6 +184,24 @@ static void apply_words(struct config_line *l, const char *text)
 	}
 }
 
+/* The role's own part of a line of l->vm; text: what follows the first word. */
+static void read_role(struct config_line *l, const struct config_role *role, const struct boot_module *m, const char *text,
+		      const char *rest)
+{
+	if (m->bad)
+		vm_error(l->vm, "module %d (%s) can not be used: %s", l->module, role->word, m->bad);
+	if (m->cmdline_cut)
+		vm_error(l->vm, "module %d (%s): its command line is longer than %u characters", l->module, role->word,
+			 BOOT_CMDLINE_MAX - 1);
+	l->on = role->on;
+	apply_words(l, text);
+	attach(l, role->kind, rest);
+	if (l->on == ON_KERNEL)
+		finish_sizes(l);
+	else if (*rest && l->on != ON_MODULE)
+		vm_error(l->vm, "module %d (%s): only a kernel takes a command line", l->module, role->word);
+}
+
 static void read_module(struct config *out, const struct boot_module *m, s32 module)
 {
 	/* Static: long, and this runs once at boot. */
@@ -182,26 +219,25 @@ static void read_module(struct config *out, const struct boot_module *m, s32 mod
 		return;
 	if (!config_next_word(&rest, role))
 		role[0] = 0;
-	for (u32 i = 0; i < ARRAY_SIZE(roles); i++) {
-		if (strcmp(role, roles[i].word))
-			continue;
-		if (m->bad)
-			vm_error(l.vm, "module %d (%s) can not be used: %s", module, role, m->bad);
-		if (m->cmdline_cut)
-			vm_error(l.vm, "module %d (%s): its command line is longer than %u characters",
-				 module, role, BOOT_CMDLINE_MAX - 1);
-		l.on = roles[i].on;
-		apply_words(&l, rest);
-		attach(&l, roles[i].kind);
-		if (l.on == ON_KERNEL) {
-			l.vm->cmdline = cmdline;
-			finish_sizes(&l);
-		} else if (*cmdline) {
-			vm_error(l.vm, "module %d (%s): only a kernel takes a command line", module, role);
+	for (u32 i = 0; i < CONFIG_ROLES; i++)
+		if (!strcmp(role, config_roles[i].word)) {
+			read_role(&l, &config_roles[i], m, rest, cmdline);
+			return;
 		}
-		return;
+	vm_error(l.vm, "module %d begins with \"%.24s\"; try kernel, multiboot, initrd, module or disk", module, role);
+}
+
+/* Once all lines of a guest have been read, in whatever order. */
+static void finish_vm(struct vm_config *vm)
+{
+	if (vm->kind == CONFIG_NO_KERNEL)
+		vm_error(vm, "it has no kernel; add a module line \"kernel vm=%s ram=256M\"", vm->name);
+	if (vm->kind == CONFIG_LINUX && vm->nmodules)
+		vm_error(vm, "module %d: a Linux kernel takes no modules; try initrd", vm->module[0].module);
+	if (vm->kind == CONFIG_MULTIBOOT && vm->initrd_module >= 0) {
+		attach_module(vm, vm->initrd_module, "");
+		vm->initrd_module = -1;
 	}
-	vm_error(l.vm, "module %d begins with \"%.24s\"; try kernel, multiboot, initrd or disk", module, role);
 }
 
 int config_build(const struct boot_info *bi, struct config *out)
@@ -225,9 +261,7 @@ int config_build(const struct boot_info *bi, struct config *out)
 	for (u32 i = 0; i < bi->nmodules; i++)
 		read_module(out, &bi->modules[i], (s32)i);
 	for (u32 i = 0; i < out->nvms; i++) {
-		if (out->vm[i].kind == CONFIG_NO_KERNEL)
-			vm_error(&out->vm[i], "it has no kernel; add a module line \"kernel vm=%s ram=256M\"",
-				 out->vm[i].name);
+		finish_vm(&out->vm[i]);
 		wrong |= out->vm[i].error[0] != 0;
 	}
 	return wrong || out->nerrors ? E_INVAL : 0;

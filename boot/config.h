@@ -7,6 +7,7 @@
  *   module2 /boot/vmlinuz kernel vm=web ram=256M min=64M max=512M weight=200 disk=hd0p2 -- quiet
  *   module2 /boot/initrd initrd vm=web
  *   module2 /boot/test.elf multiboot vm=db ram=128M -- args
+ *   module2 /boot/rootfs module vm=db -- its string
  *   module2 /boot/web.img disk vm=web
  *
  * A mistake stops the guest that it is about, with one line that says what, why and what to
@@ -19,6 +20,7 @@
 
 #define CONFIG_MAX_VMS 16
 #define CONFIG_MAX_DISKS 4
+#define CONFIG_MAX_MODULES 16  /* of a Multiboot kernel */
 #define CONFIG_NAME_MAX 16     /* with the zero */
 #define CONFIG_LINE_MAX 224    /* one message */
 #define CONFIG_MAX_ERRORS 16
@@ -42,6 +44,12 @@ struct config_disk {
 	bool read_only;
 };
 
+/* One of a Multiboot kernel's modules. */
+struct config_module {
+	s32 module;         /* index into boot_info.modules */
+	const char *string; /* what the kernel is told with it; points into boot_info */
+};
+
 struct vm_config {
 	char name[CONFIG_NAME_MAX];
 	char error[CONFIG_LINE_MAX]; /* "": start it; else why it is not started */
@@ -54,7 +62,9 @@ struct vm_config {
 	bool no_cache;               /* what the guest itself evicts is not kept for it */
 	u8 zip_percent;              /* of its frames may hold compressed pages; CONFIG_ZIP_AUTO: what pays */
 	u32 vcpus;
-	s32 kernel_module, initrd_module; /* index into boot_info.modules; -1: none */
+	s32 kernel_module, initrd_module; /* index into boot_info.modules; -1: none. initrd: a Linux kernel's */
+	struct config_module module[CONFIG_MAX_MODULES]; /* a Multiboot kernel's, its initrd among them, in GRUB's order */
+	u32 nmodules;
 	struct config_disk disk[CONFIG_MAX_DISKS];
 	u32 ndisks;
 	const char *cmdline;         /* the guest's; points into boot_info */
@@ -80,7 +90,10 @@ int config_build(const struct boot_info *bi, struct config *out);
 /* The limits of min, max and weight, for the console's changes too. 0 or E_INVAL with one line in why. */
 int config_check_qos(u64 min, u64 max, u32 weight, char *why, size_t why_size) MUST_CHECK;
 
-/* One call a key, for `help boot`: where ("kernel", "initrd", "disk", "vmmb"), the word with the shape of its value, what it does. */
+/*
+ * For `help boot`: one call for each first word of a module line (where "first"), then one a key: where ("kernel", "module",
+ * "initrd", "disk", "vmmb"), the word with the shape of its value, what it does.
+ */
 void config_help(void (*line)(void *ctx, const char *where, const char *word, const char *help), void *ctx);
 
 /* A run of sectors that a guest or the hypervisor is going to use. */

@@ -8,6 +8,15 @@
 #include "boot/config_keys.h"
 #include "kernel/lib/lib.h"
 
+const struct config_role config_roles[CONFIG_ROLES] = {
+	{ "kernel", "a Linux kernel (bzImage); what follows -- is its command line", ON_KERNEL, CONFIG_LINUX },
+	{ "multiboot", "a Multiboot kernel (ELF, or load addresses in its header), with the words of kernel", ON_KERNEL,
+	  CONFIG_MULTIBOOT },
+	{ "initrd", "the kernel's initial RAM disk", ON_INITRD, CONFIG_NO_KERNEL },
+	{ "module", "a module of a Multiboot kernel, up to 16 times; what follows -- is its string", ON_MODULE, CONFIG_NO_KERNEL },
+	{ "disk", "a RAM disk with this file's content", ON_DISK, CONFIG_NO_KERNEL },
+};
+
 struct key {
 	const char *word, *alias;  /* alias may be NULL */
 	const char *shape;         /* of the value; NULL: a bare word */
@@ -378,10 +387,12 @@ int config_apply_word(struct config_line *l, char *word)
 void config_help(void (*line)(void *ctx, const char *where, const char *word, const char *help), void *ctx)
 {
 	static const struct { u8 on; const char *where; } places[] = {
-		{ ON_KERNEL, "kernel" }, { ON_INITRD, "initrd" }, { ON_DISK, "disk" }, { ON_VMMB, "vmmb" },
+		{ ON_KERNEL, "kernel" }, { ON_INITRD, "initrd" }, { ON_MODULE, "module" }, { ON_DISK, "disk" }, { ON_VMMB, "vmmb" },
 	};
 	char text[40];
 
+	for (u32 i = 0; i < ARRAY_SIZE(config_roles); i++)
+		line(ctx, "first", config_roles[i].word, config_roles[i].help);
 	for (u32 p = 0; p < ARRAY_SIZE(places); p++) {
 		for (u32 i = 0; i < ARRAY_SIZE(keys); i++) {
 			if (!(keys[i].on & places[p].on))

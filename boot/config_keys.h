@@ -8,8 +8,17 @@
 #include "boot/config.h"
 
 /* On which lines a word may stand. */
-enum { ON_KERNEL = 1, ON_INITRD = 2, ON_DISK = 4, ON_VMMB = 8 };
-#define ON_ANY_MODULE (ON_KERNEL | ON_INITRD | ON_DISK)
+enum { ON_KERNEL = 1, ON_INITRD = 2, ON_DISK = 4, ON_VMMB = 8, ON_MODULE = 16 };
+#define ON_ANY_MODULE (ON_KERNEL | ON_INITRD | ON_DISK | ON_MODULE)
+
+/* The first word of a module line: what the file is. */
+struct config_role {
+	const char *word, *help;
+	u32 on;
+	enum config_kind kind; /* of the kernel, ON_KERNEL only */
+};
+#define CONFIG_ROLES 5
+extern const struct config_role config_roles[CONFIG_ROLES];
 
 /* One line being read. */
 struct config_line {

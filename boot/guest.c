@@ -56,15 +56,23 @@ static int write_page_tables(const struct guest_target *t)
 	return err;
 }
 
-int guest_write_cpu_tables(const struct guest_target *t, struct guest_entry *e)
+void guest_fill_gdt(u64 gdt[GUEST_GDT_ENTRIES], struct guest_entry *e, u64 gpa)
 {
 	/* Accessed is set, so that loading a selector writes nothing. */
-	u64 gdt[4] = { 0, 0, e->long64 ? 0x00af9b000000ffffull : 0x00cf9b000000ffffull,
-		       0x00cf93000000ffffull };
-	int err = t->write(t->ctx, GUEST_GDT, gdt, sizeof(gdt));
+	gdt[0] = gdt[1] = 0;
+	gdt[2] = e->long64 ? 0x00af9b000000ffffull : 0x00cf9b000000ffffull;
+	gdt[3] = 0x00cf93000000ffffull;
+	e->gdtr_base = gpa;
+	e->gdtr_limit = GUEST_GDT_ENTRIES * 8 - 1;
+}
 
-	e->gdtr_base = GUEST_GDT;
-	e->gdtr_limit = sizeof(gdt) - 1;
+int guest_write_cpu_tables(const struct guest_target *t, struct guest_entry *e)
+{
+	u64 gdt[GUEST_GDT_ENTRIES];
+	int err;
+
+	guest_fill_gdt(gdt, e, GUEST_GDT);
+	err = t->write(t->ctx, GUEST_GDT, gdt, sizeof(gdt));
 	if (err || !e->long64)
 		return err;
 	e->cr3 = GUEST_PAGE_TABLES;

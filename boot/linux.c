@@ -37,13 +37,15 @@ enum {
 	BP_E820_TABLE = 0x2d0,
 };
 
+#define SYSSIZE_UNIT 16u /* bytes: syssize rounds up to it, so the file may end inside the last unit */
 #define LOADED_HIGH 0x01
 #define XLF_KERNEL_64 0x01
 #define ENTRY_64 0x200
 #define INITRD_LOWEST_MAX 0x37ffffffu /* what the oldest kernels could reach */
 
 struct header {
-	u64 setup_bytes, kernel_bytes;
+	u64 setup_bytes, kernel_bytes; /* as the header says */
+	u64 file_bytes;                /* of kernel_bytes, in the file */
 	u64 initrd_addr_max, pref_address, init_size;
 	u32 kernel_alignment, cmdline_size, header_end;
 	bool relocatable, long64;
@@ -71,7 +73,7 @@ static void read_header(const u8 *p, struct header *h)
 	u16 version = get16(p + HDR_VERSION);
 
 	h->setup_bytes = (sects + 1) * 512ull;
-	h->kernel_bytes = get32(p + HDR_SYSSIZE) * 16ull;
+	h->kernel_bytes = get32(p + HDR_SYSSIZE) * (u64)SYSSIZE_UNIT;
 	h->initrd_addr_max = get32(p + HDR_INITRD_ADDR_MAX);
 	if (!h->initrd_addr_max)
 		h->initrd_addr_max = INITRD_LOWEST_MAX;
@@ -100,7 +102,12 @@ static int check_image(const u8 *p, u64 size, struct header *h, char *why, size_
 		fmt(why, n, "kernel header of a wrong length (ends at %#x)", h->header_end);
 		return E_INVAL;
 	}
-	if (!h->kernel_bytes || h->setup_bytes > size || h->kernel_bytes > size - h->setup_bytes) {
+	if (!h->kernel_bytes) {
+		fmt(why, n, "kernel header: there is no kernel behind it (syssize is 0)");
+		return E_INVAL;
+	}
+	h->file_bytes = h->setup_bytes < size ? MIN(size - h->setup_bytes, h->kernel_bytes) : 0;
+	if (h->kernel_bytes - h->file_bytes >= SYSSIZE_UNIT) {
 		fmt(why, n, "kernel image cut short: %lu bytes, its header says %lu", size,
 		    h->setup_bytes + h->kernel_bytes);
 		return E_INVAL;
@@ -200,9 +207,9 @@ static int write_boot_params(const u8 *image, const struct header *h, const stru
 	return err;
 }
 
-static int check_cmdline(const struct header *h, const char *cmdline, char *why, size_t n)
+static int check_cmdline(const struct header *h, const char *first, const char *cmdline, char *why, size_t n)
 {
-	u64 len = strlen(cmdline), limit = MIN(h->cmdline_size, GUEST_CMDLINE_MAX - 1);
+	u64 len = strlen(first) + strlen(cmdline), limit = MIN(h->cmdline_size, GUEST_CMDLINE_MAX - 1);
 
 	if (len <= limit)
 		return 0;
@@ -213,7 +220,7 @@ static int check_cmdline(const struct header *h, const char *cmdline, char *why,
 int linux_load(const u8 *image, u64 image_size, const u8 *initrd, u64 initrd_size,
 	       const struct guest_target *t, struct guest_entry *out, char *why, size_t why_size)
 {
-	const char *cmdline = t->cmdline ? t->cmdline : "";
+	const char *cmdline = t->cmdline ? t->cmdline : "", *first = t->first_words ? t->first_words : "";
 	struct header h;
 	struct placement at;
 	u64 initrd_at;
@@ -225,18 +232,22 @@ int linux_load(const u8 *image, u64 image_size, const u8 *initrd, u64 initrd_siz
 		return E_NOMEM;
 	}
 	if ((err = check_image(image, image_size, &h, why, why_size)) ||
-	    (err = check_cmdline(&h, cmdline, why, why_size)) ||
+	    (err = check_cmdline(&h, first, cmdline, why, why_size)) ||
 	    (err = place_kernel(&h, t, &at, why, why_size)) ||
 	    (err = place_initrd(&h, t, at.end, initrd_size, &initrd_at, why, why_size)))
 		return err;
 	out->long64 = h.long64;
 	out->rip = at.load + (h.long64 ? ENTRY_64 : 0);
 	out->rsi = GUEST_INFO;
-	err = t->write(t->ctx, at.load, image + h.setup_bytes, h.kernel_bytes);
+	err = t->write(t->ctx, at.load, image + h.setup_bytes, h.file_bytes);
+	if (!err && h.file_bytes < h.kernel_bytes)
+		err = t->zero(t->ctx, at.load + h.file_bytes, h.kernel_bytes - h.file_bytes);
 	if (!err && initrd_size)
 		err = t->write(t->ctx, initrd_at, initrd, initrd_size);
 	if (!err)
-		err = t->write(t->ctx, GUEST_CMDLINE, cmdline, strlen(cmdline) + 1);
+		err = t->write(t->ctx, GUEST_CMDLINE, first, strlen(first));
+	if (!err)
+		err = t->write(t->ctx, GUEST_CMDLINE + strlen(first), cmdline, strlen(cmdline) + 1);
 	if (!err)
 		err = write_boot_params(image, &h, t, initrd_at, initrd_size);
 	if (!err)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * multiboot1.c - puts a Multiboot kernel, its command line and module into guest memory.
+ * multiboot1.c - puts a Multiboot kernel, its command line and its modules into guest memory.
  *
- * Contract: multiboot1.h. The image is not trusted: every segment lies in the file, in the
- * guest's RAM and outside our own low memory, or the image is refused. No state.
- * Source: Multiboot Specification 0.6.96, "OS image format", "Boot information format";
- * System V ABI, "ELF Header", "Program Header".
+ * Contract: multiboot1.h. The image is not trusted: every segment lies in the file and in the guest's RAM, or the image is
+ * refused. What the loader itself tells the kernel is placed last, where no segment is. No state.
+ * Source: Multiboot Specification 0.6.96, "OS image format", "Header magic fields" (bit 16: else an ELF image),
+ * "Boot information format".
  */
+#include "boot/elf.h"
 #include "boot/multiboot1.h"
 #include "kernel/lib/lib.h"
 
@@ -15,13 +16,10 @@
 #define HEADER_SEARCH 8192u
 #define FLAG_VIDEO BIT(2)
 #define FLAG_ADDRESSES BIT(16)   /* the "a.out kludge" */
-#define FLAG_KNOWN (BIT(0) | BIT(1))
+#define FLAG_KNOWN (BIT(0) | BIT(1)) /* modules at pages, memory information: always so */
 #define FLAGS_REQUIRED 0xffffu
-#define MMAP_AT (GUEST_INFO + 0x100u)
-#define MODULE_AT (GUEST_INFO + 0x300u)
-#define LOADER_NAME_AT (GUEST_INFO + 0x400u)
-#define PT_LOAD 1u
-#define SEGMENTS_MAX 64u
+/* Bytes left free behind the kernel, as GRUB does for kernels that use memory there before they have read about modules. */
+#define MODULES_GAP MIB
 
 struct mb1_header {
 	u32 magic, flags, checksum;
@@ -44,19 +42,25 @@ _Static_assert(offsetof(struct mb1_info, boot_loader_name) == 64, "multiboot inf
 struct mb1_mmap { u32 size; u64 addr, len; u32 type; } __attribute__((packed));
 struct mb1_module { u32 start, end, string, reserved; };
 
-struct elf32_ehdr {
-	u8 ident[16];
-	u16 type, machine;
-	u32 version, entry, phoff, shoff, flags;
-	u16 ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
+/* What the kernel is told, in one block of whole pages; strings follow it: the command line, then the modules'. */
+struct mb1_block {
+	struct mb1_info info;
+	u64 gdt[GUEST_GDT_ENTRIES];
+	struct mb1_mmap map[GUEST_E820_MAX];
+	struct mb1_module module[MULTIBOOT1_MODULES_MAX];
+	char loader[8];
 };
-struct elf32_phdr { u32 type, offset, vaddr, paddr, filesz, memsz, flags, align; };
-_Static_assert(sizeof(struct elf32_ehdr) == 52 && sizeof(struct elf32_phdr) == 32, "ELF32");
+_Static_assert(offsetof(struct mb1_block, gdt) % 8 == 0, "a GDT is aligned");
+
+struct span { u64 start, end; }; /* end exclusive; page-aligned */
+#define SPANS_MAX (ELF_SEGMENTS_MAX + MULTIBOOT1_MODULES_MAX)
 
 struct load {
 	const u8 *image;
 	u64 size;
 	const struct guest_target *t;
+	struct span taken[SPANS_MAX]; /* by segments, then by modules */
+	u32 ntaken;
 	u64 end;          /* of the highest segment */
 	u64 entry;
 	char *why;
@@ -67,6 +71,29 @@ static int refuse(struct load *l, int err, const char *text)
 {
 	fmt(l->why, l->why_size, "%s", text);
 	return err;
+}
+
+static void take(struct load *l, u64 gpa, u64 size)
+{
+	l->taken[l->ntaken++] = (struct span){ ALIGN_DOWN(gpa, (u64)PAGE_SIZE), ALIGN_UP(gpa + size, (u64)PAGE_SIZE) };
+}
+
+/* The lowest page at or above from with room for size bytes of RAM that nothing else has; false: none below end. */
+static bool find_room(const struct load *l, u64 from, u64 end, u64 size, u64 *at)
+{
+	bool moved = true;
+
+	*at = ALIGN_UP(from, (u64)PAGE_SIZE);
+	/* Each round steps over at least one of the spans for good. */
+	while (moved && *at + size <= end) {
+		moved = false;
+		for (u32 i = 0; i < l->ntaken; i++)
+			if (*at < l->taken[i].end && l->taken[i].start < *at + size) {
+				*at = l->taken[i].end;
+				moved = true;
+			}
+	}
+	return *at + size <= end && guest_in_ram(l->t, *at, size);
 }
 
 /* File bytes [offset, offset + filesz) to gpa, zeros up to memsz. */
@@ -82,14 +109,13 @@ static int load_segment(struct load *l, u64 offset, u64 filesz, u64 gpa, u64 mem
 		fmt(l->why, l->why_size, "a segment at %#lx-%#lx is not in the guest's RAM", gpa, gpa + memsz);
 		return E_NOMEM;
 	}
-	if (gpa < GUEST_LOADER_END && gpa + memsz > GUEST_LOADER_START)
-		return refuse(l, E_INVAL, "a segment lies below E000h, where the loader's own tables are");
 	if (filesz)
 		err = l->t->write(l->t->ctx, gpa, l->image + offset, filesz);
 	if (!err && memsz > filesz)
 		err = l->t->zero(l->t->ctx, gpa + filesz, memsz - filesz);
 	if (err)
 		return refuse(l, err, "writing the guest's memory failed");
+	take(l, gpa, memsz);
 	l->end = MAX(l->end, gpa + memsz);
 	return 0;
 }
@@ -139,111 +165,155 @@ static int load_by_addresses(struct load *l, const struct mb1_header *h, u64 off
 	return load_segment(l, start, filesz, h->load_addr, memsz);
 }
 
+/*
+ * Where a segment's address holds the entry: kernels that run in high virtual memory say that one, as GRUB understands
+ * it. Else e_entry itself, if it is a physical address in a segment.
+ */
+static int find_entry(struct load *l, const struct elf *e)
+{
+	struct elf_segment s;
+	bool physical = false;
+
+	for (u32 i = 0; i < e->phnum; i++) {
+		elf_segment(e, i, &s);
+		if (s.type != ELF_PT_LOAD)
+			continue;
+		if (e->entry >= s.vaddr && e->entry - s.vaddr < s.memsz) {
+			l->entry = e->entry - s.vaddr + s.paddr;
+			return 0;
+		}
+		physical |= e->entry >= s.paddr && e->entry - s.paddr < s.memsz;
+	}
+	if (!physical) {
+		fmt(l->why, l->why_size, "ELF: the entry point %#lx is in no segment", e->entry);
+		return E_INVAL;
+	}
+	l->entry = e->entry;
+	return 0;
+}
+
 static int load_elf(struct load *l)
 {
-	struct elf32_ehdr e;
-	struct elf32_phdr p;
-	int err = 0;
+	struct elf e;
+	struct elf_segment s;
+	int err = elf_open(l->image, l->size, &e);
 
-	if (l->size < sizeof(e))
-		return refuse(l, E_INVAL, "neither ELF nor load addresses in the Multiboot header");
-	memcpy(&e, l->image, sizeof(e));
-	if (memcmp(e.ident, "\177ELF\1\1", 6) || e.machine != 3 || e.phentsize < sizeof(p))
-		return refuse(l, E_INVAL, "neither ELF32 for x86 nor load addresses in the Multiboot header");
-	if (!e.phnum || e.phnum > SEGMENTS_MAX || e.phoff > l->size ||
-	    (u64)e.phnum * e.phentsize > l->size - e.phoff)
-		return refuse(l, E_INVAL, "ELF: the program headers lie outside the image");
+	if (err == E_NOENT)
+		return refuse(l, E_INVAL, "neither ELF for x86 nor load addresses in the Multiboot header");
+	if (err)
+		return refuse(l, err, "ELF: the program headers lie outside the image, or are more than 64");
 	for (u32 i = 0; !err && i < e.phnum; i++) {
-		memcpy(&p, l->image + e.phoff + (u64)i * e.phentsize, sizeof(p));
-		if (p.type == PT_LOAD)
-			err = load_segment(l, p.offset, p.filesz, p.paddr, p.memsz);
+		elf_segment(&e, i, &s);
+		if (s.type == ELF_PT_LOAD)
+			err = load_segment(l, s.offset, s.filesz, s.paddr, s.memsz);
 	}
-	l->entry = e.entry;
-	return err;
+	return err ? err : find_entry(l, &e);
 }
 
-static int load_module(struct load *l, const u8 *module, u64 size, struct mb1_info *info)
+static int load_modules(struct load *l, const struct multiboot1_module *m, u32 n, struct mb1_block *b)
 {
-	u64 top = l->t->ram, at = size <= top ? ALIGN_DOWN(top - size, (u64)PAGE_SIZE) : 0;
-	struct mb1_module m;
+	u64 ram = l->t->ram, from = MAX(l->end, (u64)GUEST_HIGH_RAM) + MODULES_GAP, at;
+	char size[24];
 	int err;
 
-	if (!module || !size)
-		return 0;
-	if (at < l->end || !guest_in_ram(l->t, at, size))
-		return refuse(l, E_NOMEM, "the module does not fit above the kernel; try more ram=");
-	m = (struct mb1_module){ (u32)at, (u32)(at + size), 0, 0 };
-	err = l->t->write(l->t->ctx, at, module, size);
-	if (!err)
-		err = l->t->write(l->t->ctx, MODULE_AT, &m, sizeof(m));
-	info->flags |= INFO_MODS;
-	info->mods_count = 1;
-	info->mods_addr = MODULE_AT;
-	return err ? refuse(l, err, "writing the guest's memory failed") : 0;
+	for (u32 i = 0; i < n; i++) {
+		if (!find_room(l, from, ram, m[i].size, &at) && !find_room(l, GUEST_HIGH_RAM, ram, m[i].size, &at)) {
+			fmt(l->why, l->why_size, "module %u of %u (%s) does not fit beside the kernel; try more ram=", i + 1, n,
+			    fmt_size(size, sizeof(size), ALIGN_UP(m[i].size, (u64)PAGE_SIZE)));
+			return E_NOMEM;
+		}
+		err = m[i].size ? l->t->write(l->t->ctx, at, m[i].bytes, m[i].size) : 0;
+		if (err)
+			return refuse(l, err, "writing the guest's memory failed");
+		take(l, at, m[i].size);
+		b->module[i] = (struct mb1_module){ (u32)at, (u32)(at + m[i].size), 0, 0 };
+	}
+	return 0;
 }
 
-static int write_mmap(const struct guest_target *t, struct mb1_info *info)
+/* Everything of the block but what depends on where it is. */
+static void describe(const struct guest_target *t, struct mb1_block *b, u32 nmodules)
 {
-	struct mb1_mmap map[GUEST_E820_MAX];
+	static const char name[] = "VMMB";
 	u32 n = MIN(t->ne820, (u32)GUEST_E820_MAX);
 
 	for (u32 i = 0; i < n; i++)
-		map[i] = (struct mb1_mmap){ sizeof(map[0]) - 4, t->e820[i].addr, t->e820[i].size,
-					    t->e820[i].type };
-	info->mmap_addr = MMAP_AT;
-	info->mmap_length = n * (u32)sizeof(map[0]);
-	return t->write(t->ctx, MMAP_AT, map, info->mmap_length);
+		b->map[i] = (struct mb1_mmap){ sizeof(b->map[0]) - 4, t->e820[i].addr, t->e820[i].size, t->e820[i].type };
+	memcpy(b->loader, name, sizeof(name));
+	b->info.flags = INFO_MEMORY | INFO_CMDLINE | INFO_MMAP | INFO_LOADER_NAME | (nmodules ? INFO_MODS : 0);
+	b->info.mem_lower = GUEST_LOW_RAM_END / 1024;
+	b->info.mem_upper = (u32)((t->ram - MIN(t->ram, (u64)GUEST_HIGH_RAM)) / 1024);
+	b->info.mods_count = nmodules;
+	b->info.mmap_length = n * (u32)sizeof(b->map[0]);
 }
 
-static int write_info(struct load *l, struct mb1_info *info, const char *cmdline)
+static int write_string(const struct guest_target *t, const char *s, u64 *at)
 {
-	static const char name[] = "VMMB";
-	const struct guest_target *t = l->t;
-	int err = write_mmap(t, info);
+	u64 size = strlen(s) + 1;
+	int err = t->write(t->ctx, *at, s, size);
 
-	info->flags |= INFO_MEMORY | INFO_CMDLINE | INFO_MMAP | INFO_LOADER_NAME;
-	info->mem_lower = GUEST_LOW_RAM_END / 1024;
-	info->mem_upper = (u32)((t->ram - MIN(t->ram, (u64)GUEST_HIGH_RAM)) / 1024);
-	info->cmdline = GUEST_CMDLINE;
-	info->boot_loader_name = LOADER_NAME_AT;
+	*at += size;
+	return err;
+}
+
+/* In low memory, where loaders put it; where a kernel fills that, above it. */
+static int write_block(struct load *l, struct mb1_block *b, const char *cmdline, const struct multiboot1_module *m, u32 n,
+		       struct guest_entry *out)
+{
+	const struct guest_target *t = l->t;
+	u64 size = sizeof(*b) + strlen(cmdline) + 1, at, string;
+	int err;
+
+	for (u32 i = 0; i < n; i++)
+		size += strlen(m[i].string) + 1;
+	if (!find_room(l, PAGE_SIZE, GUEST_LOW_RAM_END, size, &at) && !find_room(l, GUEST_HIGH_RAM, t->ram, size, &at))
+		return refuse(l, E_NOMEM, "the boot information does not fit beside the kernel; try more ram=");
+	describe(t, b, n);
+	b->info.mmap_addr = (u32)(at + offsetof(struct mb1_block, map));
+	b->info.mods_addr = (u32)(at + offsetof(struct mb1_block, module));
+	b->info.boot_loader_name = (u32)(at + offsetof(struct mb1_block, loader));
+	guest_fill_gdt(b->gdt, out, at + offsetof(struct mb1_block, gdt));
+	string = at + sizeof(*b);
+	b->info.cmdline = (u32)string;
+	err = write_string(t, cmdline, &string);
+	for (u32 i = 0; !err && i < n; i++) {
+		b->module[i].string = (u32)string;
+		err = write_string(t, m[i].string, &string);
+	}
 	if (!err)
-		err = t->write(t->ctx, GUEST_INFO, info, sizeof(*info));
-	if (!err)
-		err = t->write(t->ctx, LOADER_NAME_AT, name, sizeof(name));
-	if (!err)
-		err = t->write(t->ctx, GUEST_CMDLINE, cmdline, strlen(cmdline) + 1);
+		err = t->write(t->ctx, at, b, sizeof(*b));
+	out->rax = LOADER_MAGIC;
+	out->rbx = at;
 	return err ? refuse(l, err, "writing the guest's memory failed") : 0;
 }
 
-int multiboot1_load(const u8 *image, u64 image_size, const u8 *module, u64 module_size,
+int multiboot1_load(const u8 *image, u64 image_size, const struct multiboot1_module *modules, u32 n,
 		    const struct guest_target *t, struct guest_entry *out, char *why, size_t why_size)
 {
 	const char *cmdline = t->cmdline ? t->cmdline : "";
-	struct load l = { image, image_size, t, 0, 0, why, why_size };
-	struct mb1_info info = { 0 };
+	struct load l = { .image = image, .size = image_size, .t = t, .why = why, .why_size = why_size };
+	struct mb1_block block;
 	struct mb1_header h;
 	u64 offset;
 	int err;
 
 	memset(out, 0, sizeof(*out));
-	if (!guest_in_ram(t, GUEST_LOADER_START, GUEST_LOADER_END - GUEST_LOADER_START))
-		return refuse(&l, E_NOMEM, "no low memory");
+	memset(&block, 0, sizeof(block));
 	if (strlen(cmdline) >= GUEST_CMDLINE_MAX)
 		return refuse(&l, E_INVAL, "command line too long");
+	if (n > MULTIBOOT1_MODULES_MAX)
+		return refuse(&l, E_INVAL, "more than 16 modules");
 	if ((err = find_header(&l, &h, &offset)))
 		return err;
 	if (h.flags & FLAGS_REQUIRED & ~FLAG_KNOWN)
 		return refuse(&l, E_INVAL, h.flags & FLAG_VIDEO ? "the kernel wants a video mode, there is none"
 						: "the kernel requires a Multiboot feature that we don't have");
 	err = h.flags & FLAG_ADDRESSES ? load_by_addresses(&l, &h, offset) : load_elf(&l);
-	if (err || (err = load_module(&l, module, module_size, &info)) ||
-	    (err = write_info(&l, &info, cmdline)))
+	if (err)
 		return err;
 	if (!guest_in_ram(t, l.entry, 1))
 		return refuse(&l, E_INVAL, "the entry point is not in RAM");
 	out->rip = l.entry;
-	out->rax = LOADER_MAGIC;
-	out->rbx = GUEST_INFO;
-	err = guest_write_cpu_tables(t, out);
-	return err ? refuse(&l, err, "writing the guest's memory failed") : 0;
+	err = load_modules(&l, modules, n, &block);
+	return err ? err : write_block(&l, &block, cmdline, modules, n, out);
 }

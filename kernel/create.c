@@ -23,9 +23,16 @@ static void *zeroed(size_t bytes)
 	return pfn_none(p) ? NULL : pfn_ptr(p);
 }
 
+/*
+ * A refused guest has no memory, but the console asks about it like about every other: it keeps a number that no other
+ * guest has, under which no frame is counted, and nothing of arrays that were given back.
+ */
 static struct vm *refuse(struct vm *vm, const char *reason)
 {
 	vm->state = VM_REFUSED;
+	memset(&vm->mem, 0, sizeof(vm->mem));
+	vm->mem.vm = vm;
+	vm->mem.id = vm->id;
 	str_copy(vm->reason, sizeof(vm->reason), reason);
 	log_err("%s: not started: %s", vm->name, reason);
 	return vm;
@@ -106,15 +113,17 @@ no_board:
 	pager_leave(&vm->mem);
 	vmmem_destroy(&vm->mem);
 no_memory:
-	vm->mem.page = NULL;
 	virt_frame_put(apic_page);
 	return err;
 }
 
 static u32 wanted_frames(const struct vm *vm)
 {
+	const struct vm_config *c = vm->config;
 	u64 bytes = vm->kernel->size + (vm->initrd ? vm->initrd->size : 0);
 
+	for (u32 i = 0; i < c->nmodules; i++)
+		bytes += ALIGN_UP(vm->modules[c->module[i].module].size, (u64)PAGE_SIZE);
 	return MIN(frames(bytes) + LOAD_EXTRA_FRAMES, frames(vm->config->ram));
 }
 
@@ -129,7 +138,7 @@ struct vm *vm_create(const struct vm_config *c, const struct guest_disk *disks, 
 		log_err("%s: not started: no memory for its structures", c->name);
 		return NULL;
 	}
-	vm->id = (u8)vm_count;
+	vm->id = vm->mem.id = (u8)vm_count;
 	vm->config = c;
 	vm->weight = c->weight;
 	vm->mem.zplan.percent = c->zip_percent;
@@ -143,6 +152,7 @@ struct vm *vm_create(const struct vm_config *c, const struct guest_disk *disks, 
 		return refuse(vm, why);
 	vm->kernel = &bi->modules[c->kernel_module];
 	vm->initrd = c->initrd_module < 0 ? NULL : &bi->modules[c->initrd_module];
+	vm->modules = bi->modules;
 	vm->load_frames = wanted_frames(vm);
 	if (!vm_load_fits(vm, frames(c->max), why, sizeof(why)))
 		return refuse(vm, why);

@@ -15,16 +15,32 @@
 
 #define DR7_ENABLED 0xffull /* L0 to G3 */
 
-static void fill_pattern(void *page, u64 value, u8 size)
+/* STOS: elements of size bytes. */
+struct pattern { u64 value; u8 size; };
+
+static void fill_pattern(const void *ctx, void *page)
 {
+	const struct pattern *e = ctx;
 	u8 *p = page;
 
-	if (size == 1 || !value) {
-		memset(page, (int)(value & 0xff), PAGE_SIZE);
+	if (e->size == 1 || !e->value) {
+		memset(page, (int)(e->value & 0xff), PAGE_SIZE);
 		return;
 	}
-	for (u32 i = 0; i < PAGE_SIZE; i += size)
-		memcpy(p + i, &value, size);
+	for (u32 i = 0; i < PAGE_SIZE; i += e->size)
+		memcpy(p + i, &e->value, e->size);
+}
+
+/* MOVS: one page or the parts of two, pinned. */
+struct source { struct guest_piece piece[2]; u32 n; };
+
+static void copy_source(const void *ctx, void *page)
+{
+	const struct source *s = ctx;
+	u8 *p = page;
+
+	for (u32 i = 0; i < s->n; p += s->piece[i++].len)
+		memcpy(p, s->piece[i].p, s->piece[i].len);
 }
 
 /* Traps come between the iterations: the processor does these. */
@@ -67,11 +83,10 @@ static void advance(struct vcpu *v, const struct insn *in)
 
 static enum verdict stos(struct vcpu *v, const struct insn *in, gpfn_t g)
 {
-	void *page;
+	const struct pattern e = { regs_get(v->regs, REG_RAX, in->size), in->size };
 
-	if (pager_overwrite(&v->vm->mem, g, &page))
+	if (pager_overwrite(&v->vm->mem, g, fill_pattern, &e))
 		return V_BLOCK;
-	fill_pattern(page, regs_get(v->regs, REG_RAX, in->size), in->size);
 	advance(v, in);
 	return V_RETRY;
 }
@@ -87,29 +102,28 @@ static int check_source(struct vcpu *v, const struct guest_mode *m, u64 la, gpfn
 	return gpa_gpfn(gpa).n == target.n || gpa.a >> PAGE_SHIFT >= v->vm->mem.npages ? E_RANGE : 0;
 }
 
-/* The source, on any address, is copied aside before the old content of the target is given up. */
+/* The source, on any address, is pinned before the old content of the target is given up, and copied once. */
 static enum verdict movs(struct vcpu *v, const struct guest_mode *m, const struct insn *in, gpfn_t g, bool *done)
 {
-	static u8 aside[PAGE_SIZE];
 	u64 src = guest_linear(m, in->seg == 0xff ? SEG_DS : in->seg, v->regs->gpr[REG_RSI], in->addr_size);
 	struct walk_fault f = { 0, 0 };
-	void *page;
-	int err = guest_copy_in(v, m, src, aside, PAGE_SIZE, WALK_READ, &f);
+	struct source s;
+	int err = check_source(v, m, src, g, &f);
 
 	if (!err)
-		err = check_source(v, m, src, g, &f);
-	if (!err)
 		err = check_source(v, m, src + PAGE_SIZE - 1, g, &f);
+	if (!err)
+		err = guest_pieces_pin(v, m, src, PAGE_SIZE, WALK_READ, s.piece, &s.n, &f);
 	if (err == E_RANGE) {
 		*done = false;
 		return V_RETRY;
 	}
 	if (err)
 		return guest_walk_verdict(v, err, &f, "copying a page");
-	err = pager_overwrite(&v->vm->mem, g, &page);
+	err = pager_overwrite(&v->vm->mem, g, copy_source, &s);
+	guest_pieces_unpin(v, s.piece, s.n);
 	if (err)
 		return V_BLOCK;
-	memcpy(page, aside, PAGE_SIZE);
 	advance(v, in);
 	return V_RETRY;
 }

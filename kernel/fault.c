@@ -109,10 +109,27 @@ bool pager_overwrite_helps(const struct vm_mem *m, gpfn_t g)
 	return gpage_evicted(&m->page[g.n]) || soft_block(m, g.n);
 }
 
-/* A fresh frame in place of content that nobody will read there; its block, if it had one, may be read elsewhere. */
-static int replace_evicted(struct vm_mem *m, u32 g)
+/* What pager_overwrite() was asked for. */
+struct overwrite {
+	struct vm_mem *m;
+	u32 g;
+	pager_content_fn *content;
+	const void *ctx;
+};
+
+/* Frame f is held by the guest, but mapped nowhere: it may hold anybody's bytes until content() has run. */
+static void fill_then_map(const struct overwrite *o, pfn_t f)
 {
-	struct gpage *p = &m->page[g];
+	o->content(o->ctx, pfn_ptr(f));
+	gpage_map(o->m, o->g, f, true);
+	ages_arrive(&o->m->ages, &o->m->age[o->g]);
+}
+
+/* A fresh frame in place of content that nobody will read there; its block, if it had one, may be read elsewhere. */
+static int replace_evicted(const struct overwrite *o)
+{
+	struct vm_mem *m = o->m;
+	struct gpage *p = &m->page[o->g];
 	pfn_t pfn;
 
 	if (p->pins || m->dead)
@@ -121,48 +138,51 @@ static int replace_evicted(struct vm_mem *m, u32 g)
 	if (pfn_none(pfn))
 		return E_AGAIN;
 	if (gpage_evicted(p)) {
-		trace_return(m, TRACE_OVERWRITE, g, p->stamp);
-		gpage_discard_evicted(m, g, true);
+		trace_return(m, TRACE_OVERWRITE, o->g, p->stamp);
+		gpage_discard_evicted(m, o->g, true);
 		m->n.overwrites_unread++;
 	}
-	gpage_map(m, g, pfn, true);
-	ages_arrive(&m->ages, &m->age[g]);
+	fill_then_map(o, pfn);
 	return E_OK;
 }
 
-static void replace_soft(struct vm_mem *m, u32 g)
+/* The old content goes to the cache, in its frame, if it is worth it; the new one comes in that frame or a spare one. */
+static void replace_soft(const struct overwrite *o)
 {
-	struct gpage *p = &m->page[g];
-	u32 block = blockmap_block_of(m, g);
+	struct vm_mem *m = o->m;
+	struct gpage *p = &m->page[o->g];
+	u32 block = blockmap_block_of(m, o->g);
 	pfn_t f = { p->loc };
 
-	trace_return(m, TRACE_OVERWRITE, g, p->stamp);
+	trace_return(m, TRACE_OVERWRITE, o->g, p->stamp);
 	m->n.overwrites_unread++;
-	gpage_soft_leave(m, g);
-	gpage_dissociate(m, g);
-	f = guest_cache_keep(m, g, f, block, p->stamp, FRAME_MAPPED);
-	gpage_map(m, g, f, true);
-	ages_arrive(&m->ages, &m->age[g]);
+	gpage_soft_leave(m, o->g);
+	gpage_dissociate(m, o->g);
+	fill_then_map(o, guest_cache_keep(m, o->g, f, block, p->stamp, FRAME_MAPPED));
 }
 
-int pager_overwrite(struct vm_mem *m, gpfn_t g, void **page)
+int pager_overwrite(struct vm_mem *m, gpfn_t g, pager_content_fn *content, const void *ctx)
 {
+	const struct overwrite o = { m, g.n, content, ctx };
 	struct gpage *p = &m->page[g.n];
+	bool filled = true;
 	int err = E_OK;
 
-	if (soft_block(m, g.n))
-		replace_soft(m, g.n);
-	else if (gpage_evicted(p) || p->state == GPAGE_ZERO)
-		err = replace_evicted(m, g.n);
-	else
+	if (soft_block(m, g.n)) {
+		replace_soft(&o);
+	} else if (gpage_evicted(p) || p->state == GPAGE_ZERO) {
+		err = replace_evicted(&o);
+	} else {
 		err = fault_resident(m, g.n);
-
+		filled = false;
+	}
 	if (err) {
 		m->parked = true;
 		return E_AGAIN;
 	}
 	gpage_set_dirty(m, g.n);
 	slat_mark(&m->slat, g, true, true);
-	*page = pfn_ptr((pfn_t){ p->loc });
+	if (!filled)
+		content(ctx, pfn_ptr((pfn_t){ p->loc }));
 	return E_OK;
 }

@@ -12,6 +12,12 @@
 #include "kernel/reclaim.h"
 #include "mm/gpage.h"
 
+static void zeros(const void *ctx, void *page)
+{
+	(void)ctx;
+	memset(page, 0, PAGE_SIZE);
+}
+
 static int hold(struct gio *x, struct gio_part *part)
 {
 	struct vm_mem *m = x->m;
@@ -20,12 +26,9 @@ static int hold(struct gio *x, struct gio_part *part)
 	if (x->writes && gpage_evicted(&m->page[g]))
 		return m->page[g].pins ? E_AGAIN : guest_write_evicted(x, part);
 	if (!x->writes && gio_whole(part) && !m->page[g].pins && pager_overwrite_helps(m, (gpfn_t){ g })) {
-		void *page;
-
 		/* Overwritten unread. Until then the guest sees zeros, as after a transfer that fails. */
-		if (pager_overwrite(m, (gpfn_t){ g }, &page))
+		if (pager_overwrite(m, (gpfn_t){ g }, zeros, NULL))
 			return E_AGAIN;
-		memset(page, 0, PAGE_SIZE);
 	}
 	m->n.stale_reads += !x->writes && gio_whole(part) && gpage_evicted(&m->page[g]);
 	if (fault_resident(m, g))

@@ -17,16 +17,14 @@
 #define SEG_ATTR_DB BIT(14)
 #define INSN_MAX 15
 
-struct piece { gpa_t gpa; void *p; u32 len; };
-
-static int pin_pieces(struct vcpu *v, const struct guest_mode *m, u64 la, u32 n, enum walk_access how,
-		      struct piece pc[2], u32 *count, struct walk_fault *f)
+int guest_pieces_pin(struct vcpu *v, const struct guest_mode *m, u64 la, u32 n, enum walk_access how,
+		     struct guest_piece piece[2], u32 *count, struct walk_fault *f)
 {
 	u64 rflags = v->regs->rflags;
 
 	*count = 0;
 	for (u32 done = 0; done < n; (*count)++) {
-		struct piece *p = &pc[*count];
+		struct guest_piece *p = &piece[*count];
 		u64 at = la + done;
 		int err = guest_walk(v->vm, m, rflags, at, how, &p->gpa, f);
 
@@ -34,8 +32,7 @@ static int pin_pieces(struct vcpu *v, const struct guest_mode *m, u64 la, u32 n,
 		if (!err)
 			err = guest_pin(v->vm, p->gpa, p->len, how == WALK_WRITE, &p->p);
 		if (err) {
-			while (*count)
-				guest_unpin(v->vm, pc[--*count].gpa);
+			guest_pieces_unpin(v, piece, *count);
 			return err;
 		}
 		done += p->len;
@@ -43,37 +40,41 @@ static int pin_pieces(struct vcpu *v, const struct guest_mode *m, u64 la, u32 n,
 	return 0;
 }
 
+void guest_pieces_unpin(struct vcpu *v, const struct guest_piece *piece, u32 count)
+{
+	for (u32 i = 0; i < count; i++)
+		guest_unpin(v->vm, piece[i].gpa);
+}
+
 int guest_copy_in(struct vcpu *v, const struct guest_mode *m, u64 la, void *buf, u32 n,
 		  enum walk_access how, struct walk_fault *f)
 {
-	struct piece pc[2];
-	u32 count, done = 0;
-	int err = pin_pieces(v, m, la, n, how, pc, &count, f);
+	struct guest_piece pc[2];
+	u32 count;
+	u8 *to = buf;
+	int err = guest_pieces_pin(v, m, la, n, how, pc, &count, f);
 
 	if (err)
 		return err;
-	for (u32 i = 0; i < count; i++) {
-		memcpy((u8 *)buf + done, pc[i].p, pc[i].len);
-		done += pc[i].len;
-		guest_unpin(v->vm, pc[i].gpa);
-	}
+	for (u32 i = 0; i < count; to += pc[i++].len)
+		memcpy(to, pc[i].p, pc[i].len);
+	guest_pieces_unpin(v, pc, count);
 	return 0;
 }
 
 int guest_copy_out(struct vcpu *v, const struct guest_mode *m, u64 la, const void *buf, u32 n,
 		   struct walk_fault *f)
 {
-	struct piece pc[2];
-	u32 count, done = 0;
-	int err = pin_pieces(v, m, la, n, WALK_WRITE, pc, &count, f);
+	struct guest_piece pc[2];
+	u32 count;
+	const u8 *from = buf;
+	int err = guest_pieces_pin(v, m, la, n, WALK_WRITE, pc, &count, f);
 
 	if (err)
 		return err;
-	for (u32 i = 0; i < count; i++) {
-		memcpy(pc[i].p, (const u8 *)buf + done, pc[i].len);
-		done += pc[i].len;
-		guest_unpin(v->vm, pc[i].gpa);
-	}
+	for (u32 i = 0; i < count; from += pc[i++].len)
+		memcpy(pc[i].p, from, pc[i].len);
+	guest_pieces_unpin(v, pc, count);
 	return 0;
 }
 

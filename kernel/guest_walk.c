@@ -3,6 +3,10 @@
  * guest_walk.c - walks a guest's page tables in every paging mode. What differs between
  * modes is a small table; the walk is one loop. Guest tables are reached through guest_pin() only, so
  * they may be evicted (E_AGAIN) or lie anywhere.
+ *
+ * The guest's other processors, and those that walk for them, change entries at the same time. So an entry is read at
+ * once, and A and D are set by a compare-and-exchange of the whole entry, as the processor does: if it is not what
+ * was read any more, the walk begins anew.
  */
 #include "kernel/guest_walk.h"
 #include "arch/x86_64/msr.h"
@@ -26,6 +30,10 @@
 #define PTE_PS BIT64(7)
 #define PTE_NX BIT64(63)
 #define PTE_ADDR 0x000ffffffffff000ull
+
+/* A walk that meets changed entries so often in a row is given up for now. Real guests change one once; 16 costs a few us. */
+#define WALK_TRIES 16u
+#define WALK_CHANGED 1 /* beside the errors, which are negative: begin anew */
 
 struct walk_mode {
 	u8 levels, index_bits, entry_bytes;
@@ -54,35 +62,42 @@ static const struct walk_mode *mode_of(const struct guest_mode *m)
 static int read_entry(const struct walk *w, gpa_t at, u64 *entry)
 {
 	void *p;
-	u32 e32;
 	int err = guest_pin(w->vm, at, w->mode->entry_bytes, false, &p);
 
 	if (err)
 		return err;
-	if (w->mode->entry_bytes == 4) {
-		memcpy(&e32, p, 4);
-		*entry = e32;
-	} else {
-		memcpy(entry, p, 8);
-	}
+	if (w->mode->entry_bytes == 4)
+		*entry = __atomic_load_n((u32 *)p, __ATOMIC_ACQUIRE);
+	else
+		*entry = __atomic_load_n((u64 *)p, __ATOMIC_ACQUIRE);
 	guest_unpin(w->vm, at);
 	return 0;
 }
 
-/* A and D live in the low byte in every format. */
+static bool exchange_entry(const struct walk *w, void *p, u64 was, u64 now)
+{
+	u32 was32 = (u32)was;
+
+	if (w->mode->entry_bytes == 4)
+		return __atomic_compare_exchange_n((u32 *)p, &was32, (u32)now, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n((u64 *)p, &was, now, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+/* WALK_CHANGED: the entry is not the one that was read, and was left alone. */
 static int mark_entry(const struct walk *w, gpa_t at, u64 entry, u64 bits)
 {
 	void *p;
+	bool same;
 	int err;
 
 	if ((entry & bits) == bits)
 		return 0;
-	err = guest_pin(w->vm, at, 1, true, &p);
+	err = guest_pin(w->vm, at, w->mode->entry_bytes, true, &p);
 	if (err)
 		return err;
-	*(u8 *)p |= (u8)bits;
+	same = exchange_entry(w, p, entry, entry | bits);
 	guest_unpin(w->vm, at);
-	return 0;
+	return same ? 0 : WALK_CHANGED;
 }
 
 static bool allowed(const struct walk *w, u64 rflags, enum walk_access how)
@@ -175,7 +190,8 @@ static int walk_levels(struct walk *w, u64 rflags, u64 la, enum walk_access how,
 int guest_walk(struct vm *vm, const struct guest_mode *m, u64 rflags, u64 la, enum walk_access how,
 	       gpa_t *out, struct walk_fault *f)
 {
-	struct walk w = { .vm = vm, .m = m, .mode = mode_of(m), .user = true, .write = true };
+	const struct walk_mode *mode = mode_of(m);
+	int err = WALK_CHANGED;
 	u32 bits;
 
 	if (!(m->cr0 & CR0_PG)) {
@@ -183,7 +199,7 @@ int guest_walk(struct vm *vm, const struct guest_mode *m, u64 rflags, u64 la, en
 		return 0;
 	}
 	if (m->efer & EFER_LMA) {
-		bits = w.mode->levels == 5 ? 57 : 48;
+		bits = mode->levels == 5 ? 57 : 48;
 		if ((s64)(la << (64 - bits)) >> (64 - bits) != (s64)la) {
 			*f = (struct walk_fault){ la, WALK_NOT_CANONICAL };
 			return E_INVAL;
@@ -191,5 +207,10 @@ int guest_walk(struct vm *vm, const struct guest_mode *m, u64 rflags, u64 la, en
 	} else {
 		la &= 0xffffffffull;
 	}
-	return walk_levels(&w, rflags, la, how, out, f);
+	for (u32 i = 0; err == WALK_CHANGED && i < WALK_TRIES; i++) {
+		struct walk w = { .vm = vm, .m = m, .mode = mode, .user = true, .write = true };
+
+		err = walk_levels(&w, rflags, la, how, out, f);
+	}
+	return err == WALK_CHANGED ? E_NOMEM : err;
 }

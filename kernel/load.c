@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * load.c - a guest's power-on: its kernel and initrd from the modules that stay in memory, the board's
+ * load.c - a guest's power-on: its kernel, initrd and modules from GRUB's modules, which stay in memory, the board's
  * ACPI tables, the device pages in its second-level table, the first state of its vCPU.
  */
 #include "arch/x86_64/arch.h"
@@ -11,6 +11,8 @@
 #include "kernel/lib/lib.h"
 #include "kernel/pager.h"
 #include "kernel/vcpu.h"
+
+_Static_assert(CONFIG_MAX_MODULES == MULTIBOOT1_MODULES_MAX, "a guest's modules");
 
 #define LINUX_CMDLINE_ROOM 2000 /* of the 2047 that Linux takes */
 
@@ -69,15 +71,40 @@ static const u8 *module_bytes(const struct boot_module *m, u64 *size)
  * fails where exits are slow or another guest gets the CPU in between, and then nothing ticks. A boot loader may
  * tell it. An operator's own word comes later in the line and wins.
  */
-static const char *linux_cmdline(const struct vm *vm)
+static const char *tsc_words(const struct vm *vm, char *words, size_t size)
 {
-	static char line[GUEST_CMDLINE_MAX]; /* used until the loader returns */
 	const char *own = vm->config->cmdline ? vm->config->cmdline : "";
 
 	if (exit_cpuid_tells_tsc() || strlen(own) > LINUX_CMDLINE_ROOM)
-		return own;
-	fmt(line, sizeof(line), "tsc_early_khz=%llu %s", (unsigned long long)(arch_tsc_hz() / 1000), own);
-	return line;
+		return NULL;
+	fmt(words, size, "tsc_early_khz=%llu ", (unsigned long long)(arch_tsc_hz() / 1000));
+	return words;
+}
+
+static int load_linux(const struct vm *vm, struct guest_target *t, struct guest_entry *entry, char *line, size_t size)
+{
+	u64 kernel_size, initrd_size;
+	const u8 *kernel = module_bytes(vm->kernel, &kernel_size);
+	const u8 *initrd = module_bytes(vm->initrd, &initrd_size);
+	char words[48];
+
+	t->first_words = tsc_words(vm, words, sizeof(words));
+	return linux_load(kernel, kernel_size, initrd, initrd_size, t, entry, line, size);
+}
+
+static int load_multiboot(const struct vm *vm, const struct guest_target *t, struct guest_entry *entry, char *line,
+			  size_t size)
+{
+	struct multiboot1_module m[CONFIG_MAX_MODULES];
+	const struct vm_config *c = vm->config;
+	u64 kernel_size;
+	const u8 *kernel = module_bytes(vm->kernel, &kernel_size);
+
+	for (u32 i = 0; i < c->nmodules; i++) {
+		m[i].bytes = module_bytes(&vm->modules[c->module[i].module], &m[i].size);
+		m[i].string = c->module[i].string;
+	}
+	return multiboot1_load(kernel, kernel_size, m, c->nmodules, t, entry, line, size);
 }
 
 bool vm_load_fits(const struct vm *vm, u32 max, char *why, size_t size)
@@ -87,7 +114,7 @@ bool vm_load_fits(const struct vm *vm, u32 max, char *why, size_t size)
 
 	if (vm->load_frames <= most)
 		return true;
-	fmt(why, size, "its kernel and initrd take %s of memory, but %s %s",
+	fmt(why, size, "its kernel and modules take %s of memory, but %s %s",
 	    fmt_size(a, sizeof(a), (u64)vm->load_frames << PAGE_SHIFT), most == max ? "its max is" : "guests share",
 	    fmt_size(b, sizeof(b), (u64)most << PAGE_SHIFT));
 	return false;
@@ -102,21 +129,15 @@ int vm_load(struct vm *vm, char *why, size_t size)
 	};
 	struct guest_entry entry = { .long64 = false };
 	struct virt_entry first;
-	u64 kernel_size, initrd_size;
-	const u8 *kernel = module_bytes(vm->kernel, &kernel_size);
-	const u8 *initrd = module_bytes(vm->initrd, &initrd_size);
 	char line[128] = "";
 	int err = map_apic(vm);
 
 	guest_default_e820(&t);
 	if (!err)
 		err = vboard_acpi(vm->board, load_write, &l, &t.rsdp);
-	if (vm->config->kind != CONFIG_MULTIBOOT)
-		t.cmdline = linux_cmdline(vm);
-	if (!err && vm->config->kind == CONFIG_MULTIBOOT)
-		err = multiboot1_load(kernel, kernel_size, initrd, initrd_size, &t, &entry, line, sizeof(line));
-	else if (!err)
-		err = linux_load(kernel, kernel_size, initrd, initrd_size, &t, &entry, line, sizeof(line));
+	if (!err)
+		err = vm->config->kind == CONFIG_MULTIBOOT ? load_multiboot(vm, &t, &entry, line, sizeof(line)) :
+							     load_linux(vm, &t, &entry, line, sizeof(line));
 	if (err) {
 		str_copy(why, size, l.ran_out ? "" : line);
 		return err;

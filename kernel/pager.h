@@ -43,9 +43,16 @@ enum verdict pager_fault(struct vm_mem *m, gpfn_t g, bool write);
 /* True: worth looking whether the whole page is about to be overwritten: that saves a read from disk, or shows that the guest
  * has given up a block which the cache may keep. */
 bool pager_overwrite_helps(const struct vm_mem *m, gpfn_t g);
-/* The whole page is about to be overwritten: discards old content, gives a frame's pointer, mapped dirty.
- * E_AGAIN: no frame now (the vCPU must block; woken later). Caller fills all 4096 bytes at once. */
-int pager_overwrite(struct vm_mem *m, gpfn_t g, void **page) MUST_CHECK;
+/* Writes all 4096 bytes of a page. It calls nothing of the pager. */
+typedef void pager_content_fn(const void *ctx, void *page);
+/*
+ * The whole page g gets what content() writes; what it held before is not read. A page without a mapping gets its
+ * content in a frame that no guest sees yet, and only then it is mapped, dirty. A page that the guest has in memory
+ * anyway (HOT, or SOFT and no block's equal) is overwritten where it is: the guest's other processors see old bytes or
+ * new ones, as with its own instruction. E_AGAIN: no frame now, and content() has not run (the vCPU must block; it is
+ * woken later).
+ */
+int pager_overwrite(struct vm_mem *m, gpfn_t g, pager_content_fn *content, const void *ctx) MUST_CHECK;
 
 /* Loaders: copy into (or, src NULL, zero) guest memory before the guest runs. E_NOMEM: no free frames now; call
  * again with the same bytes once pager_make_room() says true. */

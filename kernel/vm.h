@@ -64,6 +64,7 @@ struct vm {
 	bool io_more;           /* pager_again() came: its disk transfers may go on */
 	u64 rested_at;          /* VM_RESTING: since when, ns */
 	const struct boot_module *kernel, *initrd; /* stay in memory for restarts; initrd may be NULL */
+	const struct boot_module *modules; /* GRUB's: those of a Multiboot kernel are config->module[]'s numbers in it */
 	u32 load_frames;        /* free frames wanted before it is loaded */
 	u64 waits_since;        /* VM_STARTING: for them, ns; 0: not yet; 1: it has been said */
 	u64 said_until;         /* its lines in the log are paid for until then, ns: vm_say() */
@@ -83,7 +84,7 @@ struct vm *vm_create(const struct vm_config *c, const struct guest_disk *disks, 
 		     const struct boot_info *bi);
 /* Wanted resets, power-offs and starts; from the main loop. */
 void vm_service(void);
-/* Do its kernel and initrd fit this max, and the machine? One line in why if not (kernel/load.c). */
+/* Do its kernel and modules fit this max, and the machine? One line in why if not (kernel/load.c). */
 bool vm_load_fits(const struct vm *vm, u32 max, char *why, size_t size);
 /* Power-on: copies the kernel into the empty guest memory and sets up the vCPU (kernel/load.c).
  * E_NOMEM and nothing in why: frames ran out half-way. */

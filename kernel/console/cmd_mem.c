@@ -71,6 +71,11 @@ static void mrc(struct cmd *c)
 
 	if (!vm)
 		return;
+	if (!vm_has_memory(vm)) {
+		cmd_error(c, "mrc %s: it is %s and has no curve; nothing changed; try: vm show %s", vm->name,
+			  vm_state_name(vm->state), vm->name);
+		return;
+	}
 	held = vmmem_held(&vm->mem);
 	most = curve_misses_at(&vm->mem.curve, 0);
 	cold = curve_cold_misses(&vm->mem.curve);

@@ -31,6 +31,16 @@ static void check_vm(const struct boot_info *bi, const struct vm_config *vm)
 	check(vm->kind != CONFIG_NO_KERNEL && vm->vcpus == 1);
 	check(vm->kernel_module >= 0 && (u32)vm->kernel_module < bi->nmodules);
 	check(vm->initrd_module < (s32)bi->nmodules);
+	check(vm->nmodules <= CONFIG_MAX_MODULES && (!vm->nmodules || vm->kind == CONFIG_MULTIBOOT));
+	check(vm->initrd_module < 0 || vm->kind == CONFIG_LINUX);
+	for (u32 i = 0; i < vm->nmodules; i++) {
+		const struct config_module *m = &vm->module[i];
+
+		check(m->module >= 0 && (u32)m->module < bi->nmodules && m->module != vm->kernel_module);
+		check(!i || m->module > m[-1].module);
+		check(!*m->string || (m->string >= bi->modules[m->module].cmdline &&
+				      m->string < bi->modules[m->module].cmdline + BOOT_CMDLINE_MAX));
+	}
 	check(vm->cmdline >= bi->modules[vm->kernel_module].cmdline &&
 	      vm->cmdline < bi->modules[vm->kernel_module].cmdline + BOOT_CMDLINE_MAX);
 }

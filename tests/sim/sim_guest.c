@@ -164,18 +164,20 @@ static bool touch(struct sim_guest *g, u32 page, bool write, struct vmexit *out)
 	return true;
 }
 
+static void page_number(const void *ctx, void *page)
+{
+	memset(page, (int)*(const u32 *)ctx, PAGE_SIZE);
+}
+
 /* REP STOS over a whole page, as the exit handler does it. */
 static bool fill_page(struct sim_guest *g, u32 page, struct vmexit *out)
 {
-	void *p;
-
 	if (g->reading[page] || g->writing[page])
 		return true;
 	if (!pager_overwrite_helps(&g->vm->mem, (gpfn_t){ page }))
 		return touch(g, page, true, out);
-	if (pager_overwrite(&g->vm->mem, (gpfn_t){ page }, &p))
+	if (pager_overwrite(&g->vm->mem, (gpfn_t){ page }, page_number, &page))
 		return touch(g, page, true, out);
-	memset(p, (int)page, PAGE_SIZE);
 	memset(g->mem + (size_t)page * PAGE_SIZE, (int)page, PAGE_SIZE);
 	g->mem_unknown[page] = false;
 	return true;

@@ -62,7 +62,8 @@ static struct env {
 	u8 *ram;                       /* of guest 0 */
 	int pins;
 	u32 again_page;                /* guest_pin() of it answers E_AGAIN; ~0: none */
-	bool needs_read, room;
+	void (*before_pin)(gpa_t gpa, bool write); /* what another processor of the guest does meanwhile; NULL: nothing */
+	bool needs_read, room, no_frame;
 	bool held[ENV_VMS];            /* console_holds() */
 	int drain, load, reset;        /* what the pager answers */
 	u32 faults, overwrites, loads, load_ticks, reset_ticks;
@@ -267,7 +268,8 @@ int vboard_acpi(struct vboard *b, vboard_write_fn *write, void *ctx, u64 *rsdp)
 int guest_pin(struct vm *vm, gpa_t gpa, u32 len, bool write, void **out)
 {
 	(void)vm;
-	(void)write;
+	if (env.before_pin)
+		env.before_pin(gpa, write);
 	assert_true((gpa.a & PAGE_MASK) + len <= PAGE_SIZE);
 	if (gpa.a >> PAGE_SHIFT == env.again_page)
 		return E_AGAIN;
@@ -301,11 +303,13 @@ bool pager_overwrite_helps(const struct vm_mem *m, gpfn_t g)
 	return env.needs_read;
 }
 
-int pager_overwrite(struct vm_mem *m, gpfn_t g, void **page)
+int pager_overwrite(struct vm_mem *m, gpfn_t g, pager_content_fn *content, const void *ctx)
 {
 	(void)m;
 	env.overwrites++;
-	*page = env.ram + ((u64)g.n << PAGE_SHIFT);
+	if (env.no_frame)
+		return E_AGAIN;
+	content(ctx, env.ram + ((u64)g.n << PAGE_SHIFT));
 	return 0;
 }
 

@@ -407,6 +407,13 @@ static inline void fill_page_with(struct vm_mem *m, u32 g, u64 v)
 		sector_set(p + s * SECTOR_SIZE, v + s);
 }
 
+/* Page g becomes a copy of 4096 bytes, as by REP MOVS; false: it must wait. */
+static inline void content_copy(const void *ctx, void *page) { memcpy(page, ctx, PAGE_SIZE); }
+static inline bool overwrite_now(struct vm_mem *m, u32 g, const void *bytes)
+{
+	return !pager_overwrite(m, (gpfn_t){ g }, content_copy, bytes);
+}
+
 static inline void expect_page(struct vm_mem *m, u32 g, u64 v)
 {
 	const u8 *p = cpu_page(m, g, false);

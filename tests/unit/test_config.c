@@ -259,6 +259,48 @@ static void bad_modules(void **state)
 	assert_int_equal(cfg.nerrors, 2);
 }
 
+/* A Multiboot kernel's modules: GRUB's order, wherever the kernel's line stands, the initrd among them. */
+static void modules(void **state)
+{
+	static const char *lines[20] = { "multiboot vm=m ram=64M -- args" };
+	const struct vm_config *vm = &cfg.vm[0];
+
+	(void)state;
+	assert_int_equal(build("", "module vm=m -- ext2fs  --device=wd0 -- $(x)", "initrd vm=m", "multiboot vm=m ram=64M -- args",
+			       "kernel vm=web ram=64M", "module vm=m", "initrd vm=web"), 0);
+	assert_int_equal(vm->kernel_module, 2);
+	assert_int_equal(vm->initrd_module, -1);
+	assert_string_equal(vm->cmdline, "args");
+	assert_int_equal(vm->nmodules, 3);
+	assert_int_equal(vm->module[0].module, 0);
+	assert_string_equal(vm->module[0].string, "ext2fs  --device=wd0 -- $(x)");
+	assert_int_equal(vm->module[1].module, 1);
+	assert_string_equal(vm->module[1].string, "");
+	assert_int_equal(vm->module[2].module, 4);
+	assert_string_equal(vm->module[2].string, "");
+	assert_int_equal(cfg.vm[1].nmodules, 0);
+	assert_int_equal(cfg.vm[1].initrd_module, 5);
+	/* Mistakes, in one line each. */
+	assert_int_equal(build("", "kernel vm=a ram=64M", "module vm=a -- x"), E_INVAL);
+	assert_string_equal(vm->error, "module 1: a Linux kernel takes no modules; try initrd");
+	assert_int_equal(build("", "module vm=a"), E_INVAL);
+	assert_non_null(strstr(vm->error, "no kernel"));
+	assert_int_equal(build("", "multiboot vm=a ram=64M", "module vm=a ram=5M"), E_INVAL);
+	assert_string_equal(vm->error, "ram: no such key here; `help boot` lists them");
+	assert_int_equal(build("", "multiboot vm=a ram=64M", "initrd vm=a -- x"), E_INVAL);
+	assert_string_equal(vm->error, "module 1 (initrd): only a kernel takes a command line");
+	for (u32 i = 1; i <= 17; i++)
+		lines[i] = "module vm=m -- s";
+	assert_int_equal(build_list("", lines), E_INVAL);
+	assert_string_equal(vm->error, "module 17: more than 16 modules");
+	lines[17] = NULL;
+	assert_int_equal(build_list("", lines), 0);
+	assert_int_equal(vm->nmodules, 16);
+	lines[17] = "initrd vm=m";
+	assert_int_equal(build_list("", lines), E_INVAL);
+	assert_string_equal(vm->error, "module 17: more than 16 modules");
+}
+
 static u32 helped;
 
 static void help_line(void *ctx, const char *where, const char *word, const char *help)
@@ -272,7 +314,7 @@ static void help(void **state)
 {
 	(void)state;
 	config_help(help_line, NULL);
-	assert_int_equal(helped, 11 + 1 + 2 + 7);
+	assert_int_equal(helped, 5 + 11 + 1 + 1 + 2 + 7);
 }
 
 static void extents(void **state)
@@ -317,7 +359,7 @@ int main(void)
 		cmocka_unit_test(the_example), cmocka_unit_test(early_words), cmocka_unit_test(defaults_and_aliases),
 		cmocka_unit_test(mistakes), cmocka_unit_test(largest_sizes), cmocka_unit_test(across_lines),
 		cmocka_unit_test(lines_without_a_guest), cmocka_unit_test(bad_modules),
-		cmocka_unit_test(help), cmocka_unit_test(extents),
+		cmocka_unit_test(modules), cmocka_unit_test(help), cmocka_unit_test(extents),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,12 +31,12 @@ static void swap_out(struct vm_mem *m, u32 g, u32 slot)
 
 static void overwrite(struct vm_mem *m, u32 g, u64 v)
 {
-	void *p;
+	u8 page[PAGE_SIZE];
 
-	while (pager_overwrite(m, (gpfn_t){ g }, &p))
-		disk_run();
 	for (u32 s = 0; s < 8; s++)
-		sector_set((u8 *)p + s * SECTOR_SIZE, v + s);
+		sector_set(page + s * SECTOR_SIZE, v + s);
+	while (!overwrite_now(m, g, page))
+		disk_run();
 }
 
 static void an_area_is_recognised(void **s)

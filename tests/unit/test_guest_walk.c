@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/guest_walk.c kernel/guest_copy.c kernel/vcpu.c kernel/turn.c kernel/sched.c kernel/trace.c kernel/trace_note.c mm/payer.c mm/ages.c kernel/vm.c kernel/load.c kernel/ports.c kernel/backends.c kernel/exit.c kernel/exit_cpuid.c kernel/exit_cr.c kernel/exit_io.c kernel/exit_mmio.c kernel/exit_msr.c kernel/exit_overwrite.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/err.c kernel/lib/parse.c vdev/insn.c boot/guest.c boot/linux.c boot/multiboot1.c mm/slat.c mm/frame.c tests/fake/fake_arch.c */
+/* SRCS: kernel/guest_walk.c kernel/guest_copy.c kernel/vcpu.c kernel/turn.c kernel/sched.c kernel/trace.c kernel/trace_note.c mm/payer.c mm/ages.c kernel/vm.c kernel/load.c kernel/ports.c kernel/backends.c kernel/exit.c kernel/exit_cpuid.c kernel/exit_cr.c kernel/exit_io.c kernel/exit_mmio.c kernel/exit_msr.c kernel/exit_overwrite.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/err.c kernel/lib/parse.c vdev/insn.c boot/guest.c boot/linux.c boot/multiboot1.c mm/slat.c mm/frame.c tests/fake/fake_arch.c boot/elf.c */
 /*
  * test_guest_walk.c - guests' page tables in every mode, rights, accessed and dirty bits, and copies.
  */
@@ -130,6 +130,87 @@ static void test_evicted_table(void **state)
 	assert_int_equal(walk(0x7000, WALK_READ), 0);
 }
 
+#define LEAF7 (0x4000 + 8 * 7)
+
+/* Another processor of the guest changes page 7's entry after it was read, before A and D are marked in it. */
+static u64 leaf_then;
+static u32 changes_left;
+
+static void change_leaf(gpa_t gpa, bool write)
+{
+	if (gpa.a >> 3 != LEAF7 >> 3 || !write || !changes_left)
+		return;
+	changes_left--;
+	put64(LEAF7, leaf_then);
+}
+
+static int walk_while_it_becomes(u64 entry, u32 times)
+{
+	put64(LEAF7, 0x7000 | 7);
+	leaf_then = entry;
+	changes_left = times;
+	env.before_pin = change_leaf;
+	return walk(0x7abc, WALK_WRITE);
+}
+
+static void test_changed_entry(void **state)
+{
+	(void)state;
+	env_long_mode(&env.hw[0]);
+	/* Unmapped: the page fault of an entry that is not there, and no bit in what the guest keeps in it. */
+	assert_int_equal(walk_while_it_becomes(0, 1), E_INVAL);
+	assert_int_equal(f.code, PF_WRITE);
+	assert_int_equal(get64(LEAF7), 0);
+	assert_int_equal(walk_while_it_becomes(0x123400, 1), E_INVAL);
+	assert_int_equal(get64(LEAF7), 0x123400);
+	/* Write-protected: its rights are looked at anew. */
+	assert_int_equal(walk_while_it_becomes(0x7000 | 5, 1), E_INVAL);
+	assert_int_equal(f.code, PF_PRESENT | PF_WRITE);
+	assert_int_equal(get64(LEAF7), 0x7000 | 5);
+	/* Another page: that one is meant, and marked. */
+	assert_int_equal(walk_while_it_becomes(0x9000 | 7, 1), 0);
+	assert_int_equal(out.a, 0x9abc);
+	assert_int_equal(get64(LEAF7), 0x9000 | 0x67);
+	/* Only marked by the processor, far above the low byte. */
+	assert_int_equal(walk_while_it_becomes(BIT64(58) | 0x7000 | 0x27, 1), 0);
+	assert_int_equal(get64(LEAF7), BIT64(58) | 0x7000 | 0x67);
+	/* 32-bit entries: the neighbour in the same 8 bytes is left alone. */
+	env.hw[0].mode = (struct guest_mode){ .cr0 = 0x80010001, .cr3 = 0x1000 };
+	put32(0x1000, 0x4000 | 7);
+	put32(0x4000 + 4 * 14, 0x7000 | 7);
+	put32(0x4000 + 4 * 15, 0x8000 | 7);
+	leaf_then = 0x00009007000ab007ull;
+	changes_left = 1;
+	assert_int_equal(walk(0xeabc, WALK_WRITE), 0);
+	assert_int_equal(out.a, 0xababc);
+	assert_int_equal(get64(0x4000 + 8 * 7), 0x00009007000ab067ull);
+}
+
+static u32 flips;
+
+static void flip_leaf(gpa_t gpa, bool write)
+{
+	if (gpa.a >> 3 == LEAF7 >> 3 && write)
+		put64(LEAF7, ++flips % 2 ? 0x8000 | 7 : 0x7000 | 7);
+}
+
+/* It never stands still: given up for now, with everything unpinned and the processor free for others. */
+static void test_entry_that_keeps_changing(void **state)
+{
+	struct vcpu *v = &env.vm[0].vcpu;
+	int err;
+
+	(void)state;
+	env_long_mode(&env.hw[0]);
+	env.before_pin = flip_leaf;
+	flips = 0;
+	err = walk(0x7abc, WALK_WRITE);
+	assert_int_equal(err, E_NOMEM);
+	assert_in_range(flips, 2, 100);
+	assert_int_equal(env.pins, 0);
+	assert_int_equal(guest_walk_verdict(v, err, &f, "walking"), V_RETRY);
+}
+
 static void test_copies(void **state)
 {
 	struct vcpu *v = &env.vm[0].vcpu;
@@ -193,7 +274,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		env_test(test_off), env_test(test_two_levels), env_test(test_pae), env_test(test_long_mode),
-		env_test(test_rights), env_test(test_evicted_table), env_test(test_copies), env_test(test_verdicts),
+		env_test(test_rights), env_test(test_evicted_table), env_test(test_changed_entry),
+		env_test(test_entry_that_keeps_changing), env_test(test_copies), env_test(test_verdicts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

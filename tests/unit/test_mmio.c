@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/guest_walk.c kernel/guest_copy.c kernel/vcpu.c kernel/turn.c kernel/sched.c kernel/trace.c kernel/trace_note.c mm/payer.c mm/ages.c kernel/vm.c kernel/load.c kernel/ports.c kernel/backends.c kernel/exit.c kernel/exit_cpuid.c kernel/exit_cr.c kernel/exit_io.c kernel/exit_mmio.c kernel/exit_msr.c kernel/exit_overwrite.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/err.c kernel/lib/parse.c vdev/insn.c boot/guest.c boot/linux.c boot/multiboot1.c mm/slat.c mm/frame.c tests/fake/fake_arch.c */
+/* SRCS: kernel/guest_walk.c kernel/guest_copy.c kernel/vcpu.c kernel/turn.c kernel/sched.c kernel/trace.c kernel/trace_note.c mm/payer.c mm/ages.c kernel/vm.c kernel/load.c kernel/ports.c kernel/backends.c kernel/exit.c kernel/exit_cpuid.c kernel/exit_cr.c kernel/exit_io.c kernel/exit_mmio.c kernel/exit_msr.c kernel/exit_overwrite.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/err.c kernel/lib/parse.c vdev/insn.c boot/guest.c boot/linux.c boot/multiboot1.c mm/slat.c mm/frame.c tests/fake/fake_arch.c boot/elf.c */
 /*
  * test_mmio.c - instructions that the hypervisor completes: device moves and arithmetic, string I/O,
  * whole-page overwrites. Guest code lies at 8000h, paging off unless a test turns it on.
@@ -294,6 +294,16 @@ static void test_overwrite(void **state)
 	assert_int_equal(env.hw[0].exc, 14);
 	assert_int_equal(r->cr2, 0x17000);
 	assert_int_equal(env.vm[0].mem.n.rep_whole, 3);
+	/* No frame for it: park, with the source given back and nothing done. */
+	r->gpr[REG_RSI] = 0x18000;
+	env.no_frame = true;
+	assert_int_equal(write_fault(0x12000, "\xf3\x48\xa5", 3), V_BLOCK);
+	assert_int_equal(write_fault(0x12000, "\xf3\x48\xab", 3), V_BLOCK);
+	env.no_frame = false;
+	assert_int_equal(env.overwrites, 5);
+	env.overwrites = 3;
+	assert_int_equal(r->gpr[REG_RCX], 512);
+	assert_int_equal(env.pins, 0);
 	/* Its source is on disk: park, and give up nothing. */
 	r->gpr[REG_RDI] = 0x12000;
 	r->gpr[REG_RSI] = 0x18000;

@@ -467,20 +467,23 @@ static void overwrite_whole_pages(void **s)
 	(void)s;
 	env_start(4096, 512);
 	struct vm_mem *m = env_vm(0, 1024, 1024, DISK0, 4000);
-	void *p;
+	u8 page[PAGE_SIZE] = { 0 };
 
 	fill_page_with(m, 1, 5);
 	evict_all(m);
+	sector_set(page, 77);
 	assert_true(pager_overwrite_helps(m, (gpfn_t){ 1 }));
-	assert_int_equal(pager_overwrite(m, (gpfn_t){ 1 }, &p), 0);
-	memset(p, 0, PAGE_SIZE);
-	sector_set(p, 77);
+	assert_true(overwrite_now(m, 1, page));
 	assert_int_equal(m->n.swap_reads, 0);
 	assert_int_equal(swap_used(), 0);
 	evict_all(m);
 	assert_int_equal(sector_get(cpu_page(m, 1, false)), 77);
-	assert_int_equal(pager_overwrite(m, (gpfn_t){ 1 }, &p), 0);
-	assert_int_equal(sector_get(p), 77);
+	/* In memory: where it is. */
+	sector_set(page, 78);
+	assert_false(pager_overwrite_helps(m, (gpfn_t){ 1 }));
+	assert_true(overwrite_now(m, 1, page));
+	assert_int_equal(sector_get(cpu_page(m, 1, false)), 78);
+	assert_int_equal(m->n.overwrites_unread, 1);
 	env_end();
 }
 

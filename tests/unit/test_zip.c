@@ -143,12 +143,12 @@ static void overwritten_unread(void **s)
 {
 	struct vm_mem *m = guest(PAGES - 20, 50);
 	u32 g = first_in(m, GPAGE_ZIP), pages = m->zip.pages;
-	void *p;
+	u8 sevens[PAGE_SIZE];
 
 	(void)s;
+	memset(sevens, 7, sizeof(sevens));
 	assert_true(pager_overwrite_helps(m, (gpfn_t){ g }));
-	assert_int_equal(pager_overwrite(m, (gpfn_t){ g }, &p), 0);
-	memset(p, 7, PAGE_SIZE);
+	assert_true(overwrite_now(m, g, sevens));
 	assert_true(m->zip.pages >= pages - 1); /* a frame for it may have cost another page its own */
 	assert_int_equal(m->n.overwrites_unread, 1);
 	assert_int_equal(m->n.zip_hits, 0);
