@@ -267,6 +267,30 @@ int config_build(const struct boot_info *bi, struct config *out)
 	return wrong || out->nerrors ? E_INVAL : 0;
 }
 
+int config_parse_iops(const char *value, u32 *iops)
+{
+	u64 n = 0;
+	int err = strcmp(value, "none") ? parse_u64(value, &n) : 0;
+
+	if (!err && strcmp(value, "none") && (!n || n > CONFIG_IOPS_MAX))
+		err = E_RANGE;
+	if (!err)
+		*iops = (u32)n;
+	return err;
+}
+
+int config_parse_bps(const char *value, u64 *bps)
+{
+	u64 n = 0;
+	int err = strcmp(value, "none") ? parse_size(value, &n) : 0;
+
+	if (!err && strcmp(value, "none") && (n < CONFIG_BPS_MIN || n > CONFIG_BPS_MAX))
+		err = E_RANGE;
+	if (!err)
+		*bps = n;
+	return err;
+}
+
 int config_check_qos(u64 min, u64 max, u32 weight, char *why, size_t why_size)
 {
 	char a[24], b[24];

@@ -30,6 +30,9 @@
 #define CONFIG_SIZE_MAX (1024 * GIB) /* of any size: frames are counted in 32 bits, 16 times this */
 #define CONFIG_WEIGHT_MAX 10000
 #define CONFIG_WEIGHT_DEFAULT 100
+#define CONFIG_IOPS_MAX 10000000u /* more than any disk does */
+#define CONFIG_BPS_MIN (64 * KIB) /* below it one request of 1 MiB would take more than 16 s */
+#define CONFIG_BPS_MAX (1024 * GIB)
 #define CONFIG_SCAN_MIN 100u    /* 0.01 % of the CPU */
 #define CONFIG_SCAN_MAX 200000u /* 20 % */
 
@@ -59,6 +62,8 @@ struct vm_config {
 					max(ram / 16, 8 MiB) and max is ram */
 	u32 weight;
 	u64 miss_per_1000s;          /* goal; 0: none */
+	u32 iops;                    /* disk operations a second, all its disks together; 0: no limit */
+	u64 bps;                     /* bytes of them a second; 0: no limit */
 	bool no_cache;               /* what the guest itself evicts is not kept for it */
 	u8 zip_percent;              /* of its frames may hold compressed pages; CONFIG_ZIP_AUTO: what pays */
 	u32 vcpus;
@@ -86,6 +91,11 @@ struct config {
 
 /* Always fills *out. 0, or E_INVAL if any line or guest has an error. */
 int config_build(const struct boot_info *bi, struct config *out);
+
+/* Limits as words: "500" or "none"; "20M" or "none" (0). E_INVAL: not understood, E_RANGE: not from 1 to CONFIG_IOPS_MAX, not from
+ * CONFIG_BPS_MIN to CONFIG_BPS_MAX. */
+int config_parse_iops(const char *value, u32 *iops) MUST_CHECK;
+int config_parse_bps(const char *value, u64 *bps) MUST_CHECK;
 
 /* The limits of min, max and weight, for the console's changes too. 0 or E_INVAL with one line in why. */
 int config_check_qos(u64 min, u64 max, u32 weight, char *why, size_t why_size) MUST_CHECK;

@@ -117,6 +117,16 @@ static int parse_miss(struct config_line *l, const char *value)
 	return 0;
 }
 
+static int parse_iops(struct config_line *l, const char *value)
+{
+	return config_parse_iops(value, &l->vm->iops) ? bad(l, "a limit is a number from 1 to 10000000, or none; try iops=500") : 0;
+}
+
+static int parse_bps(struct config_line *l, const char *value)
+{
+	return config_parse_bps(value, &l->vm->bps) ? bad(l, "a limit is a size from 64K to 1024G, or none; try bps=20M") : 0;
+}
+
 static int parse_zip(struct config_line *l, const char *value)
 {
 	char number[4];
@@ -295,10 +305,14 @@ static const struct key keys[] = {
 	  ON_KERNEL, false, parse_min },
 	{ "max", "limit", "SIZE", "memory it may hold, its cache included (default: ram)",
 	  ON_KERNEL, false, parse_max },
-	{ "weight", "shares", "1..10000", "what its misses count beside others' (default: 100)",
+	{ "weight", "shares", "1..10000", "its share of CPU and disks, and what its misses count (default: 100)",
 	  ON_KERNEL, false, parse_weight },
 	{ "miss", NULL, "RATE", "goal: at most so many misses, 50/s or 3/min (default: none)",
 	  ON_KERNEL, false, parse_miss },
+	{ "iops", NULL, "N", "disk operations a second, all its disks together (default: none, no limit)",
+	  ON_KERNEL, false, parse_iops },
+	{ "bps", NULL, "SIZE", "bytes a second from and to its disks, 20M (default: none, no limit)",
+	  ON_KERNEL, false, parse_bps },
 	{ "zip", NULL, "auto|off|N%", "its frames for compressed pages: what pays, none, 1% to 50% (default: auto)",
 	  ON_KERNEL, false, parse_zip },
 	{ "cache", NULL, "on|off", "keep what the guest itself evicts while there is room (default: on)", ON_KERNEL, false,

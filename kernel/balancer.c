@@ -350,6 +350,9 @@ int balancer_set_qos(const struct qos_change *changes, u32 n, char *why, size_t 
 		vm->mem.max = (u32)(w.max >> PAGE_SHIFT);
 		vm->weight = w.weight;
 		vm->miss_goal = w.goal;
+		vm->iops = changes[i].set_iops ? changes[i].iops : vm->iops;
+		vm->bps = changes[i].set_bps ? changes[i].bps : vm->bps;
+		block_share(vm->id, vm->weight, vm->iops, vm->bps);
 		q = qos_of(vm);
 		if (bal.b && bal.index[vm->id] >= 0)
 			balance_set_qos(bal.b, (u32)bal.index[vm->id], &q, arch_ns());

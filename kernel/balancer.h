@@ -29,10 +29,12 @@ u64 balancer_due(void);
 
 struct qos_change {
 	struct vm *vm;
-	bool set_min, set_max, set_weight, set_miss;
+	bool set_min, set_max, set_weight, set_miss, set_iops, set_bps;
 	u64 min, max;       /* bytes */
 	u32 weight;
 	u64 miss_goal;      /* misses a 1000 s, 0: none */
+	u32 iops;           /* disk operations a second, 0: no limit */
+	u64 bps;            /* bytes of them a second, 0: no limit */
 };
 /* All of the changes or, with E_INVAL and one line in why, none. */
 int balancer_set_qos(const struct qos_change *changes, u32 n, char *why, size_t size) MUST_CHECK;

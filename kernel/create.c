@@ -144,6 +144,9 @@ struct vm *vm_create(const struct vm_config *c, const struct guest_disk *disks, 
 	vm->mem.zplan.percent = c->zip_percent;
 	vm->mem.no_cache = c->no_cache;
 	vm->miss_goal = c->miss_per_1000s;
+	vm->iops = c->iops;
+	vm->bps = c->bps;
+	block_share(vm->id, vm->weight, vm->iops, vm->bps);
 	str_copy(vm->name, sizeof(vm->name), c->name);
 	vm_all[vm_count++] = vm;
 	if (c->error[0])

@@ -54,6 +54,8 @@ struct vm {
 	struct vboard *board;
 	u32 weight;
 	u64 miss_goal;          /* misses a 1000 s; 0: none */
+	u32 iops;               /* disk operations a second; 0: no limit */
+	u64 bps;                /* bytes of them a second; 0: no limit */
 	bool reset_wanted, off_wanted;
 	u32 resets;
 	u64 own_starts[2];      /* after its last two resets of its own, the older first; ns, 0: none */

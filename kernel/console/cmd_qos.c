@@ -26,6 +26,19 @@ static const char *goal_str(char *buf, size_t size, u64 per_1000s)
 	return buf;
 }
 
+static const char *iops_str(char *buf, size_t size, u32 iops)
+{
+	if (!iops)
+		return "none";
+	fmt(buf, size, "%u", iops);
+	return buf;
+}
+
+static const char *bps_str(char *buf, size_t size, u64 bps)
+{
+	return bps ? fmt_size(buf, size, bps) : "none";
+}
+
 /* How its goal stands by the last decision: "", or a phrase and what the goal needs and lacks. */
 static const char *goal_state(char *buf, size_t size, const struct vm *vm)
 {
@@ -58,6 +71,8 @@ static void show_one(struct cmd *c, const struct vm *vm)
 		 frames_str(max, sizeof(max), m->max), vm->weight, goal_str(goal, sizeof(goal), vm->miss_goal),
 		 frames_str(target, sizeof(target), m->target), frames_str(held, sizeof(held), vmmem_held(m)),
 		 *stands ? "; goal " : "", stands);
+	if (vm->iops || vm->bps)
+		cmd_line(c, "%-15s disks: iops=%s bps=%s", "", iops_str(min, sizeof(min), vm->iops), bps_str(max, sizeof(max), vm->bps));
 	if (b && b->why.flags & DIVIDE_MIN_CUT)
 		cmd_line(c, "%-15s got less than its min, %s short: the mins do not fit", "",
 			 frames_str(min, sizeof(min), b->why.short_frames));
@@ -67,6 +82,8 @@ static void show_one(struct cmd *c, const struct vm *vm)
 	cmd_json_u64(c, "max", (u64)m->max * PAGE_SIZE);
 	cmd_json_u64(c, "weight", vm->weight);
 	cmd_json_u64(c, "miss_per_1000s", vm->miss_goal);
+	cmd_json_u64(c, "iops", vm->iops);
+	cmd_json_u64(c, "bps", vm->bps);
 	cmd_json_u64(c, "target", (u64)m->target * PAGE_SIZE);
 	cmd_json_u64(c, "held", (u64)vmmem_held(m) * PAGE_SIZE);
 	cmd_json_str(c, "goal", stands);
@@ -109,8 +126,16 @@ static bool parse_word(struct cmd *c, struct qos_change *q, char *word)
 		if (!err && strcmp(value, "none") && !q->miss_goal)
 			err = E_RANGE; /* no misses at all can't be promised */
 		q->set_miss = true;
+	} else if (!strcmp(word, "iops")) {
+		expect = "a number of disk operations a second, or none: iops=500";
+		err = q->set_iops ? E_BUSY : config_parse_iops(value, &q->iops);
+		q->set_iops = true;
+	} else if (!strcmp(word, "bps")) {
+		expect = "a size from 64K to 1024G, or none: bps=20M";
+		err = q->set_bps ? E_BUSY : config_parse_bps(value, &q->bps);
+		q->set_bps = true;
 	} else {
-		cmd_error(c, "qos: %s: no such word; nothing changed; try: min= max= weight= miss=", word);
+		cmd_error(c, "qos: %s: no such word; nothing changed; try: min= max= weight= miss= iops= bps=", word);
 		return false;
 	}
 	if (err)
@@ -124,7 +149,8 @@ static void set(struct cmd *c, struct vm *vm)
 	struct qos_change q = { .vm = vm };
 	char why[224], a[16], b[16], d[16], e[16], g[32], h[32], state[128];
 	u32 old_min = vm->mem.min, old_max = vm->mem.max, old_weight = vm->weight;
-	u64 old_goal = vm->miss_goal;
+	u32 old_iops = vm->iops;
+	u64 old_goal = vm->miss_goal, old_bps = vm->bps;
 
 	for (u32 i = 1; i < c->argc; i++)
 		if (!parse_word(c, &q, c->argv[i]))
@@ -139,6 +165,9 @@ static void set(struct cmd *c, struct vm *vm)
 		 frames_str(a, sizeof(a), old_min), frames_str(b, sizeof(b), vm->mem.min), frames_str(d, sizeof(d), old_max),
 		 frames_str(e, sizeof(e), vm->mem.max), old_weight, vm->weight, goal_str(g, sizeof(g), old_goal),
 		 goal_str(h, sizeof(h), vm->miss_goal));
+	if (q.set_iops || q.set_bps)
+		cmd_line(c, "%-15s iops %s -> %s, bps %s -> %s", "", iops_str(a, sizeof(a), old_iops), iops_str(b, sizeof(b), vm->iops),
+			 bps_str(g, sizeof(g), old_bps), bps_str(h, sizeof(h), vm->bps));
 	if (c->json)
 		show_one(c, vm);
 	else if (vm->miss_goal)
@@ -164,6 +193,6 @@ static void qos(struct cmd *c)
 }
 
 const struct cmd_entry cmd_qos_table[] = {
-	{ "qos", NULL, "[<vm> [min=..] [max=..] [weight=..] [miss=..]]", "show or, all or nothing, set", 0, 9, qos },
+	{ "qos", NULL, "[<vm> [min=..] [max=..] [weight=..] [miss=..] [iops=..] [bps=..]]", "show or, all or nothing, set", 0, 9, qos },
 	{ NULL, NULL, NULL, NULL, 0, 0, NULL },
 };

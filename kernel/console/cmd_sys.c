@@ -86,6 +86,52 @@ static void stats_vm(struct cmd *c, const struct vm *vm)
 	cmd_json_end(c);
 }
 
+/* What one guest had of a disk. */
+static void stats_share(struct cmd *c, const struct block_dev *d, u32 owner)
+{
+	const struct block_queue *q = &d->queue[owner];
+	const char *name = owner < vm_count ? vm_all[owner]->name : "hypervisor";
+
+	if (!q->requests)
+		return;
+	cmd_line(c, "%-15s   %s: %llu requests (%llu sectors), %llu ms of its time", "", name, (unsigned long long)q->requests,
+		 (unsigned long long)q->sectors, (unsigned long long)q->used_ns / 1000000);
+	cmd_json_begin(c);
+	cmd_json_str(c, "disk", d->name);
+	cmd_json_str(c, "name", name);
+	cmd_json_u64(c, "requests", q->requests);
+	cmd_json_u64(c, "sectors", q->sectors);
+	cmd_json_u64(c, "used_ns", q->used_ns);
+	cmd_json_end(c);
+}
+
+static void stats_disk(struct cmd *c, const struct block_dev *d)
+{
+	const struct block_stats *s = &d->stats;
+
+	cmd_line(c, "%-15s %llu reads (%llu sectors), %llu writes (%llu sectors), %llu flushes, %llu errors", d->name,
+		 (unsigned long long)s->reads, (unsigned long long)s->sectors_read, (unsigned long long)s->writes,
+		 (unsigned long long)s->sectors_written, (unsigned long long)s->flushes,
+		 (unsigned long long)s->errors);
+	cmd_json_begin(c);
+	cmd_json_str(c, "disk", d->name);
+	cmd_json_u64(c, "reads", s->reads);
+	cmd_json_u64(c, "sectors_read", s->sectors_read);
+	cmd_json_u64(c, "writes", s->writes);
+	cmd_json_u64(c, "sectors_written", s->sectors_written);
+	cmd_json_u64(c, "flushes", s->flushes);
+	cmd_json_u64(c, "errors", s->errors);
+	cmd_json_u64(c, "busy_ns", s->busy_ns);
+	cmd_json_u64(c, "polled", s->polled);
+	cmd_json_u64(c, "commands", s->commands);
+	cmd_json_u64(c, "merged", s->merged);
+	cmd_json_u64(c, "pieces", s->pieces);
+	cmd_json_u64(c, "at_once", d->limit.base);
+	cmd_json_end(c);
+	for (u32 i = 0; i < FAIR_OWNERS; i++)
+		stats_share(c, d, i);
+}
+
 static void stats(struct cmd *c)
 {
 	cmd_line(c, "up %llu ms, TSC %llu at %llu Hz", (unsigned long long)(arch_ns() / 1000000),
@@ -100,26 +146,8 @@ static void stats(struct cmd *c)
 			 (unsigned long long)console_port_lost());
 	for (u32 i = 0; i < vm_count; i++)
 		stats_vm(c, vm_all[i]);
-	list_for_each(it, block_devices()) {
-		const struct block_dev *d = container_of(it, struct block_dev, link);
-		const struct block_stats *s = &d->stats;
-
-		cmd_line(c, "%-15s %llu reads (%llu sectors), %llu writes (%llu sectors), %llu flushes, %llu errors", d->name,
-			 (unsigned long long)s->reads, (unsigned long long)s->sectors_read, (unsigned long long)s->writes,
-			 (unsigned long long)s->sectors_written, (unsigned long long)s->flushes,
-			 (unsigned long long)s->errors);
-		cmd_json_begin(c);
-		cmd_json_str(c, "disk", d->name);
-		cmd_json_u64(c, "reads", s->reads);
-		cmd_json_u64(c, "sectors_read", s->sectors_read);
-		cmd_json_u64(c, "writes", s->writes);
-		cmd_json_u64(c, "sectors_written", s->sectors_written);
-		cmd_json_u64(c, "flushes", s->flushes);
-		cmd_json_u64(c, "errors", s->errors);
-		cmd_json_u64(c, "busy_ns", s->busy_ns);
-		cmd_json_u64(c, "polled", s->polled);
-		cmd_json_end(c);
-	}
+	list_for_each(it, block_devices())
+		stats_disk(c, container_of(it, struct block_dev, link));
 }
 
 static void log_say(void *ctx, const char *line)

@@ -37,6 +37,7 @@ static char why[224];
 const char *vm_state_name(enum vm_state s) { return s == VM_REFUSED ? "refused" : "?"; }
 u32 pager_guest_frames(void) { return FRAMES; }
 u32 swap_slots(void) { return SLOTS; }
+void block_share(u32 owner, u32 weight, u32 iops, u64 bps) { (void)owner; (void)weight; (void)iops; (void)bps; }
 
 void pager_scan(struct vm_mem *m)
 {

@@ -38,6 +38,16 @@ static u32 scan_cost;
 const char *vm_state_name(enum vm_state s) { return s == VM_RUNNING ? "running" : "off"; }
 u32 pager_guest_frames(void) { return FRAMES; }
 u32 swap_slots(void) { return SLOTS; }
+
+/* What the disks were told. */
+static struct { u32 owner, weight, iops; u64 bps; } share;
+void block_share(u32 owner, u32 weight, u32 iops, u64 bps)
+{
+	share.owner = owner;
+	share.weight = weight;
+	share.iops = iops;
+	share.bps = bps;
+}
 void term_write(const char *bytes, u32 n)
 {
 	size_t len = strlen(out);
@@ -269,11 +279,43 @@ static void test_goals_out_of_reach(void **state)
 	assert_int_equal(vms[0].mem.max, 150 * 256);
 }
 
+/* Limits of a guest's disks, and its weight there: told to the disks at once, shown in text and JSON. */
+static void test_disk_limits(void **state)
+{
+	(void)state;
+	assert_null(strstr(type("qos web"), "iops"));
+	says("qos -j web", "\"iops\":0,\"bps\":0");
+	says("qos web iops=500 bps=20M", "iops none -> 500, bps none -> 20 MiB");
+	assert_int_equal(share.owner, vms[0].id);
+	assert_int_equal(share.weight, 100);
+	assert_int_equal(share.iops, 500);
+	assert_int_equal(share.bps, 20 * MIB);
+	says("qos web", "disks: iops=500 bps=20 MiB");
+	says("qos -j web", "\"iops\":500,\"bps\":20971520");
+	says("qos web weight=300", "weight 100 -> 300");
+	assert_int_equal(share.weight, 300);
+	assert_int_equal(share.iops, 500);
+	says("qos web iops=none", "iops 500 -> none, bps 20 MiB -> 20 MiB");
+	assert_int_equal(share.iops, 0);
+	refused("qos web iops=0", "out of range");
+	refused("qos web iops=10000001", "out of range");
+	refused("qos web iops=5/s", "not understood");
+	refused("qos web bps=63K", "out of range");
+	refused("qos web bps=1025G", "out of range");
+	refused("qos web bps=20", "not understood");
+	refused("qos web iops=1 iops=2", "given twice");
+	/* All or nothing. */
+	refused("qos web iops=7 min=999G", "nothing changed");
+	assert_int_equal(vms[0].iops, 0);
+	assert_int_equal(vms[0].bps, 20 * MIB);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_scan, setup), cmocka_unit_test_setup(test_coarse, setup),
 		cmocka_unit_test_setup(test_goals, setup), cmocka_unit_test_setup(test_goals_out_of_reach, setup),
+		cmocka_unit_test_setup(test_disk_limits, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

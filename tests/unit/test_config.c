@@ -70,7 +70,7 @@ static void the_example(void **state)
 
 	(void)state;
 	assert_int_equal(build("console=com2,57600 reserve=4M swap=hd0p3 scan=0.25% log=debug",
-		"kernel vm=web ram=256M min=64M max=512M weight=200 miss=50/s zip=25% cache=off disk=hd0p2 disk=hd1,ro -- console=ttyS0 -- x",
+		"kernel vm=web ram=256M min=64M max=512M weight=200 miss=50/s zip=25% cache=off iops=500 bps=20M disk=hd0p2 disk=hd1,ro -- console=ttyS0 -- x",
 		"initrd vm=web", "multiboot vm=db ram=128M --", "disk vm=web", "disk vm=db ro"), 0);
 	assert_int_equal(cfg.console_com, 2);
 	assert_int_equal(cfg.console_baud, 57600);
@@ -90,6 +90,10 @@ static void the_example(void **state)
 	assert_int_equal(web->weight, 200);
 	assert_int_equal(web->miss_per_1000s, 50000);
 	assert_int_equal(web->zip_percent, 25);
+	assert_int_equal(web->iops, 500);
+	assert_int_equal(web->bps, 20 * MIB);
+	assert_int_equal(db->iops, 0);
+	assert_int_equal(db->bps, 0);
 	assert_int_equal(db->zip_percent, CONFIG_ZIP_AUTO);
 	assert_true(web->no_cache && !db->no_cache);
 	assert_int_equal(web->kernel_module, 0);
@@ -154,6 +158,10 @@ static void mistakes(void **state)
 		{ "kernel vm=bad ram=64M miss=50", "try 50/s" },
 		{ "kernel vm=bad ram=64M miss=0/s", "can't be kept" },
 		{ "kernel vm=bad ram=64M vcpus=2", "1 vCPU" },
+		{ "kernel vm=bad ram=64M iops=0", "try iops=500" },
+		{ "kernel vm=bad ram=64M iops=10000001", "try iops=500" },
+		{ "kernel vm=bad ram=64M bps=1K", "try bps=20M" },
+		{ "kernel vm=bad ram=64M bps=2T", "try bps=20M" },
 		{ "kernel vm=bad ram=64M zip=25", "try zip=auto" },
 		{ "kernel vm=bad ram=64M cache=no", "try cache=off" },
 		{ "kernel vm=bad ram=64M zip=on", "try zip=auto" },
@@ -314,7 +322,7 @@ static void help(void **state)
 {
 	(void)state;
 	config_help(help_line, NULL);
-	assert_int_equal(helped, 5 + 11 + 1 + 1 + 2 + 7);
+	assert_int_equal(helped, 5 + 13 + 1 + 1 + 2 + 7);
 }
 
 static void extents(void **state)

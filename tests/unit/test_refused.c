@@ -94,6 +94,10 @@ int vboard_read_msr(struct vboard *b, u32 msr, u64 *v) { (void)b; (void)msr; (vo
 int vboard_acpi(struct vboard *b, vboard_write_fn *w, void *ctx, u64 *rsdp) { (void)b; (void)w; (void)ctx; (void)rsdp; return 0; }
 void vcpu_reset(struct vcpu *v, const struct virt_entry *e) { (void)v; (void)e; }
 void vcpu_charge(struct vcpu *v, u64 ticks) { (void)v; (void)ticks; }
+void block_share(u32 owner, u32 weight, u32 iops, u64 bps) { (void)owner; (void)weight; (void)iops; (void)bps; }
+void block_hurry(bool on) { (void)on; }
+void pager_again(struct vm_mem *m) { (void)m; }
+void pager_worked(struct vm_mem *m) { (void)m; }
 void pager_wake(struct vm_mem *m) { (void)m; }
 void pager_failed(struct vm_mem *m, const char *reason) { (void)m; (void)reason; }
 void pager_flush(struct vm_mem *m) { slat_flushed(&m->slat); }
