@@ -105,7 +105,7 @@ void block_submit(struct block_req *r)
 		return;
 	}
 	q->fresh |= !q->waiting && !q->active;
-	q->last_ns = MAX(arch_ns(), 1ull);
+	r->since_ns = q->last_ns = MAX(arch_ns(), 1ull);
 	block_enqueue(r, false);
 	block_start(r->dev);
 }
@@ -121,6 +121,8 @@ static void count(struct block_dev *d, const struct block_req *r)
 		s->errors++;
 		return;
 	}
+	if (r->class == BLOCK_DEMAND)
+		q->demand_most_ns = MAX(q->demand_most_ns, arch_ns() - r->since_ns);
 	q->requests++;
 	q->sectors += r->nsectors;
 	if (r->op == BLOCK_READ) {

@@ -61,6 +61,7 @@ struct block_req {
 	struct list link;
 	struct block_req *next; /* that shares its command */
 	u64 number;        /* of the device's, in the order of submission */
+	u64 since_ns;      /* when it was submitted */
 	struct block_at at;
 	u32 handed, ended; /* sectors that were given to the driver, and came back */
 	u32 out;           /* commands in flight */
@@ -97,6 +98,7 @@ struct block_queue {
 	u32 active, active_writes, flushing; /* commands on the hardware; guests' writes, flushes of them */
 	u64 last_ns;          /* its last submission; 0: none */
 	u64 used_ns, requests, sectors; /* the device's time that it had, and what it got done */
+	u64 demand_most_ns;   /* the longest that a DEMAND request took from its submission on */
 };
 
 struct block_dev {

@@ -94,14 +94,16 @@ static void stats_share(struct cmd *c, const struct block_dev *d, u32 owner)
 
 	if (!q->requests)
 		return;
-	cmd_line(c, "%-15s   %s: %llu requests (%llu sectors), %llu ms of its time", "", name, (unsigned long long)q->requests,
-		 (unsigned long long)q->sectors, (unsigned long long)q->used_ns / 1000000);
+	cmd_line(c, "%-15s   %s: %llu requests (%llu sectors), %llu ms of its time; a page at most %llu us", "", name,
+		 (unsigned long long)q->requests, (unsigned long long)q->sectors, (unsigned long long)q->used_ns / 1000000,
+		 (unsigned long long)q->demand_most_ns / 1000);
 	cmd_json_begin(c);
 	cmd_json_str(c, "disk", d->name);
 	cmd_json_str(c, "name", name);
 	cmd_json_u64(c, "requests", q->requests);
 	cmd_json_u64(c, "sectors", q->sectors);
 	cmd_json_u64(c, "used_ns", q->used_ns);
+	cmd_json_u64(c, "demand_most_ns", q->demand_most_ns);
 	cmd_json_end(c);
 }
 

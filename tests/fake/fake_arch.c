@@ -17,6 +17,7 @@
 u8 *arch_direct_map;
 u64 fake_tsc;
 u32 fake_arena_frames;
+u64 (*fake_irq_due)(void);
 void (*fake_irq_hook)(void);
 struct arch_cpuid (*fake_cpuid)(u32 leaf, u32 subleaf);
 u64 fake_xcr0 = 7;
@@ -57,6 +58,8 @@ void arch_irq_window(void)
 void arch_idle(u64 deadline_tsc)
 {
 	arch_irq_window();
+	if (fake_irq_due)
+		deadline_tsc = MIN(deadline_tsc, fake_irq_due());
 	if (deadline_tsc > fake_tsc)
 		fake_tsc = deadline_tsc;
 }

@@ -18,6 +18,9 @@ extern u32 fake_arena_frames;
 /* Called by arch_irq_window(), and by arch_idle() before time jumps to the deadline. May be NULL. */
 extern void (*fake_irq_hook)(void);
 
+/* When the next interrupt comes, TSC; arch_idle() ends then. May be NULL: never. */
+extern u64 (*fake_irq_due)(void);
+
 /* What arch_cpuid() answers, NULL: all zero. */
 extern struct arch_cpuid (*fake_cpuid)(u32 leaf, u32 subleaf);
 extern u64 fake_xcr0;

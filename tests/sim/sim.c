@@ -4,8 +4,9 @@
  * at every step that what guests see is right, and after every few that frames, pages, blocks and slots add up.
  *
  *   sim [--ops N] [--seed S] [--frames N] [--vms N] [--swap-frames N] [--zip N] [--faults] [--check-every N]
- *       [--trace FILE [--trace-ring BYTES]]
+ *       [--trace FILE [--trace-ring BYTES]] [--disk seeks|quick|eight]
  *
+ * --disk: a disk that takes time: 150 commands a second in order, 10,000 in order, eight at once; the law of disks is checked.
  * --zip: per cent of a guest's frames that may hold compressed pages (0), 255: what pays.
  * --trace: record the whole run; what was recorded must be what was counted.
  * --faults: disk errors now and then; the guest they hit must stop with a reason, and nobody else.
@@ -30,7 +31,7 @@
 #define DISK_MIB 6u
 
 static struct { u64 ops, seed, check_every; u32 frames, vms, swap_frames; u8 zip; bool faults; const char *trace;
-		u64 trace_ring; } opt = {
+		u64 trace_ring; const char *disk; } opt = {
 	.ops = 1000000, .seed = 1, .check_every = 16, .frames = 2300, .vms = 3, .swap_frames = 4096,
 	.trace_ring = 256 * KIB,
 };
@@ -114,6 +115,7 @@ static void make_machine(void)
 	frame_set_state((pfn_t){ 1 }, FRAME_NO_VM, FRAME_MODULE);
 	backend = &sim_ops_virt;
 	fake_irq_hook = interrupts;
+	fake_irq_due = sim_disk_due;
 	swap.dev = sim_disk_create("hd0", swap_first + swap.sectors);
 	if (pager_init(&swap) || balancer_init(0))
 		sim_fail("pager_init or balancer_init");
@@ -128,7 +130,7 @@ static void make_machine(void)
 		c->ram = (u64)VM_PAGES * PAGE_SIZE;
 		c->min = 64 * PAGE_SIZE;
 		c->max = c->ram;
-		c->weight = 100;
+		c->weight = opt.disk ? 100u << i : 100;
 		c->vcpus = 1;
 		c->zip_percent = opt.zip;
 		c->initrd_module = -1;
@@ -156,6 +158,7 @@ static void check(void)
 	}
 }
 
+/* Weights stay as they are while the law counts on them. */
 static void operator_acts(void)
 {
 	struct vm *vm = vm_all[sim_below(vm_count)];
@@ -178,6 +181,7 @@ static void operator_acts(void)
 		q.min = (u64)sim_below(128) * PAGE_SIZE;
 		q.max = (u64)(256 + sim_below(VM_PAGES - 256)) * PAGE_SIZE;
 		q.weight = 1 + sim_below(1000);
+		q.set_weight = !opt.disk;
 		(void)!balancer_set_qos(&q, 1, why, sizeof(why));
 	}
 	for (u32 i = 0; i < vm_count; i++)
@@ -276,14 +280,41 @@ static void options(int argc, char **argv)
 			opt.check_every = number(v);
 		else if (!strcmp(a, "--trace"))
 			opt.trace = v;
+		else if (!strcmp(a, "--disk"))
+			opt.disk = v;
 		else if (!strcmp(a, "--trace-ring"))
 			opt.trace_ring = number(v);
 		else {
 			fprintf(stderr, "usage: sim [--ops N] [--seed S] [--frames N] [--vms N] [--swap-frames N] [--faults]"
-					" [--zip N] [--check-every N] [--trace FILE [--trace-ring BYTES]]\n");
+					" [--zip N] [--check-every N] [--trace FILE [--trace-ring BYTES]] [--disk seeks|quick|eight]\n");
 			exit(2);
 		}
 	}
+}
+
+/* The disks of tests/unit/test_fair.c. */
+static void take_time(void)
+{
+	if (!opt.disk)
+		return;
+	if (!strcmp(opt.disk, "seeks"))
+		sim_disk_timed(1, 6666667, 7000);
+	else if (!strcmp(opt.disk, "quick"))
+		sim_disk_timed(1, 100000, 2000);
+	else
+		sim_disk_timed(8, 800000, 16000);
+}
+
+static void report_law(void)
+{
+	u32 percent;
+	u64 checked = sim_law_checked(&percent);
+
+	if (!opt.disk)
+		return;
+	printf("sim: law of disks: %llu page-ins, at worst %u %% of the bound\n", (unsigned long long)checked, percent);
+	if (checked < opt.ops / 1000)
+		sim_fail("only %llu page-ins were checked", (unsigned long long)checked);
 }
 
 int main(int argc, char **argv)
@@ -291,6 +322,7 @@ int main(int argc, char **argv)
 	options(argc, argv);
 	state = opt.seed;
 	make_machine();
+	take_time();
 	if (opt.trace)
 		sim_trace_start(opt.trace, opt.trace_ring);
 	run();
@@ -298,6 +330,7 @@ int main(int argc, char **argv)
 	sim_trace_end();
 	check();
 	sim_guest_report();
+	report_law();
 	printf("sim: %llu operations, %llu checks, %llu resets, %llu QoS changes, %llu stops by errors: all content and "
 	       "counts right\n", (unsigned long long)sim_ops, (unsigned long long)n.checks, (unsigned long long)n.resets,
 	       (unsigned long long)n.qos, (unsigned long long)n.stopped);

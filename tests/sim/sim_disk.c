@@ -16,6 +16,38 @@ static struct block_dev disk;
 static struct block_req *flight[DEPTH];
 static u8 *early[DEPTH]; /* a write's data as it was when it started; NULL: taken at completion */
 static struct sim_disk_faults faults;
+
+/* A disk that takes time. */
+static struct {
+	u32 slots; /* 0: it does not */
+	u64 fixed_ns, byte_ps, free_ns[DEPTH], end[DEPTH];
+	struct sim_law_note note[DEPTH];
+} timed;
+
+void sim_disk_timed(u32 slots, u64 fixed_ns, u64 byte_ps)
+{
+	timed.slots = MIN(slots, DEPTH);
+	timed.fixed_ns = fixed_ns;
+	timed.byte_ps = byte_ps;
+}
+
+static u64 cost(u32 sectors)
+{
+	return timed.fixed_ns + (u64)sectors * SECTOR_SIZE * timed.byte_ps / 1000;
+}
+
+static void take_time(u32 i)
+{
+	const struct block_req *r = flight[i];
+	u64 *slot = &timed.free_ns[0], begin;
+
+	for (u32 k = 1; k < timed.slots; k++)
+		if (timed.free_ns[k] < *slot)
+			slot = &timed.free_ns[k];
+	begin = MAX(*slot, arch_ns());
+	timed.end[i] = *slot = begin + cost(r->nsectors);
+	sim_law_started(&timed.note[i], r, begin, *slot, cost(container_of(r, struct block_cmd, hw)->first->nsectors));
+}
 static u32 errors;
 
 static u8 *snapshot(const struct block_req *r)
@@ -34,6 +66,8 @@ static void start(struct block_dev *d, struct block_req *r)
 		if (!flight[i]) {
 			flight[i] = r;
 			early[i] = r->op == BLOCK_WRITE && sim_chance(2) ? snapshot(r) : NULL;
+			if (timed.slots)
+				take_time(i);
 			return;
 		}
 	sim_fail("disk: more than %u requests in flight", DEPTH);
@@ -108,27 +142,65 @@ static void complete(struct block_req *r, const u8 *data)
 	block_complete(r, E_OK);
 }
 
+static void end_one(u32 at)
+{
+	struct block_req *r = flight[at];
+	u8 *data = early[at];
+
+	flight[at] = NULL; /* done() may start another here */
+	early[at] = NULL;
+	complete(r, data);
+	free(data);
+}
+
+/* The one that has ended first; DEPTH: none has. */
+static u32 first_ended(void)
+{
+	u32 best = DEPTH;
+
+	for (u32 i = 0; i < DEPTH; i++)
+		if (flight[i] && timed.end[i] <= arch_ns() && (best == DEPTH || timed.end[i] < timed.end[best]))
+			best = i;
+	return best;
+}
+
+u64 sim_disk_due(void)
+{
+	u64 due = ~0ull;
+
+	for (u32 i = 0; i < DEPTH && timed.slots; i++)
+		if (flight[i])
+			due = MIN(due, timed.end[i]);
+	return due;
+}
+
+static bool complete_timed(void)
+{
+	bool any = false;
+
+	for (u32 i; (i = first_ended()) < DEPTH; any = true) {
+		sim_law_ended(&timed.note[i], flight[i]);
+		end_one(i);
+		sim_law_seen(&disk);
+	}
+	return any;
+}
+
 bool sim_disk_complete(u32 n)
 {
 	bool any = false;
 
+	if (timed.slots)
+		return complete_timed();
 	while (n--) {
-		u32 from = sim_below(DEPTH), i = 0, at;
-		struct block_req *r;
-		u8 *data;
+		u32 from = sim_below(DEPTH), i = 0;
 
 		while (i < DEPTH && !flight[(from + i) % DEPTH])
 			i++;
 		if (i == DEPTH)
 			return any;
-		at = (from + i) % DEPTH;
-		r = flight[at];
-		data = early[at];
-		flight[at] = NULL; /* done() may start another here */
-		early[at] = NULL;
 		any = true;
-		complete(r, data);
-		free(data);
+		end_one((from + i) % DEPTH);
 	}
 	return any;
 }

@@ -88,9 +88,8 @@ static void enter(struct vcpu_hw *v, u64 deadline, struct vmexit *out)
 	memset(out, 0, sizeof(*out));
 	if (sim_guest_run(vm, out))
 		return;
-	out->kind = VMEXIT_TIMER;
-	if (deadline > fake_tsc)
-		fake_tsc = deadline;
+	out->kind = sim_disk_due() < deadline ? VMEXIT_INTR : VMEXIT_TIMER;
+	fake_tsc = MAX(fake_tsc, MIN(deadline, sim_disk_due()));
 }
 
 static int yes(char *why, size_t size) { (void)why; (void)size; return E_OK; }
