@@ -150,6 +150,12 @@ static bool contended(const struct block_dev *d, u32 owner, u64 now)
 	return false;
 }
 
+/* As long as a piece takes: what another may have in a place that was free for a moment. */
+static u64 credit(const struct block_dev *d)
+{
+	return fair_guess(&d->times, false, BLOCK_PIECE) * d->limit.limit;
+}
+
 static struct block_req *choose(struct block_dev *d, u64 now)
 {
 	struct block_req *of[FAIR_OWNERS];
@@ -173,7 +179,7 @@ static struct block_req *choose(struct block_dev *d, u64 now)
 			fair_arrive(&d->fair, i);
 		q->fresh = false;
 	}
-	return set ? of[fair_pick(&d->fair, set | active, set, demand, guess, block_shares)] : NULL;
+	return set ? of[fair_pick(&d->fair, active, set, demand, guess, credit(d), block_shares)] : NULL;
 }
 
 /* ---- commands ---- */
@@ -311,8 +317,7 @@ static bool closed(const struct block_dev *d)
 void block_start(struct block_dev *d)
 {
 	u64 now = arch_ns();
-	struct block_req *r = NULL;
-	bool more = true;
+	struct block_req *r;
 
 	if (d->held && d->in_flight == 1) {
 		struct block_cmd *c = d->held;
@@ -325,12 +330,11 @@ void block_start(struct block_dev *d)
 		struct block_cmd *c = container_of(d->free.next, struct block_cmd, link);
 
 		r = choose(d, now);
-		more = r;
 		if (!r)
 			break;
 		make(d, c, r, contended(d, r->owner, now));
 		start(d, c, now);
 	}
 	if (d->limit.most > 1)
-		fair_depth_look(&d->limit, d->waiting && more && d->in_flight >= d->limit.limit && choose(d, now));
+		fair_depth_look(&d->limit, d->waiting && d->in_flight >= d->limit.limit);
 }

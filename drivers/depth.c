@@ -5,8 +5,10 @@
 #include "drivers/fair.h"
 #include "kernel/lib/lib.h"
 
-/* More is taken if the same work takes 4 % less of the disk's time; fewer if it takes at most 1 % more: so the two never undo each other. */
+/* More is taken if the same work takes 4 % less of the disk's time; fewer if it takes at most 1 % more: so the two never undo each other.
+ * While more has paid each time it is twice as many, which is found to pay, or not, in half the rounds. */
 #define MORE_PERCENT 104u
+#define TWICE_PERCENT 115u
 #define FEWER_PERCENT 99u
 
 void fair_depth_init(struct fair_depth *d, u32 most)
@@ -15,6 +17,16 @@ void fair_depth_init(struct fair_depth *d, u32 most)
 	d->limit = d->base = d->rests = 1;
 	d->most = MAX(most, 1u);
 	d->left = FAIR_DEPTH_ROUND + 4;
+}
+
+static bool climbs(const struct fair_depth *d)
+{
+	return d->rests == 1;
+}
+
+static u32 rounds(const struct fair_depth *d)
+{
+	return climbs(d) ? FAIR_DEPTH_ROUNDS / 2 : FAIR_DEPTH_ROUNDS;
 }
 
 static void forget(struct fair_depth *d)
@@ -34,7 +46,7 @@ static void begin(struct fair_depth *d)
 	else if (down)
 		d->other = d->base - MAX(d->base / 8, 1u);
 	else
-		d->other = MIN(d->base * 2, d->most);
+		d->other = MIN(d->base + (climbs(d) ? d->base : MAX(d->base / 4, 1u)), d->most); /* twice as many while that pays */
 }
 
 /* What the other's commands took, against what as many of the same kinds took under base. */
@@ -45,12 +57,12 @@ static bool is_better(const struct fair_depth *d)
 
 	for (u32 w = 0; w < 2; w++)
 		for (u32 i = 0; i < FAIR_SIZES; i++) {
-			if (!base->n[w][i])
+			if (!base->sectors[w][i])
 				continue;
-			expected += base->ns[w][i] / base->n[w][i] * other->n[w][i];
+			expected += base->ns[w][i] * other->sectors[w][i] / base->sectors[w][i];
 			took += other->ns[w][i];
 		}
-	return expected * 100 >= took * (d->other > d->base ? MORE_PERCENT : FEWER_PERCENT);
+	return expected * 100 >= took * (d->other < d->base ? FEWER_PERCENT : climbs(d) ? TWICE_PERCENT : MORE_PERCENT);
 }
 
 static void decide(struct fair_depth *d)
@@ -73,9 +85,9 @@ static void next_round(struct fair_depth *d)
 	if (!d->other) {
 		if (!d->rest || !--d->rest)
 			begin(d);
-	} else if (++d->round == FAIR_DEPTH_ROUNDS) {
+	} else if (++d->round == rounds(d)) {
 		decide(d);
-	} else if (d->round == FAIR_DEPTH_ROUNDS / 2) {
+	} else if (d->round == rounds(d) / 2) {
 		d->better = is_better(d);
 		forget(d);
 	}
@@ -106,7 +118,7 @@ void fair_depth_ended(struct fair_depth *d, bool write, u32 sectors, u64 took_ns
 		d->skip--;
 		return;
 	}
-	s->n[write][i]++;
+	s->sectors[write][i] += sectors + FAIR_DEPTH_FIXED;
 	s->ns[write][i] += took_ns;
 	if (--d->left == 0)
 		next_round(d);

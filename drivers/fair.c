@@ -80,15 +80,25 @@ static u32 first_to_end(const struct fair *f, u64 set, const u64 *guess, const s
 	return best;
 }
 
-u32 fair_pick(struct fair *f, u64 busy, u64 waiting, u64 demand, const u64 *guess, const struct fair_share *share)
+u32 fair_pick(struct fair *f, u64 active, u64 waiting, u64 demand, const u64 *guess, u64 credit_ns, const struct fair_share *share)
 {
+	u64 least = f->tag[least_of(f, waiting)];
 	u32 i;
 
-	f->now = MAX(f->now, f->tag[least_of(f, busy)]);
+	for (u64 set = active & ~waiting; set; set &= set - 1) {
+		i = (u32)__builtin_ctzll(set);
+		least = MIN(least, f->tag[i] + virtual(credit_ns, fair_weight(&share[i])));
+	}
+	f->now = MAX(f->now, least);
 	i = first_to_end(f, demand, guess, share);
 	if (i == FAIR_OWNERS)
 		i = first_to_end(f, waiting, guess, share);
-	return i < FAIR_OWNERS ? i : least_of(f, waiting); /* all who wait are ahead, and those behind want nothing now */
+	if (i < FAIR_OWNERS)
+		return i;
+	/* All who wait are ahead, and those behind want nothing now: what is left over is nobody's loss, and no debt is kept for it. */
+	i = least_of(f, waiting);
+	f->tag[i] = f->now;
+	return i;
 }
 
 void fair_started(struct fair *f, u32 owner, u64 guess_ns, const struct fair_share *s)

@@ -5,7 +5,7 @@
  *
  * Every owner has a tag: the virtual time at which its next request may begin. A request of an owner of weight w moves the tag on by
  * its time / w. The disk's own virtual time moves on by worked time / (the sum of the weights of all owners that
- * have something to do, or whose tag is still ahead since they were served early), and never stays behind the least tag of those. Of the owners whose tag is not
+ * have something to do, or whose tag is still ahead since they were served early), and never stays behind the least tag of those who wait. Of the owners whose tag is not
  * ahead of it the one goes whose request would end first; those with a page that a vCPU waits for come before the rest. (This is WF2Q+, by Bennett and Zhang, "Hierarchical
  * packet fair queueing algorithms". Deficit round robin would let a newcomer wait for a whole round of the others; here it
  * waits for one request.) What a request takes is known only afterwards: a guess is charged when it starts,
@@ -48,9 +48,12 @@ static inline u32 fair_weight(const struct fair_share *s) { return s->weight ? s
 
 /* The owner's first request after it had nothing to do: it can't have saved up time. */
 void fair_arrive(struct fair *f, u32 owner);
-/* The one of `waiting` (not empty) that goes next; busy: those, and owners with commands in flight; demand: those of `waiting` whose
- * request somebody waits for, who go before the others whose turn it is too; guess[owner]: the time of its request. */
-u32 fair_pick(struct fair *f, u64 busy, u64 waiting, u64 demand, const u64 *guess, const struct fair_share *share);
+/*
+ * The one of `waiting` (not empty) that goes next; demand: those of them whose request somebody waits for, who go before the others whose
+ * turn it is too; guess[owner]: the time of its request. active: owners with commands in flight: one who has nothing waiting only since
+ * it asks for no more at once than the disk does keeps credit_ns of the turns that it misses.
+ */
+u32 fair_pick(struct fair *f, u64 active, u64 waiting, u64 demand, const u64 *guess, u64 credit_ns, const struct fair_share *share);
 void fair_started(struct fair *f, u32 owner, u64 guess_ns, const struct fair_share *s);
 /* busy: all owners that have something to do, this one included. */
 void fair_ended(struct fair *f, u32 owner, u64 guess_ns, u64 took_ns, u64 busy, const struct fair_share *share);
@@ -67,9 +70,10 @@ void fair_pay(struct fair_share *s, u64 bytes, u64 now_ns);
  * before, so that it does not matter whose turn it was.
  */
 #define FAIR_DEPTH_ROUND 16u /* commands a round, and four more for each that is in flight at once */
-#define FAIR_DEPTH_ROUNDS 8u /* a comparison: base and other in turn; each half of them has to agree */
-#define FAIR_DEPTH_REST 256u /* rounds between two comparisons at most: what wrong tries cost is then below 1 % */
-struct fair_sums { u32 n[2][FAIR_SIZES]; u64 ns[2][FAIR_SIZES]; };
+#define FAIR_DEPTH_ROUNDS 16u /* a comparison: base and other in turn; each half of them has to agree */
+#define FAIR_DEPTH_FIXED 64u /* sectors that take about as long as a command itself (32 KiB): so sizes of one kind are compared */
+#define FAIR_DEPTH_REST 512u /* rounds between two comparisons at most: what wrong tries cost is then below 1 % */
+struct fair_sums { u64 sectors[2][FAIR_SIZES], ns[2][FAIR_SIZES]; }; /* sectors: FAIR_DEPTH_FIXED more for each command */
 struct fair_depth {
 	u32 limit, most;       /* in force; the driver's */
 	u32 base, other;       /* what is compared; other 0: nothing now */

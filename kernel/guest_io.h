@@ -86,6 +86,11 @@ int guest_write_evicted(struct gio *x, struct gio_part *part) MUST_CHECK;
 int guest_bounce_prepare(struct gio *x) MUST_CHECK;
 void guest_bounce_finish(struct gio *x, int err);
 
+/*
+ * The part at hand gets no frame: what is prepared goes without it, and the rest is a chunk of its own. To hold frames while one
+ * waits for more could keep everybody waiting, and the reserve owes each guest only a few.
+ */
+static inline bool gio_short(const struct gio *x) { return x->m->starving && x->prepared; }
 static inline bool gio_whole(const struct gio_part *p) { return p->len == PAGE_SIZE; }
 static inline u64 gio_sector(const struct gio *x) { return x->io->sector + x->pos / SECTOR_SIZE; }
 

@@ -202,7 +202,7 @@ int guest_read_prepare(struct gio *x)
 	for (u32 i = from; taken && i < x->prepared; i++)
 		if (x->part[i].how == GIO_TAKEN)
 			resolve(x, &x->part[i]);
-	if (r == CUT) {
+	if (r == CUT || (r && gio_short(x))) {
 		guest_plan_cut(x, x->prepared);
 		r = 0;
 	}

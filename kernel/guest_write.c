@@ -104,8 +104,12 @@ int guest_write_prepare(struct gio *x)
 
 	for (; !x->err && x->prepared < x->nparts; x->prepared++) {
 		r = look_at(x, &x->part[x->prepared]);
-		if (r)
+		if (r && !gio_short(x))
 			return r;
+		if (r) {
+			guest_plan_cut(x, x->prepared);
+			break;
+		}
 	}
 	if (x->pending)
 		return E_AGAIN;

@@ -19,6 +19,7 @@
 #include "mm/swap.h"
 
 #define BREATHE_PAGES 2048 /* looked at between two looks at the serial port */
+#define BYTEWISE_FRAMES 12u /* what a transfer of odd pieces holds at most at once: sources of 16 KiB on any address, and as many copies */
 #define EVICT_LOOKS 64 /* FIFO entries looked at beyond what is wanted */
 
 u32 reclaim_reserve(void)
@@ -338,7 +339,7 @@ static u32 floor_of(const struct vm_mem *m, enum reclaim_level level)
 
 	for (u32 i = 0; i < FRAME_MAX_VMS; i++)
 		guests += vmmem_all[i] != NULL;
-	if (level == LEVEL_GUEST || way >= MAX(reserve / 2 / guests, 1u))
+	if (level == LEVEL_GUEST || way >= MAX(reserve / 2 / guests, BYTEWISE_FRAMES))
 		return reserve;
 	return level == LEVEL_FILL ? reserve / 2 : 0;
 }

@@ -240,15 +240,15 @@ static void io_done(struct guest_io *io, int err)
 /* Whole pages mostly; sometimes odd offsets in memory or on disk, and short ones. */
 static bool shape(struct sim_guest *g, struct sim_io *s, bool read)
 {
-	u32 pages = 1 + sim_below(sim_chance(4) ? 24 : 4), page = pick_page(g);
-	bool odd = sim_chance(6);
+	bool large = sim_chance(16), odd = !large && sim_chance(6); /* up to 1 MiB in one piece of memory */
+	u32 pages = 1 + sim_below(large ? 256 : sim_chance(4) ? 24 : 4), page = pick_page(g);
 	u64 blocks = g->sectors / SECTORS_PER_PAGE;
 
 	page = MIN(page, g->vm->mem.npages - pages - 1);
 	for (u32 i = 0; i <= pages; i++)
 		if (g->reading[page + i] || (read && g->writing[page + i]) || (!read && g->mem_unknown[page + i]))
 			return false;
-	s->io.sector = (sim_chance(3) ? sim_below(32) : sim_below((u32)blocks - 25)) * SECTORS_PER_PAGE;
+	s->io.sector = (sim_chance(3) ? sim_below(32) : sim_below((u32)blocks - (large ? 257 : 25))) * SECTORS_PER_PAGE;
 	s->io.nsectors = pages * SECTORS_PER_PAGE;
 	s->io.nsegs = 0;
 	if (odd) {
@@ -256,7 +256,7 @@ static bool shape(struct sim_guest *g, struct sim_io *s, bool read)
 		s->io.nsectors = 1 + sim_below(s->io.nsectors);
 	}
 	for (u32 left = s->io.nsectors * SECTOR_SIZE, at = odd ? sim_below(8) * SECTOR_SIZE : 0; left;) {
-		u32 len = MIN(left, PAGE_SIZE - at % PAGE_SIZE);
+		u32 len = large ? left : MIN(left, PAGE_SIZE - at % PAGE_SIZE);
 
 		s->io.segs[s->io.nsegs++] = (struct guest_seg_io){ { (u64)page * PAGE_SIZE + at }, len };
 		left -= len;
@@ -298,7 +298,11 @@ static void prepare_write(struct sim_guest *g, struct sim_io *s)
 static void prepare_overwrite(struct sim_guest *g, struct sim_io *s)
 {
 	/* DISCARD leaves the content open; WRITE ZEROES does not */
+	u64 longer = 1 + sim_below(2 * GUEST_IO_MAX_SECTORS);
+
 	s->io.nsegs = 0;
+	if (sim_chance(8)) /* far longer than a transfer */
+		s->io.nsectors = (u32)MIN(g->sectors - s->io.sector, longer);
 	memset(g->disk + s->io.sector * SECTOR_SIZE, 0, s->io.nsectors * SECTOR_SIZE);
 	memset(g->disk_unknown + s->io.sector, s->io.op == GUEST_IO_DISCARD, s->io.nsectors);
 	g->n.discards++;
