@@ -55,9 +55,11 @@ void vcpu_reset(struct vcpu *v, const struct virt_entry *e)
 
 /* ---- before an entry ---- */
 
-/* No event was in the way until here: whose timers set the end pay for the turn. */
+/* Whose timers set the end of the slice pay for the turn, unless another event ended it before. */
 static void slice_over(void)
 {
+	if (vcpu_sched.work)
+		return;
 	vcpu_sched.work = true;
 	vcpu_sched.causes = vcpu_sched.ends_for;
 }
@@ -117,7 +119,7 @@ static void vcpu_run(struct vcpu *v)
 			vcpu_block(v);
 		} else if (verdict == V_KILL) {
 			vcpu_kick_for(v->vm);
-		} else if (arch_tsc() >= vcpu_sched.slice_end && !vcpu_sched.work) {
+		} else if (arch_tsc() >= vcpu_sched.slice_end) {
 			/* The delivery of an event can exit again and again before any instruction, and then the
 			 * backend's timer never gets its turn. */
 			slice_over();

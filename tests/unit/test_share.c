@@ -19,6 +19,7 @@ static struct {
 	u32 every;             /* guest 0 is interrupted that often, us; 0: never */
 	struct vm *completed;
 	bool quiet, once;      /* the completion asks for nothing; is the only one */
+	bool looks;            /* it brings guest 0 something too */
 	u32 wakes;             /* slices of sleepers */
 	u64 wake_at[16];
 } w;
@@ -63,6 +64,7 @@ static void interrupt(void)
 	if (!w.completed || vcpu_sched.current != &env.vm[0].vcpu)
 		return;
 	fake_tsc += w.completion;
+	env.vm[0].vcpu.look |= w.looks;
 	if (w.quiet)
 		vdev_worked(w.completed);
 	else
@@ -264,6 +266,23 @@ static void test_whose_completion_pays(void **state)
 	env.turn_ticks = 7000;
 	vcpu_loop_once();
 	assert_int_equal(env.vm[1].vcpu.vruntime, 100 * US + 7000); /* from the place of who runs */
+}
+
+/* A handler that takes longer than the slice: the turn is still its guest's. */
+static void test_whose_late_completion_pays(void **state)
+{
+	(void)state;
+	start(0);
+	sleeper(1, 0, 0);
+	w.every = 100;
+	w.completion = 60 * MS;
+	w.completed = &env.vm[1];
+	w.looks = true;
+	vcpu_loop_once();
+	w.completed = NULL;
+	env.turn_ticks = 7000;
+	vcpu_loop_once();
+	assert_int_equal(env.vm[0].vcpu.vruntime, w.ran[0]);
 }
 
 /* The same when the guest wants no interrupt: nothing ends the slice, and it pays. */
@@ -522,7 +541,7 @@ int main(void)
 		test(test_sleepers_wake_together), test(test_sleeper_wakes_on_the_grid), test(test_periods_keep_their_phase),
 		test(test_own_timer_is_exact), test(test_who_halts_pays), test(test_who_sleeps_pays),
 		test(test_who_ends_a_wait_pays), test(test_whose_slice_ended_pays), test(test_two_share_a_turn),
-		test(test_whose_completion_pays), test(test_quiet_completions_pay), test(test_nothing_twice),
+		test(test_whose_completion_pays), test(test_whose_late_completion_pays), test(test_quiet_completions_pay), test(test_nothing_twice),
 		test(test_sleeper_does_not_save_up), test(test_woken_is_served_soon), test(test_slices_stay_whole),
 		test(test_queue_waits_while_ahead), test(test_own_queue_goes_on), test(test_queue_turn_is_bounded), test(test_transfers_wait_too),
 		test(test_share_beside_sleepers), test(test_share_beside_one_shots), test(test_share_beside_queues),
