@@ -204,8 +204,7 @@ static void read_role(struct config_line *l, const struct config_role *role, con
 
 static void read_module(struct config *out, const struct boot_module *m, s32 module)
 {
-	/* Static: long, and this runs once at boot. */
-	static char text[BOOT_CMDLINE_MAX];
+	char text[BOOT_CMDLINE_MAX];
 	struct config_line l = { .out = out, .module = module };
 	char role[CONFIG_WORD_MAX];
 	const char *rest = text, *cmdline;
