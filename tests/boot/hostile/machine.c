@@ -56,13 +56,13 @@ static void one_port(void *kind)
 	}
 }
 
-/* IN, OUT, INS and OUTS of all sizes; string forms with any address and count. */
+/* IN, OUT, INS and OUTS of all sizes; string forms with any address and count, with device=1 also in devices and holes. */
 void mode_ports(void)
 {
-	bool all = arg("all", 0);
+	bool all = arg("all", 0), device = arg("device", 0);
 
 	mix_time();
-	map_holes(true);
+	map_holes(device);
 	for (u64 n = 0;; n++) {
 		u64 kind = below(16);
 
@@ -72,8 +72,11 @@ void mode_ports(void)
 			port = 0x3f9;
 		if (!all && deadly(port, 4))
 			continue;
-		port_address = odd_address();
-		port_count = below(64) ? below(100) : odd_number() & 0xffff;
+		do
+			port_address = odd_address();
+		while (!device && port_address >= 0xa0000 && (port_address < 0x100000 || port_address + 0x40000 >= ram) &&
+		       port_address < 1ull << 34);
+		port_count = below(1024) ? below(40) : odd_number() & 0xffff;
 		(void)attempt(one_port, (void *)kind);
 		beat(n);
 	}
@@ -219,7 +222,27 @@ void mode_apic(void)
 
 /* ---- control and debug registers ---- */
 
+#define CR0_KNOWN 0x6005003eull
+#define CR0_NW (1ull << 29)
+#define CR0_CD (1ull << 30)
+#define CR4_KNOWN 0x1707dfull
+#define CR3_LOW 0xfffull
 static u64 reg_value;
+
+/* QEMU 7.2 takes what a processor answers with #GP: reserved bits of CR0, CR3 and CR4, with which it then refuses to run
+ * the guest any more, and the end of paging in 64-bit code. So these only with reserved=1. */
+static void keep_to_known(u64 kind)
+{
+	if (kind == 0) {
+		reg_value &= CR0_KNOWN;
+		if (((good_cr0 ^ reg_value) & CR0_NW) && !((good_cr0 ^ reg_value) & CR0_CD))
+			reg_value ^= CR0_CD;
+	} else if (kind == 2) {
+		reg_value &= CR3_LOW;
+	} else if (kind == 3 || kind == 4) {
+		reg_value &= CR4_KNOWN;
+	}
+}
 
 static void one_reg(void *kind)
 {
@@ -256,13 +279,17 @@ static void one_reg(void *kind)
  * value, one time in 4096 with far=1, ends in a triple fault. */
 void mode_regs(void)
 {
-	bool far = arg("far", 0);
+	bool far = arg("far", 0), reserved = arg("reserved", 0);
+	u64 kind, only = arg("only", 24); /* one of the cases above */
 	u32 high;
 
 	mix_time();
 	for (u64 n = 0;; n++) {
 		reg_value = below(2) ? 1ull << below(64) | (below(2) ? 1ull << below(32) : 0) : odd_number();
-		(void)attempt(one_reg, (void *)below(24));
+		kind = only < 24 ? only : below(24);
+		if (!reserved)
+			keep_to_known(kind);
+		(void)attempt(one_reg, (void *)kind);
 		if (far && !below(4096))
 			asm volatile("mov %0, %%cr3; nop" : : "r"(odd_address() & ~0xfffull) : "memory");
 		sane();

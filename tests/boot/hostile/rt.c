@@ -16,6 +16,7 @@
 #define EFER_NXE 0x800u
 #define PD_FIRST 2 /* of page_tables: the tables of 2 MiB pages */
 #define PRESENT 1ull
+#define USER 4ull
 
 u64 ram, tsc_mhz, good_cr0, good_cr3, good_cr4, steps;
 bool irq_ends;
@@ -216,7 +217,6 @@ void sane(void)
 	if (v != good_cr3)
 		asm volatile("mov %0, %%cr3" : : "r"(good_cr3) : "memory");
 	cr_set();
-	asm volatile("mov %0, %%cr8" : : "r"(0ull));
 	asm volatile("mov %0, %%dr7" : : "r"(0x400ull));
 	wrmsr(EFER, EFER_LME | EFER_LMA | EFER_NXE | EFER_SCE);
 	set_segments();
@@ -353,8 +353,10 @@ void map_holes(bool on)
 	u64 *pd = page_tables[PD_FIRST];
 
 	for (u64 i = ram >> 21; i < 5 * 512; i++)
-		if (on || i == APIC >> 21 || i == IOAPIC >> 21)
-			pd[i] |= PRESENT;
+		if (on)
+			pd[i] |= PRESENT | USER;
+		else if (i == APIC >> 21 || i == IOAPIC >> 21)
+			pd[i] = (pd[i] | PRESENT) & ~USER;
 		else
 			pd[i] &= ~PRESENT;
 	asm volatile("mov %0, %%cr3" : : "r"(good_cr3) : "memory");
