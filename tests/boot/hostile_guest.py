@@ -30,5 +30,5 @@ def build():
 
 
 def module(name, mode, words="ram=16M", args=""):
-    """Its --module line."""
-    return f"{build()} multiboot vm={name} {words} -- mode={mode} {args}"
+    """Its --module line; build() comes first."""
+    return f"{ELF} multiboot vm={name} {words} -- mode={mode} {args}"

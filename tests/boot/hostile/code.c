@@ -54,7 +54,8 @@ static void fill_registers(bool device)
 
 /*
  * Random bytes as code, in ring 0 and 3, with TF, AC, any registers, also across the end of a page. ring=0|3: only that.
- * device=1: registers may point to devices and holes, and code may lie there.
+ * device=1: registers may point to devices and holes, and code may lie there. vex=1: with AVX, some of whose wrong encodings
+ * end QEMU 7.2.
  */
 void mode_insns(void)
 {
@@ -63,6 +64,8 @@ void mode_insns(void)
 
 	mix_time();
 	map_holes(device);
+	if ((good_cr4 >> 18 & 1) && !arg("vex", 0))
+		asm volatile("xsetbv" : : "a"(1), "d"(0), "c"(0));
 	irq_ends = true;
 	for (u64 n = 0;; n++) {
 		u64 bytes = 15 + below(50), at = (SCRATCH + below(ram - SCRATCH - 2 * PAGE)) & ~(PAGE - 1);
@@ -97,17 +100,17 @@ void mode_insns(void)
 /* ---- page tables ---- */
 
 /* A root of the kind: 2-level, PAE or 4-level, that maps the first 8 MiB as they are and has the rest at random: to
- * itself, to random RAM, to reserved bits, to what `beyond` says. */
+ * itself, to large pages, with reserved bits; `beyond`: to any RAM as if it were tables, to devices, to holes. */
 static u64 odd_entry(u64 tables, bool pae, bool beyond)
 {
 	u64 flags = P | (below(4) ? W : 0) | (below(2) ? U : 0) | (below(4) ? 0 : LARGE) | (rnd() & 0xf18);
 
-	switch (below(beyond ? 8 : 5)) {
+	switch (below(beyond ? 8 : 4)) {
 	case 0: return 0;
 	case 1: return tables | flags;
-	case 2: return ((SCRATCH + below(ram - SCRATCH)) & ~(PAGE - 1)) | flags;
-	case 3: return ((SCRATCH + below(ram - SCRATCH)) & ~0x1fffffull) | flags | LARGE;
-	case 4: return pae && !below(4) ? (1ull << (52 + below(12))) | flags : tables | flags;
+	case 2: return ((SCRATCH + below(ram - SCRATCH)) & ~0x1fffffull) | flags | LARGE;
+	case 3: return pae && !below(4) ? (1ull << (52 + below(12))) | flags : tables | flags;
+	case 4: return ((SCRATCH + below(ram - SCRATCH)) & ~(PAGE - 1)) | flags;
 	case 5: return APIC | flags;
 	case 6: return HOLE | flags;
 	default: return ((u64)(u32)rnd() & ~(PAGE - 1)) | flags;
@@ -162,7 +165,7 @@ void mode_tables(void)
 
 	mix_time();
 	for (u64 n = 0;; n++) {
-		u64 kind = arg("only", old ? below(3) : 2);
+		u64 kind = old ? below(8) ? below(2) * 2 : 1 : 2; /* PAE is slow to emulate: less of it */
 
 		root = SCRATCH + below((8ull << 20) - SCRATCH - 2 * PAGE) / PAGE * PAGE;
 		if (kind == 0) {
@@ -186,7 +189,7 @@ void mode_tables(void)
 			asm volatile("mov %0, %%cr3" : : "r"(good_cr3) : "memory");
 		}
 		if (far && !below(64))
-			asm volatile("mov %0, %%cr3; nop" : : "r"(odd_address() & ~0xfffull) : "memory");
+			asm volatile("mov %0, %%cr3; nop" : : "r"(odd_address() & 0xfffffff000ull) : "memory");
 		beat(n);
 	}
 }

@@ -291,7 +291,7 @@ void mode_regs(void)
 			keep_to_known(kind);
 		(void)attempt(one_reg, (void *)kind);
 		if (far && !below(4096))
-			asm volatile("mov %0, %%cr3; nop" : : "r"(odd_address() & ~0xfffull) : "memory");
+			asm volatile("mov %0, %%cr3; nop" : : "r"(odd_address() & 0xfffffff000ull) : "memory");
 		sane();
 		high = good_cr4 >> 18 & 1 ? 7 : 0;
 		if (high)

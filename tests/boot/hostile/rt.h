@@ -63,23 +63,27 @@ extern u32 multiboot_info;
 /* ---- rt.c ---- */
 extern u64 ram;       /* bytes */
 extern u64 tsc_mhz;
-extern u64 good_cr0, good_cr3, good_cr4;
-extern u64 steps;     /* single steps that a trap lets pass before it ends the attempt */
-extern bool irq_ends; /* an interrupt ends the attempt */
-extern volatile u64 irqs[256], faults[32];
-extern void (*irq_hook)(u8 vector);
 
 void rt_init(void);
 u64 arg(const char *name, u64 otherwise);
 bool arg_is(const char *name, const char *value);
-void say(const char *format, ...) __attribute__((format(printf, 1, 2))); /* %s %c %u %x, all of them 64 bits wide but %c %s */
+void say(const char *format, ...) __attribute__((format(printf, 1, 2))); /* %s %c %lu %lx only */
 void beat(u64 n);     /* once a second: how often the attack has gone round */
 u64 rnd(void);
 static inline u64 below(u64 n) { return rnd() % n; }
 u64 odd_number(void); /* a random one of the kind that breaks things */
 u64 odd_address(void);
 void mix_time(void);  /* into the random numbers: another run after each reset */
-void sane(void);      /* the registers that attacks change, as rt_init() left them */
+
+/* ---- cpu.c ---- */
+extern u64 good_cr0, good_cr3, good_cr4;
+extern u64 steps;     /* single steps that a trap lets pass before it ends the attempt */
+extern bool irq_ends; /* an interrupt ends the attempt */
+extern volatile u64 irqs[256], faults[32];
+extern void (*irq_hook)(u8 vector);
+
+void cpu_start(void);
+void sane(void);      /* the registers that attacks change, as cpu_start() left them */
 void map_holes(bool on);
 void sleep_until(u64 tsc);
 void timer_once(u64 us);
