@@ -2,8 +2,10 @@
 /* code.c - attacks by code itself: random instructions, and page tables where none should be. */
 #include "modes.h"
 
-#define CODE_MIB 8
 #define STEPS_MOST 24
+#define STEPS_MOST0 3 /* of ring 0, which can switch off what brings it back */
+#define INT3 0xcc
+#define RF_IOPL3 0x3000u
 #define P 1u
 #define W 2u
 #define U 4u
@@ -54,12 +56,13 @@ static void fill_registers(bool device)
 
 /*
  * Random bytes as code, in ring 0 and 3, with TF, AC, any registers, also across the end of a page. ring=0|3: only that.
- * device=1: registers may point to devices and holes, and code may lie there. vex=1: with AVX, some of whose wrong encodings
+ * iopl=1: ring 3 may use ports, and CLI, which may be the end. device=1: registers may point to devices and holes, and code may lie there. vex=1: with AVX, some of whose wrong encodings
  * end QEMU 7.2.
  */
 void mode_insns(void)
 {
 	bool device = arg("device", 0);
+	bool iopl = arg("iopl", 0);
 	u64 ring = arg("ring", 1);
 
 	mix_time();
@@ -67,6 +70,7 @@ void mode_insns(void)
 	if ((good_cr4 >> 18 & 1) && !arg("vex", 0))
 		asm volatile("xsetbv" : : "a"(1), "d"(0), "c"(0));
 	irq_ends = true;
+	memset((void *)SCRATCH, INT3, ram - SCRATCH); /* a wild jump comes back */
 	for (u64 n = 0;; n++) {
 		u64 bytes = 15 + below(50), at = (SCRATCH + below(ram - SCRATCH - 2 * PAGE)) & ~(PAGE - 1);
 		bool user = ring == 3 || (ring && below(2));
@@ -76,21 +80,24 @@ void mode_insns(void)
 		code = (u8 *)at;
 		for (u64 i = 0; i < bytes; i++)
 			code[i] = some_byte();
-		if (!user && ends_badly(code, bytes))
+		if (!user && ends_badly(code, bytes)) {
+			memset(code, INT3, bytes);
 			continue;
+		}
 		fill_registers(device);
 		attack.rip = device && !below(64) ? odd_address() : at;
 		attack.cs = user ? CODE3 : CODE0;
 		attack.ss = user ? DATA3 : DATA0;
 		attack.rsp = below(8) ? SCRATCH + below(ram - SCRATCH) : device ? odd_address() : odd_number();
 		attack.rflags = 2 | (user || below(2) ? RF_IF : 0) | (below(2) ? RF_TF : 0) | (below(4) ? 0 : RF_AC) |
-				(below(4) ? 0 : RF_DF) | (below(16) ? 0 : 0x3000);
+				(below(4) ? 0 : RF_DF) | (iopl && !below(16) ? RF_IOPL3 : 0);
 		if (!user)
 			attack.rflags |= RF_TF; /* it must come back */
-		steps = below(STEPS_MOST);
+		steps = below(user ? STEPS_MOST : STEPS_MOST0);
 		timer_once(100);
 		(void)attempt(run_attack, NULL);
 		steps = 0;
+		memset(code, INT3, bytes);
 		apic_write(0x380, 0);
 		asm volatile("sti; nop; cli");
 		beat(n);

@@ -290,6 +290,7 @@ void mode_selfill(void)
 		p->idx = (u16)(b + 2);
 		p->header = (struct header){ T_IN, 0, (b + 1) % blocks * 8 };
 		(void)disk_do(T_OUT, b * 8, STAGE, PAGE);
+		beat(b);
 	}
 	for (u64 n = 0;; n++) {
 		memset(ring, 0, PAGE);
