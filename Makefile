@@ -163,7 +163,7 @@ build/bench/%: build/fast/tests/bench/%.c.o $$(call objs,fast,$$(call srcs,tests
 
 # ---- what a person types ---------------------------------------------------------------------
 
-.PHONY: help run setup setup-test test unit sim fuzz boot-tests layers bench bench-full guests \
+.PHONY: help run setup setup-test test test-long unit sim fuzz boot-tests layers bench bench-full guests \
 	install clean FORCE
 
 help:
@@ -179,6 +179,7 @@ help:
 #:   make boot-tests      whole boots in an emulator (K=word selects; VMMB_EMU=bochs|tcg|kvm)
 #:   make layers          the include graph against the layer rule
 #:   make clang           compile the hypervisor with clang too
+#: make test-long       boots that take very long: hostile guests in Bochs
 #: make bench           the benchmark table and build/bench.json; make bench-full: all of it
 #: make guests          stock Debian kernels and small initramfs in build/guests
 #: make build/unit/test_X | build/fuzz/fuzz_X | build/sim/sim | build/sim/sim-fast
@@ -206,6 +207,8 @@ sim: setup-test
 	@tools/runtests sim $(if $(K),-k "$(K)")
 fuzz: setup-test
 	@tools/runtests fuzz --fuzz-seconds $(FUZZ_SECONDS) $(if $(K),-k "$(K)")
+test-long: setup-test
+	@tools/runtests boot --long $(if $(K),-k "$(K)")
 boot-tests: setup-test
 	@tools/runtests boot $(if $(K),-k "$(K)")
 layers:

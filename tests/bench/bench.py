@@ -17,7 +17,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, TOP + "/tests/bench")
 import compress, falseread, kvm, oracle
 import scenarios
-import published, reaction, steady, vmmb
+import published, reaction, share, steady, vmmb
 
 HALF, OUT = scenarios.HALF, TOP + "/build"
 EMULATOR_NOTE = "an emulator charges nothing for page walks and cache misses"
@@ -194,13 +194,15 @@ ROWS = [
     Row("wakeup.half_ms", "ms", ["wakeup"], reaction.wakeup_ms(10), backend="svm tcg", note=reaction.wakeup_note),
     Row("wakeup.90_ms", "ms", ["wakeup"], reaction.wakeup_ms(18), backend="svm tcg"),
     *(x for load in falseread.LOADS for x in false_read_rows(load)),
+    *share.rows(Row),
 ]
 LONG = kvm.rows(Row)  # with --full, or by name
 # All that there is to run.
 RUNS = {**scenarios.RUNS, **kvm.RUNS, "reaction": reaction.run_reaction, "wakeup": reaction.run_wakeup,
         **{f"{name}.{kind}": functools.partial(published.run, name, kind)
            for name in published.SET for kind in published.KINDS},
-        **{"falseread." + load: functools.partial(falseread.run, load) for load in falseread.LOADS}}
+        **{"falseread." + load: functools.partial(falseread.run, load) for load in falseread.LOADS},
+        **{"share." + name: functools.partial(share.run, name) for name in ("alone", *share.HOSTILE)}}
 STEADY_RUNS = [x for x in RUNS if x not in scenarios.RUNS and x not in kvm.RUNS]
 
 
@@ -277,6 +279,8 @@ def main():
     if any(x in STEADY_RUNS for x in needed):
         vmmb.tool("mkguest", "cloud")
         steady.build()
+    if any(x.startswith("share.") for x in needed):
+        share.build()
     runs = run_all(needed, args.jobs)
     with open(scenarios.BENCH + "/raw.json", "w") as f:
         json.dump(runs, f, indent=1)

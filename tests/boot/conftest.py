@@ -13,7 +13,7 @@ import vmmb
 
 
 def pytest_configure(config):
-    for text in ("story: runs on Bochs too",
+    for text in ("story: runs on Bochs too", "long: left to make test-long",
                  "bochs: runs in Bochs", "tcg: runs in QEMU's TCG", "kvm: runs in QEMU/KVM"):
         config.addinivalue_line("markers", text)
 

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Hostile guests beside a stock one: three machines, 20 s of emulated time each.
+
+The hostile guests are tests/boot/hostile, a mode each. The stock guest runs tests/guest/neighbour.c: it pages, since it may
+hold less than it uses, checks its memory and its file again and again, and counts how fast it goes on, first alone, then
+beside the others. Time is emulated: -icount in QEMU, steady disks (tests/bench/steadydisk.c), so that a run repeats to
+about a per cent on a busy machine too.
+
+A hostile guest may stop, but for what it did itself: OWN_FAULT says which reasons name that.
+"""
+import os, re, shutil, sys
+
+import pytest
+
+import hostile_guest, vmmb
+
+sys.path.insert(0, vmmb.TOP + "/tests/bench")
+import steady
+
+FOR_MS = 20000
+ALONE_MS = 3000      # the neighbour's pace alone is taken over at least this
+BAR = 0.9            # of the neighbour's share of its pace alone
+NEIGHBOUR_RAM, NEIGHBOUR_MAX = 128, 72   # MiB
+NEIGHBOUR_USES, NEIGHBOUR_FILE = 64, 8   # MiB; with the kernel that is more than its max
+DISK_MIB = 32
+OWN_FAULT = re.compile(r"device access at [0-9a-f]+, RIP [0-9a-f]+: instruction .* is not supported"
+                       r"|its page tables lie at [0-9a-f]+, where there is no memory"
+                       r"|it ran code at [0-9a-f]+, where there is no memory"
+                       r"|string I/O at RIP [0-9a-f]+: |string move to a device at RIP [0-9a-f]+: "
+                       r"|fetching an? .* at RIP [0-9a-f]+: "
+                       r"|its processor state can't be run"
+                       r"|powered off by itself")
+TIME = {"tcg": {"mhz": 1000, "from": 23000}, "bochs": {"mhz": 50, "from": 90000}}
+ICOUNT = ["-icount", "shift=3,sleep=off", *steady.ICOUNT[2:]]  # 125 million instructions a second
+
+# name: (command line, more words of the module line)
+CPU = {
+    "ports": ("ports", ""),
+    "ports-dev": ("ports device=1 all=1", ""),
+    "msrs": ("msrs", ""),
+    "cpuid": ("cpuid", ""),
+    "apic": ("apic", ""),
+    "apic-exotic": ("apic exotic=1", ""),
+    "regs": ("regs", ""),
+    "regs-far": ("regs far=1", ""),
+    "insns0": ("insns ring=0", ""),
+    "insns3": ("insns ring=3", ""),
+    "insns-dev": ("insns device=1 iopl=1", ""),
+    "tables": ("tables legacy=1", ""),
+    "tables-far": ("tables legacy=1 beyond=1 far=1", ""),
+}
+DISK = {
+    "queues": ("queues", ""),
+    "queues-reset": ("queues resets=100", ""),
+    "dma": ("dma", ""),
+    "dma-reset": ("dma resets=8", ""),
+    "selfill": ("selfill mib=1", ""),
+    "flush": ("disk kind=flush", ""),
+    "discard": ("disk kind=discard kib=32768", ""),
+    "zeroes": ("disk kind=zeroes kib=32768", ""),
+    "read-4k": ("disk kind=read kib=4", ""),
+    "read-1m": ("disk kind=read kib=1024", ""),
+    "write-1m": ("disk kind=write kib=1024", ""),
+    "overwrite": ("overwrite mib=8", "ram=32M max=8M"),
+    "discards": ("overwrite mib=8 kind=discard", "ram=32M max=8M"),
+}
+FLOODS = {
+    "pit": ("timer kind=pit", ""),
+    "lapic": ("timer kind=lapic", ""),
+    "deadline": ("timer kind=deadline", ""),
+    "lapic-spin": ("timer kind=lapic spin=1", ""),
+    "uart-lines": ("uart kind=lines", ""),
+    "uart-control": ("uart kind=control", ""),
+    "uart-escape": ("uart kind=escape", ""),
+    "uart-rep": ("uart kind=rep", ""),
+    "reset": ("reset", ""),
+    "memory": ("memory", "ram=128M"),
+    "memory-two": ("memory", "ram=128M max=16M"),
+    "discards": ("overwrite mib=8 kind=discard", "ram=32M max=8M"),
+}
+# name: (hostile guests, how long a read of 4 KiB takes in us, where QEMU has the say)
+MACHINES = {"cpu": (CPU, 80), "disk": (DISK, 80), "floods": (FLOODS, 2000)}
+
+
+def disk_image(name, hostile, times):
+    """A partition each, the neighbour's with what it runs."""
+    folder = f"{vmmb.BUILD}/{name}.fs"
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    with open(folder + "/job", "w", encoding="ascii") as f:
+        f.write(f"#!/bin/sh\ncd /mnt\nneighbour {NEIGHBOUR_USES} {NEIGHBOUR_FILE} {times['from']} {FOR_MS} {times['mhz']}\n")
+    os.chmod(folder + "/job", 0o755)
+    image = f"{vmmb.BUILD}/{name}.img"
+    vmmb.tool("mkdisk", "-o", image, "--guest", f"neighbour:size=64M,ext4={folder}",
+              *(x for n in hostile for x in ("--guest", f"{n}:size={DISK_MIB}M")), "--vmmb-swap", "640M")
+    return image
+
+
+def machine(name, emu):
+    hostile, read_us = MACHINES[name]
+    times = TIME[emu]
+    full = f"hostile-{name}-{emu}"
+    disk = "hd0" if emu == "bochs" else "nvme0"
+    weight = 100 * len(hostile)  # half of the machine is its share
+    modules = vmmb.linux_modules("neighbour", words=f"ram={NEIGHBOUR_RAM}M max={NEIGHBOUR_MAX}M min={NEIGHBOUR_MAX}M "
+                                 f"weight={weight} disk={disk}p1", args="quiet script=/mnt/job")
+    for i, (n, (mode, words)) in enumerate(hostile.items()):
+        ram = "" if "ram=" in words else "ram=16M"
+        modules.append(hostile_guest.module(n, mode, f"{ram} {words} disk={disk}p{i + 2}",
+                                            f"seed={i + 1} from={times['from']} mhz={times['mhz']}"))
+    args, env = [], {}
+    if emu == "tcg":
+        args = ["--disk-bus", "nvme", *(f"--qemu-arg={x}" for x in ICOUNT)]
+        env = {"LD_PRELOAD": steady.BENCH + "/steadydisk.so", "STEADYDISK_READ_NS": str(read_us * 1000),
+               "STEADYDISK_WRITE_NS": str(read_us * 1000), "STEADYDISK_BYTE_PS": "500"}
+    return vmmb.Machine(full, modules=modules, disks=[disk_image(full, hostile, times)], memory="384M", emu=emu,
+                        emu_args=args, env=env)
+
+
+def said_by(m, guest):
+    m.log.flush()
+    with open(m.log.name, encoding="utf-8", errors="replace") as f:
+        return "\n".join(x[len(guest) + 2:] for x in vmmb.render(f.read()) if x.startswith(guest + "| "))
+
+
+def units(text, name):
+    """How many the neighbour did a second."""
+    found = re.search(name + r" OVER units=(\d+) us=(\d+)", text)
+    return int(found[1]) / int(found[2]) * 1e6, int(found[2]) / 1000
+
+
+@pytest.fixture(scope="module", params=[
+    pytest.param((emu, name), id=f"{name}-{emu}", marks=[getattr(pytest.mark, emu)] +
+                 ([pytest.mark.long] if emu == "bochs" else [])) for emu in ("tcg", "bochs") for name in MACHINES])
+def after(request, artifacts):
+    """The machine when all is over: its last console output and what its commands say then."""
+    emu, name = request.param
+    wanted = [x for x in os.environ.get("VMMB_EMU", "").split(",") if x]
+    if wanted and emu not in wanted:
+        pytest.skip("VMMB_EMU")
+    steady.build()
+    hostile_guest.build()
+    with machine(name, emu) as m:
+        m.expect(r"neighbour\| (DONE|LATE)|neighbour: stopped|panic", 3000)
+        m.expect(vmmb.PROMPT)
+        yield m
+
+
+def test_the_neighbour_lost_nothing(after):
+    text = said_by(after, "neighbour")
+    assert "LATE" not in text, "its pace alone was not measured"
+    assert "DONE bad_memory=0 bad_file=0" in text, after.tail()
+    assert after.guest("neighbour")["state"] == "running"
+
+
+def test_the_neighbour_went_on(after):
+    text = said_by(after, "neighbour")
+    (alone, over), (beside, _) = units(text, "CALM"), units(text, "BESIDE")
+    assert over >= ALONE_MS
+    assert beside >= BAR * 0.5 * alone, f"{beside:.1f} units/s beside, {alone:.1f} alone: {beside / alone / 0.5:.3f} of its share"
+
+
+def test_who_stopped_did_it_itself(after):
+    guests = [v for v in after.cmd_json("vm list") if v["name"] != "neighbour"]
+    stopped = {v["name"]: v["reason"] for v in guests if v["state"] not in ("running", "starting", "resting")}
+    assert not {n: why for n, why in stopped.items() if not OWN_FAULT.match(why)}
+    assert len(stopped) < len(guests), stopped
+
+
+def test_each_attack_went_on(after):
+    """Whoever is not stopped says which round it is in; resets and what floods the console say other things."""
+    for v in after.cmd_json("vm list"):
+        if v["state"] == "running" and v["name"] != "neighbour" and not re.match("reset|uart|.*-reset", v["name"]):
+            assert re.search(r"round [1-9]", said_by(after, v["name"])), v["name"]
+
+
+def test_hostile_guests_were_not_harmed_either(after):
+    """They check what they can: their memory, code and tables from the disk, correct reads."""
+    for v in after.cmd_json("vm list"):
+        assert "WRONG" not in said_by(after, v["name"]), v["name"]
+
+
+def test_the_machine_is_whole(after):
+    after.conserved()
+    assert "neighbour" in after.cmd("top")
+    after.log.flush()
+    with open(after.log.name, encoding="utf-8", errors="replace") as f:
+        assert not re.search(r"(?i)panic|assertion|BUG", f.read())
+
+
+def test_the_neighbour_still_answers(after):
+    assert "7" in after.sh("neighbour", "echo $((3+4))", timeout=300)
+    assert after.poweroff() == 0
