@@ -107,6 +107,19 @@ static void show_zip(struct cmd *c, const struct vm_mem *m)
 		 mean_us(z->get_ns, z->gets), mean_us(z->read_ns, z->reads), mean_us(z->write_ns, z->writes));
 }
 
+/* What keeps it from going on: "": nothing that the pager knows of. */
+static const char *waits_for(const struct vm_mem *m)
+{
+	static const char *const entry[POOLS] = { "an entry for a disk request", "an entry for a fill", "an entry for a swap write" };
+
+	if (m->starving)
+		return "a frame";
+	for (u32 p = 0; p < POOLS; p++)
+		if (m->pool[p].ticket)
+			return entry[p];
+	return "";
+}
+
 static void vm_show(struct cmd *c)
 {
 	struct vm *vm = cmd_vm(c, 0);
@@ -124,6 +137,8 @@ static void vm_show(struct cmd *c)
 		 frame_count_vm(m->id, FRAME_FILLING) + frame_count_vm(m->id, FRAME_WRITING) +
 			 frame_count_vm(m->id, FRAME_BOUNCE),
 		 frame_count_vm(m->id, FRAME_TABLE), m->clock);
+	if (*waits_for(m))
+		cmd_line(c, "waits for %s", waits_for(m));
 	show_zip(c, m);
 	show_cache(c, m);
 	if (vm->vcpu.hw && backend->describe(vm->vcpu.hw, state, sizeof(state)) > 0)
@@ -136,6 +151,7 @@ static void vm_show(struct cmd *c)
 				 m->disk[i].read_only ? ", read-only" : "");
 	if (c->json)
 		vm_json(c, vm);
+	cmd_json_str(c, "waits_for", waits_for(m));
 	cmd_json_u64(c, "guest_swap_slots", guest_swap_slots(m));
 	cmd_json_u64(c, "guest_swap_live", guest_swap_live_slots(m));
 	for (u32 i = 0; i < ARRAY_SIZE(counters); i++) {
