@@ -60,7 +60,13 @@ void block_share(u32 owner, u32 weight, u32 iops, u64 bps)
 {
 	struct fair_share *s = &block_shares[owner];
 
-	*s = (struct fair_share){ .weight = weight, .iops = iops, .bps = bps, .ops_ns = s->ops_ns, .bytes_ns = s->bytes_ns };
+	*s = (struct fair_share){ .weight = weight, .iops = iops, .bps = bps, .ops_ns = s->ops_ns, .bytes_ns = s->bytes_ns,
+				  .free = s->free };
+}
+
+void block_free(u32 owner, bool on)
+{
+	block_shares[owner].free = on;
 }
 
 /* ---- submission ---- */

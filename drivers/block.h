@@ -141,6 +141,8 @@ bool block_cancel(struct block_req *r);
 
 /* What an owner is given of all devices' time (1 to 10000, 100 at first), and what it may use; 0: no limit. */
 void block_share(u32 owner, u32 weight, u32 iops, u64 bps);
+/* An owner that is reset or stopped has to get done what it has under way: its limits do not hold until it begins anew. */
+void block_free(u32 owner, bool on);
 /* Frames are short: swap writes go as soon as demands do. */
 void block_hurry(bool on);
 /* When block_poll() has something to start that now waits for its owner's limit, ns; 0: nothing does. */

@@ -124,7 +124,7 @@ u64 fair_allowed(const struct fair_share *s)
 {
 	u64 until = MAX(s->iops ? s->ops_ns : 0, s->bps ? s->bytes_ns : 0);
 
-	return until > BURST_NS ? until - BURST_NS : 0;
+	return !s->free && until > BURST_NS ? until - BURST_NS : 0;
 }
 
 /* amount / rate, in ns, without overflow for what one request can be. */

@@ -42,6 +42,7 @@ struct fair_share {
 	u32 iops;             /* operations a second; 0: no limit */
 	u64 bps;              /* bytes a second; 0: no limit */
 	u64 ops_ns, bytes_ns; /* until when what it started is paid for, of each limit */
+	bool free;            /* no limit holds now */
 };
 
 static inline u32 fair_weight(const struct fair_share *s) { return s->weight ? s->weight : FAIR_WEIGHT; }

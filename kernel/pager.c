@@ -286,6 +286,7 @@ void pager_leave(struct vm_mem *m)
 int pager_drain(struct vm_mem *m)
 {
 	m->draining = true;
+	block_free(m->id, true);
 	return guest_io_drain(m) && !m->io_in_flight ? E_OK : E_AGAIN;
 }
 
@@ -298,6 +299,7 @@ int pager_reset(struct vm_mem *m)
 	vmmem_clear(m);
 	pager_flush(m);
 	m->dead = m->draining = false;
+	block_free(m->id, false);
 	pager_frames_freed();
 	return E_OK;
 }

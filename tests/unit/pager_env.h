@@ -100,6 +100,7 @@ void pager_flush(struct vm_mem *m)
 
 #ifndef ENV_REAL_BLOCK /* the program links drivers/block.c and brings its own disk */
 void block_hurry(bool on) { (void)on; }
+void block_free(u32 owner, bool on) { (void)owner; (void)on; }
 
 static void transfer(struct block_req *r)
 {

@@ -297,6 +297,29 @@ static void test_limits(void **state)
 	assert_int_equal(fair_allowed(&(struct fair_share){ .weight = 1, .ops_ns = ~0ull }), 0);
 }
 
+/* A guest with one operation a second is reset: what it has under way does not take a second each. */
+static void test_limits_let_go(void **state)
+{
+	u64 start;
+
+	(void)state;
+	begin(2);
+	set(0, 100, 8, 16);
+	block_share(0, 100, 1, 0);
+	start = fake_tsc;
+	go(0);
+	stop = true;
+	timed_step(&disk);
+	block_poll();
+	assert_int_equal(timed_next(&disk), ~0ull);
+	block_free(0, true);
+	block_poll();
+	finish();
+	block_free(0, false);
+	assert_int_equal(loads[0].done, 16);
+	assert_true(fake_tsc - start < S_NS);
+}
+
 /* Swap writes pay, but don't wait. */
 static void test_swap_writes_do_not_wait(void **state)
 {
@@ -343,6 +366,7 @@ int main(void)
 		cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_page_in),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_limits_let_go),
 		cmocka_unit_test(test_swap_writes_do_not_wait),
 	};
 
