@@ -177,7 +177,7 @@ help:
 #:   make sim             the hypervisor minus hardware in one process
 #:   make fuzz            every libFuzzer harness, long (FUZZ_SECONDS=600 each)
 #:   make boot-tests      whole boots in an emulator (K=word selects; VMMB_EMU=bochs|tcg|kvm)
-#:   make layers          the include graph against the layer rule
+#:   make layers          the include graph against the layer rule; promises name their tests
 #:   make clang           compile the hypervisor with clang too
 #: make test-long       boots that take very long: hostile guests in Bochs
 #: make bench           the benchmark table and build/bench.json; make bench-full: all of it

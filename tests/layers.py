@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""The house rules that a script can see: the include graph, purity by folder, sizes.
+"""The house rules that a script can see: the include graph, purity by folder, sizes, promises that name their tests.
 
 Prints one line a violation and one "layers: ok|failed NAME" line a rule; exits 1 if any failed.
 """
 import glob, os, re, sys
+
+import spec
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROOMS = ["kernel/lib", "kernel", "vdev", "vmx", "svm", "drivers", "mm", "boot", "arch"]
@@ -112,7 +114,7 @@ def main():
     files = sources()
     bad = False
     for name, check in (("includes", check_includes), ("purity", check_purity),
-                        ("sizes", check_sizes), ("licence", check_licence)):
+                        ("sizes", check_sizes), ("licence", check_licence), ("specification", spec.check)):
         found = list(check(files))
         for line in found:
             print(line)
