@@ -204,6 +204,6 @@ def test_the_machine_is_whole(after):
 
 
 def test_the_neighbour_still_answers(after):
+    # No power-off at the end: QEMU waits for requests that only emulated time, which has ended, would complete.
     after.wait_ready("neighbour")
     assert "7" in after.sh("neighbour", "echo $((3+4))", timeout=300)
-    assert after.poweroff() == 0
