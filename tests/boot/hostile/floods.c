@@ -29,13 +29,17 @@ static void tick_deadline(u8 vector)
 		wrmsr(0x6e0, rdtsc() + 1);
 }
 
-/* kind=pit|lapic|deadline at the smallest period; spin=1: computes in between instead of halting. */
+/*
+ * kind=pit|lapic|deadline at the smallest period; spin=1: computes in between instead of halting; masked=1: no tick is ever
+ * taken, so that the guest stays halted while its timer goes on.
+ */
 void mode_timer(void)
 {
-	bool spin = arg("spin", 0);
+	bool spin = arg("spin", 0), masked = arg("masked", 0);
 
 	if (arg_is("kind", "pit")) {
 		irq_hook = tick_pit;
+		apic_write(0x350, masked ? 0x10700 : 0x700); /* the 8259 by LINT0 */
 		out8(0x43, 0x34); /* channel 0, low then high byte, rate generator */
 		out8(0x40, 2);
 		out8(0x40, 0);
@@ -49,6 +53,10 @@ void mode_timer(void)
 		apic_write(0x3e0, 0xb);
 		apic_write(0x320, 1u << 17 | TIMER_VECTOR);
 		apic_write(0x380, 1);
+	}
+	if (masked) {
+		beat(1);
+		apic_write(0x80, 0xf0); /* above every vector */
 	}
 	for (;;)
 		if (spin)

@@ -5,6 +5,7 @@
 #include "rt.h"
 
 #define UART 0x3f8
+#define RESTART_MS 300 /* whoever begins later than this has been reset */
 #define MB_FLAG_MEMORY 1u
 #define MB_FLAG_CMDLINE 4u
 
@@ -147,6 +148,8 @@ u64 rnd(void)
 
 void mix_time(void)
 {
+	if (rdtsc() < (arg("from", 0) + RESTART_MS) * 1000 * tsc_mhz)
+		return;
 	random_state ^= rdtsc() * 0x9e3779b97f4a7c15ull;
 	random_state |= !random_state;
 }

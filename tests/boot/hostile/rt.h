@@ -5,7 +5,7 @@
  *
  * The program is one Multiboot kernel; its command line says what it does:
  *   mode=NAME    the attack, a row of the table in main.c
- *   seed=N       of the random numbers; attacks that restart mix the time in
+ *   seed=N       of the random numbers; after a reset of its own the time is mixed in
  *   from=MS      the attack begins when the time stamp counter says so (counted from the machine's start)
  *   mhz=N        of the time stamp counter
  * and more by mode. A mode goes on for ever and says how far it is once a second.
@@ -73,7 +73,7 @@ u64 rnd(void);
 static inline u64 below(u64 n) { return rnd() % n; }
 u64 odd_number(void); /* a random one of the kind that breaks things */
 u64 odd_address(void);
-void mix_time(void);  /* into the random numbers: another run after each reset */
+void mix_time(void);  /* into the random numbers, after a reset: another run each time */
 
 /* ---- cpu.c ---- */
 extern u64 good_cr0, good_cr3, good_cr4;
