@@ -78,6 +78,16 @@ static bool overlaps_active(const struct block_dev *d, const struct block_req *r
 	return false;
 }
 
+/* r was submitted after o, of class c, which waits: does it have to wait for it? */
+static bool must_follow(const struct block_req *o, u32 c, const struct block_req *r)
+{
+	if (r->op == BLOCK_FLUSH)
+		return block_writes(o->op) && c <= r->class;
+	if (o->op == BLOCK_FLUSH)
+		return block_writes(r->op) && r->class != BLOCK_BACK;
+	return overlap(o, r);
+}
+
 /* Another of its owner that was submitted before it waits, and must go first. */
 static bool passes(const struct block_queue *q, const struct block_req *r)
 {
@@ -87,7 +97,7 @@ static bool passes(const struct block_queue *q, const struct block_req *r)
 		list_for_each(it, &q->class[c]) {
 			const struct block_req *o = container_of(it, struct block_req, link);
 
-			if (o->number < r->number && (overlap(o, r) || (r->op == BLOCK_FLUSH && c < r->class && block_writes(o->op))))
+			if (o->number < r->number && must_follow(o, c, r))
 				return true;
 		}
 	return false;
