@@ -238,6 +238,22 @@ static void test_depth(void **state)
 	}
 }
 
+/* Rounds that have no kind of command in common tell nothing: whoever changes its sizes with them gets no more at once. */
+static void test_depth_is_not_talked_up(void **state)
+{
+	struct fair_depth d;
+
+	(void)state;
+	fair_depth_init(&d, 32);
+	fair_depth_look(&d, true);
+	for (u32 i = 0; i < 20000; i++) { /* of a disk that does one after the other */
+		u32 sectors = d.other && d.round % 2 ? 8 : 128;
+
+		fair_depth_ended(&d, false, sectors, 10000 * sectors, d.limit);
+		assert_int_equal(d.base, 1);
+	}
+}
+
 /* A page that is needed waits for at most two requests of others, of at most 64 KiB each. */
 static void test_page_in(void **state)
 {
@@ -341,6 +357,7 @@ int main(void)
 		cmocka_unit_test(test_four),
 		cmocka_unit_test(test_alone_is_as_fast),
 		cmocka_unit_test(test_depth),
+		cmocka_unit_test(test_depth_is_not_talked_up),
 		cmocka_unit_test(test_page_in),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_swap_writes_do_not_wait),
