@@ -33,7 +33,7 @@ enum block_class {
 	BLOCK_DEMAND, /* a page that a vCPU waits for */
 	BLOCK_GUEST,  /* the guest's own disk requests, and what they need */
 	BLOCK_AHEAD,  /* pages that nobody waits for yet */
-	BLOCK_BACK,   /* swap writes: they pay for the owner's limits, but do not wait for them, since others may wait for the frames */
+	BLOCK_BACK,   /* swap writes: they pay for the owner's limits, up to a second, but do not wait for them: others may wait for the frames */
 	BLOCK_CLASSES
 };
 

@@ -307,7 +307,7 @@ static void start(struct block_dev *d, struct block_cmd *c, u64 now)
 	c->work_ns = d->work_ns;
 	c->guess_ns = fair_guess(&d->times, block_writes(c->hw.op), c->hw.nsectors);
 	fair_started(&d->fair, c->hw.owner, c->guess_ns, s);
-	fair_pay(s, (u64)c->hw.nsectors * SECTOR_SIZE, now);
+	fair_pay(s, (u64)c->hw.nsectors * SECTOR_SIZE, c->hw.class != BLOCK_BACK, now);
 	d->stats.commands++;
 	/* It waits for those in flight to end, and all others wait for it; its owner pays for that time like for its own. */
 	if (d->flush_alone && c->hw.op == BLOCK_FLUSH && d->in_flight > 1)

@@ -328,6 +328,30 @@ static void test_swap_writes_do_not_wait(void **state)
 	finish();
 }
 
+/* What others' need of frames made a guest write does not keep its own page-ins waiting for long. */
+static void test_debts_end(void **state)
+{
+	(void)state;
+	begin(1);
+	set(0, 100, 64, 4);
+	loads[0].op = BLOCK_WRITE;
+	loads[0].class = BLOCK_BACK;
+	block_share(0, 100, 10, 64 * KIB);
+	go(1000);
+	stop = true;
+	while (timed_step(&disk))
+		;
+	stop = false;
+	set(0, 100, 8, 1);
+	loads[0].class = BLOCK_DEMAND;
+	loads[0].once = true;
+	block_share(0, 100, 10, 64 * KIB);
+	submit(&loads[0], 0);
+	assert_in_range(block_due_ns(), 0, fake_tsc + 2 * S_NS);
+	finish();
+	assert_int_equal(loads[0].done, 1);
+}
+
 /* A disk that was found to take long with its first requests is not thought so for ever; sizes are told apart. */
 static void test_guesses(void **state)
 {
@@ -361,6 +385,7 @@ int main(void)
 		cmocka_unit_test(test_page_in),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_swap_writes_do_not_wait),
+		cmocka_unit_test(test_debts_end),
 	};
 
 	fake_arena(4096);
