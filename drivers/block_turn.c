@@ -29,6 +29,7 @@ u64 block_busy(const struct block_dev *d)
 
 void block_account(struct block_dev *d, u64 now_ns)
 {
+	now_ns = MAX(now_ns, d->moved_ns); /* a command that was refused inside start() ended after its caller took the time */
 	if (d->in_flight) {
 		d->work_ns += (now_ns - d->moved_ns) / d->in_flight;
 		d->stats.busy_ns += now_ns - d->moved_ns;
