@@ -11,6 +11,7 @@
 
 struct fair_share block_shares[FAIR_OWNERS];
 static bool hurry;
+static u64 away_since_ns; /* 0: the host looks all the time */
 
 void block_hurry(bool on)
 {
@@ -29,12 +30,30 @@ u64 block_busy(const struct block_dev *d)
 
 void block_account(struct block_dev *d, u64 now_ns)
 {
+	if (away_since_ns && d->away_ns != away_since_ns) {
+		d->away_ns = away_since_ns;
+		d->away_work_ns = d->work_ns;
+		if (d->in_flight && away_since_ns > d->moved_ns)
+			d->away_work_ns += (away_since_ns - d->moved_ns) / d->in_flight;
+	}
 	now_ns = MAX(now_ns, d->moved_ns); /* a command that was refused inside start() ended after its caller took the time */
 	if (d->in_flight) {
 		d->work_ns += (now_ns - d->moved_ns) / d->in_flight;
 		d->stats.busy_ns += now_ns - d->moved_ns;
 	}
 	d->moved_ns = now_ns;
+}
+
+void block_away(bool on)
+{
+	away_since_ns = on ? MAX(arch_ns(), 1ull) : 0;
+}
+
+u64 block_took(const struct block_dev *d, const struct block_cmd *c)
+{
+	u64 took = d->work_ns - c->work_ns, seen = d->away_work_ns - MIN(d->away_work_ns, c->work_ns);
+
+	return away_since_ns ? MAX(MIN(took, c->guess_ns), seen) : took;
 }
 
 /* ---- queues ---- */

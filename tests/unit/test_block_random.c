@@ -379,6 +379,8 @@ static void step(void)
 	} else if (k == 61 && !below(64)) {
 		fake_tsc += 2 * BLOCK_RECENT_NS;
 	}
+	if (k >= 62)
+		block_away(k == 62);
 	if (below(2) || dead)
 		block_poll();
 	check_sums();

@@ -282,6 +282,47 @@ static void test_page_in(void **state)
 	}
 }
 
+/* The host looks away for a while whenever it is the quiet owner's command that is on the disk: its next page waits as shortly. */
+static void test_seen_late(void **state)
+{
+	(void)state;
+	for (u32 k = 0; k < ARRAY_SIZE(kinds); k++) {
+		u64 most, own;
+
+		begin(k);
+		set(0, 100, 8, 0);
+		for (u32 i = 1; i < OWNERS; i++)
+			set(i, 100, 128, 16);
+		loads[0].class = BLOCK_DEMAND;
+		loads[0].once = true;
+		own = timed_cost(&disk, 8);
+		most = 2 * OWNERS * own + timed_cost(&disk, 128);
+		go(3000);
+		for (u32 i = 0; i < 1000; i++) {
+			u64 since = fake_tsc, late = 0;
+
+			loads[0].done = 0;
+			submit(&loads[0], 0);
+			while (!loads[0].done) {
+				bool mine = false;
+
+				for (u32 n = 0; n < disk.n; n++)
+					mine |= disk.flight[n].end == timed_next(&disk) && disk.flight[n].r->owner == 0;
+				if (mine) {
+					fake_tsc = timed_next(&disk) - own / 4;
+					block_away(true);
+					late = 10 * S_NS / 1000;
+					fake_tsc += late;
+				}
+				timed_step(&disk);
+				block_away(false);
+			}
+			assert_in_range(fake_tsc - since - late, 1, most);
+		}
+		finish();
+	}
+}
+
 /* Limits hold within what may be started at once, and whoever has none is not held back by them. */
 static void test_limits(void **state)
 {
@@ -383,6 +424,7 @@ int main(void)
 		cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_depth_is_not_talked_up),
 		cmocka_unit_test(test_page_in),
+		cmocka_unit_test(test_seen_late),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_swap_writes_do_not_wait),
 		cmocka_unit_test(test_debts_end),
