@@ -146,7 +146,7 @@ static void count(struct block_dev *d, const struct block_req *r)
 static void charge(struct block_dev *d, struct block_cmd *c)
 {
 	struct block_queue *q = &d->queue[c->hw.owner];
-	u64 took = d->work_ns - c->work_ns;
+	u64 took = block_took(d, c);
 
 	q->used_ns += took;
 	fair_depth_ended(&d->limit, block_writes(c->hw.op), c->hw.nsectors, took, d->in_flight);

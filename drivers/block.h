@@ -33,7 +33,7 @@ enum block_class {
 	BLOCK_DEMAND, /* a page that a vCPU waits for */
 	BLOCK_GUEST,  /* the guest's own disk requests, and what they need */
 	BLOCK_AHEAD,  /* pages that nobody waits for yet */
-	BLOCK_BACK,   /* swap writes: they pay for the owner's limits, but do not wait for them, since others may wait for the frames */
+	BLOCK_BACK,   /* swap writes: they pay for the owner's limits, up to a second, but do not wait for them: others may wait for the frames */
 	BLOCK_CLASSES
 };
 
@@ -118,6 +118,7 @@ struct block_dev {
 	struct block_cmd *held;   /* active: a FLUSH that waits until it is alone */
 	u32 in_flight;     /* active commands */
 	u64 moved_ns, work_ns; /* work_ns grew by the time since moved_ns / commands in flight */
+	u64 away_ns, away_work_ns; /* the host's last absence, and work_ns when it began */
 	struct fair fair;
 	struct fair_times times;
 	struct fair_depth limit;
@@ -145,6 +146,12 @@ void block_share(u32 owner, u32 weight, u32 iops, u64 bps);
 void block_free(u32 owner, bool on);
 /* Frames are short: swap writes go as soon as demands do. */
 void block_hurry(bool on);
+/*
+ * on: the host has just looked at its disks, and does not until it says so again (interrupts are off for longer work). A command
+ * whose end is found then may have ended at any time since: nobody is charged for more than such commands take, because others'
+ * work kept the host away. At first the host looks all the time.
+ */
+void block_away(bool on);
 /* When block_poll() has something to start that now waits for its owner's limit, ns; 0: nothing does. */
 u64 block_due_ns(void);
 

@@ -11,6 +11,8 @@
 void block_start(struct block_dev *d);
 /* The device's time so far goes to the commands in flight: to be called before their number changes. */
 void block_account(struct block_dev *d, u64 now_ns);
+/* What of the device's time the command had: to be called when it has ended, after block_account(). */
+u64 block_took(const struct block_dev *d, const struct block_cmd *c);
 /* Owners with requests waiting or commands in flight. */
 u64 block_busy(const struct block_dev *d);
 /* Into r's queue: at its end, or, given back by a command that failed, at its front. */

@@ -11,6 +11,7 @@
 
 struct fair_share block_shares[FAIR_OWNERS];
 static bool hurry;
+static u64 away_since_ns; /* 0: the host looks all the time */
 
 void block_hurry(bool on)
 {
@@ -29,11 +30,30 @@ u64 block_busy(const struct block_dev *d)
 
 void block_account(struct block_dev *d, u64 now_ns)
 {
+	if (away_since_ns && d->away_ns != away_since_ns) {
+		d->away_ns = away_since_ns;
+		d->away_work_ns = d->work_ns;
+		if (d->in_flight && away_since_ns > d->moved_ns)
+			d->away_work_ns += (away_since_ns - d->moved_ns) / d->in_flight;
+	}
+	now_ns = MAX(now_ns, d->moved_ns); /* a command that was refused inside start() ended after its caller took the time */
 	if (d->in_flight) {
 		d->work_ns += (now_ns - d->moved_ns) / d->in_flight;
 		d->stats.busy_ns += now_ns - d->moved_ns;
 	}
 	d->moved_ns = now_ns;
+}
+
+void block_away(bool on)
+{
+	away_since_ns = on ? MAX(arch_ns(), 1ull) : 0;
+}
+
+u64 block_took(const struct block_dev *d, const struct block_cmd *c)
+{
+	u64 took = d->work_ns - c->work_ns, seen = d->away_work_ns - MIN(d->away_work_ns, c->work_ns);
+
+	return away_since_ns ? MAX(MIN(took, c->guess_ns), seen) : took;
 }
 
 /* ---- queues ---- */
@@ -78,6 +98,16 @@ static bool overlaps_active(const struct block_dev *d, const struct block_req *r
 	return false;
 }
 
+/* r was submitted after o, of class c, which waits: does it have to wait for it? */
+static bool must_follow(const struct block_req *o, u32 c, const struct block_req *r)
+{
+	if (r->op == BLOCK_FLUSH)
+		return block_writes(o->op) && c <= r->class;
+	if (o->op == BLOCK_FLUSH)
+		return block_writes(r->op) && r->class != BLOCK_BACK;
+	return overlap(o, r);
+}
+
 /* Another of its owner that was submitted before it waits, and must go first. */
 static bool passes(const struct block_queue *q, const struct block_req *r)
 {
@@ -87,7 +117,7 @@ static bool passes(const struct block_queue *q, const struct block_req *r)
 		list_for_each(it, &q->class[c]) {
 			const struct block_req *o = container_of(it, struct block_req, link);
 
-			if (o->number < r->number && (overlap(o, r) || (r->op == BLOCK_FLUSH && c < r->class && block_writes(o->op))))
+			if (o->number < r->number && must_follow(o, c, r))
 				return true;
 		}
 	return false;
@@ -297,7 +327,7 @@ static void start(struct block_dev *d, struct block_cmd *c, u64 now)
 	c->work_ns = d->work_ns;
 	c->guess_ns = fair_guess(&d->times, block_writes(c->hw.op), c->hw.nsectors);
 	fair_started(&d->fair, c->hw.owner, c->guess_ns, s);
-	fair_pay(s, (u64)c->hw.nsectors * SECTOR_SIZE, now);
+	fair_pay(s, (u64)c->hw.nsectors * SECTOR_SIZE, c->hw.class != BLOCK_BACK, now);
 	d->stats.commands++;
 	/* It waits for those in flight to end, and all others wait for it; its owner pays for that time like for its own. */
 	if (d->flush_alone && c->hw.op == BLOCK_FLUSH && d->in_flight > 1)

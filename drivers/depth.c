@@ -49,19 +49,23 @@ static void begin(struct fair_depth *d)
 		d->other = MIN(d->base + (climbs(d) ? d->base : MAX(d->base / 4, 1u)), d->most); /* twice as many while that pays */
 }
 
-/* What the other's commands took, against what as many of the same kinds took under base. */
+/* What the other's commands took, against what as many of the same kinds took under base. Kinds that base has not seen tell nothing:
+ * they must not be the most of it, or a guest could change its sizes with the rounds and have as many commands at once as it likes. */
 static bool is_better(const struct fair_depth *d)
 {
 	const struct fair_sums *base = &d->sums[0], *other = &d->sums[1];
-	u64 expected = 0, took = 0;
+	u64 expected = 0, took = 0, all = 0;
 
 	for (u32 w = 0; w < 2; w++)
 		for (u32 i = 0; i < FAIR_SIZES; i++) {
+			all += other->ns[w][i];
 			if (!base->sectors[w][i])
 				continue;
 			expected += base->ns[w][i] * other->sectors[w][i] / base->sectors[w][i];
 			took += other->ns[w][i];
 		}
+	if (took <= all / 2)
+		return false;
 	return expected * 100 >= took * (d->other < d->base ? FEWER_PERCENT : climbs(d) ? TWICE_PERCENT : MORE_PERCENT);
 }
 

@@ -133,10 +133,17 @@ static u64 cost_ns(u64 amount, u64 rate)
 	return amount / rate * NS_PER_S + amount % rate * NS_PER_S / rate;
 }
 
-void fair_pay(struct fair_share *s, u64 bytes, u64 now_ns)
+static u64 paid_until(u64 until, u64 cost, bool waits, u64 now_ns)
+{
+	u64 then = MAX(until, now_ns) + cost;
+
+	return waits ? then : MAX(until, MIN(then, now_ns + FAIR_DEBT_NS));
+}
+
+void fair_pay(struct fair_share *s, u64 bytes, bool waits, u64 now_ns)
 {
 	if (s->iops)
-		s->ops_ns = MAX(s->ops_ns, now_ns) + NS_PER_S / s->iops;
+		s->ops_ns = paid_until(s->ops_ns, NS_PER_S / s->iops, waits, now_ns);
 	if (s->bps)
-		s->bytes_ns = MAX(s->bytes_ns, now_ns) + cost_ns(bytes, s->bps);
+		s->bytes_ns = paid_until(s->bytes_ns, cost_ns(bytes, s->bps), waits, now_ns);
 }

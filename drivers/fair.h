@@ -61,8 +61,12 @@ void fair_ended(struct fair *f, u32 owner, u64 guess_ns, u64 took_ns, u64 busy, 
 
 /* When an operation of so many bytes may start, ns: now or earlier: at once. */
 u64 fair_allowed(const struct fair_share *s);
-/* It starts. Who may not wait (swap writes) pays all the same. */
-void fair_pay(struct fair_share *s, u64 bytes, u64 now_ns);
+/*
+ * It starts. What does not wait for the limits (swap writes) pays too, but leaves the owner no more than FAIR_DEBT_NS behind: others'
+ * need of frames makes a guest write, and its page-ins are not to wait for the sum of that.
+ */
+#define FAIR_DEBT_NS 1000000000ull
+void fair_pay(struct fair_share *s, u64 bytes, bool waits, u64 now_ns);
 
 /*
  * How many commands a disk is given at once: no more than raise its throughput, since each of them is one that a newcomer

@@ -130,6 +130,13 @@ static void vcpu_run(struct vcpu *v)
 	}
 }
 
+/* Interrupts of disks among others, which were off since the last look, or a guest's slice, ended. */
+static void look_at_devices(void)
+{
+	turn_measure(arch_irq_window);
+	block_away(true);
+}
+
 static void vcpu_slice(struct vcpu *v)
 {
 	struct vcpu_sched *s = &vcpu_sched;
@@ -140,7 +147,9 @@ static void vcpu_slice(struct vcpu *v)
 	turn_end();
 	s->last = s->current = v;
 	s->work = false;
+	block_away(false); /* an interrupt ends what the guest does */
 	vcpu_run(v);
+	block_away(true);
 	s->current = NULL;
 	ran = turn_lap();
 	v->run_ticks += ran;
@@ -198,7 +207,9 @@ static void wait(u64 now)
 	if (e.at <= now || s->work)
 		return;
 	/* A guest's lazy state may stay in the CPU: nobody else uses it. */
+	block_away(false);
 	arch_idle(e.at);
+	block_away(true);
 	s->idle_ticks += turn_lap();
 	if (arch_tsc() >= e.at)
 		s->causes |= e.for_whom;
@@ -239,13 +250,14 @@ void vcpu_loop_once(void)
 
 	s->loops++;
 	s->work = false;
-	turn_measure(arch_irq_window);
+	look_at_devices();
 	turn_measure(block_poll);
 	more = pager_chore();
 	vm_service();
 	more |= retry_boards();
 	(void)console_poll();
 	periodic();
+	look_at_devices(); /* what was done since the last time may have taken long */
 	now = arch_tsc();
 	v = sched_pick(now, more);
 	if (v) {

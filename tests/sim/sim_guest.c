@@ -349,6 +349,10 @@ bool sim_guest_run(struct vm *vm, struct vmexit *out)
 
 		sim_ops++;
 		fake_tsc += 50 + sim_below(200);
+		if (sim_disk_due() <= fake_tsc) { /* a host interrupt ends a guest's run between two instructions */
+			out->kind = VMEXIT_INTR;
+			return true;
+		}
 		if (what == 0)
 			transfer(g);
 		else if (what == 1) {

@@ -366,6 +366,8 @@ bool console_poll(void)
 }
 
 void block_poll(void) { }
+static bool env_away;
+void block_away(bool on) { env_away = on; }
 u64 block_due_ns(void) { return 0; }
 void balancer_started(struct vm *vm)
 {

@@ -25,6 +25,16 @@ static void hold(struct block_dev *d, struct block_req *r)
 }
 
 static const struct block_ops hold_ops = { hold };
+
+/* One that says no at once, which takes time. */
+static void refuse(struct block_dev *d, struct block_req *r)
+{
+	(void)d;
+	fake_tsc += 100;
+	block_complete_later(r, E_IO);
+}
+
+static const struct block_ops refuse_ops = { refuse };
 static struct block_dev held = { .name = "held", .sectors = 1000, .depth = 16, .max_sectors = 512, .ops = &hold_ops };
 
 /* The request that a command carries out. */
@@ -219,6 +229,30 @@ static void test_complete_later(void **state)
 	complete(1, 0);
 	assert_int_equal(a.err, E_IO);
 	assert_int_equal(b.err, 0);
+}
+
+/* Commands that are refused inside start() while others are in flight: the disk's time goes on, and never back. */
+static void test_refused_in_start(void **state)
+{
+	struct block_req r[4];
+	u64 used = held.queue[0].used_ns, work = held.work_ns;
+
+	(void)state;
+	at_depth(2);
+	for (u32 i = 0; i < 4; i++) {
+		r[i] = make(&held, BLOCK_READ, 100 * i);
+		submit(&r[i]);
+	}
+	at_depth(4);
+	held.ops = &refuse_ops;
+	block_poll();
+	held.ops = &hold_ops;
+	complete(0, 0);
+	complete(1, 0);
+	assert_int_equal(nfinished, 4);
+	assert_in_range(held.work_ns - work, 0, 300);
+	assert_in_range(held.queue[0].used_ns - used, 0, 300);
+	assert_true(block_idle());
 }
 
 /* At depth 4: what overlaps waits, others do not; a FLUSH waits for the writes before it, writes after it wait for the FLUSH. */
@@ -510,6 +544,7 @@ int main(void)
 		cmocka_unit_test_setup(test_cancel, setup),
 		cmocka_unit_test_setup(test_done_submits_again, setup),
 		cmocka_unit_test_setup(test_complete_later, setup),
+		cmocka_unit_test_setup(test_refused_in_start, setup),
 		cmocka_unit_test_setup(test_order, setup),
 		cmocka_unit_test_setup(test_owners, setup),
 		cmocka_unit_test_setup(test_classes, setup),

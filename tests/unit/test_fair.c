@@ -238,6 +238,22 @@ static void test_depth(void **state)
 	}
 }
 
+/* Rounds that have no kind of command in common tell nothing: whoever changes its sizes with them gets no more at once. */
+static void test_depth_is_not_talked_up(void **state)
+{
+	struct fair_depth d;
+
+	(void)state;
+	fair_depth_init(&d, 32);
+	fair_depth_look(&d, true);
+	for (u32 i = 0; i < 20000; i++) { /* of a disk that does one after the other */
+		u32 sectors = d.other && d.round % 2 ? 8 : 128;
+
+		fair_depth_ended(&d, false, sectors, 10000 * sectors, d.limit);
+		assert_int_equal(d.base, 1);
+	}
+}
+
 /* A page that is needed waits for at most two requests of others, of at most 64 KiB each. */
 static void test_page_in(void **state)
 {
@@ -261,6 +277,47 @@ static void test_page_in(void **state)
 			while (!loads[0].done)
 				timed_step(&disk);
 			assert_in_range(loads[0].waited_most_ns, 1, 2 * timed_cost(&disk, BLOCK_PIECE) + timed_cost(&disk, 8));
+		}
+		finish();
+	}
+}
+
+/* The host looks away for a while whenever it is the quiet owner's command that is on the disk: its next page waits as shortly. */
+static void test_seen_late(void **state)
+{
+	(void)state;
+	for (u32 k = 0; k < ARRAY_SIZE(kinds); k++) {
+		u64 most, own;
+
+		begin(k);
+		set(0, 100, 8, 0);
+		for (u32 i = 1; i < OWNERS; i++)
+			set(i, 100, 128, 16);
+		loads[0].class = BLOCK_DEMAND;
+		loads[0].once = true;
+		own = timed_cost(&disk, 8);
+		most = 2 * OWNERS * own + timed_cost(&disk, 128);
+		go(3000);
+		for (u32 i = 0; i < 1000; i++) {
+			u64 since = fake_tsc, late = 0;
+
+			loads[0].done = 0;
+			submit(&loads[0], 0);
+			while (!loads[0].done) {
+				bool mine = false;
+
+				for (u32 n = 0; n < disk.n; n++)
+					mine |= disk.flight[n].end == timed_next(&disk) && disk.flight[n].r->owner == 0;
+				if (mine) {
+					fake_tsc = timed_next(&disk) - own / 4;
+					block_away(true);
+					late = 10 * S_NS / 1000;
+					fake_tsc += late;
+				}
+				timed_step(&disk);
+				block_away(false);
+			}
+			assert_in_range(fake_tsc - since - late, 1, most);
 		}
 		finish();
 	}
@@ -335,6 +392,30 @@ static void test_swap_writes_do_not_wait(void **state)
 	finish();
 }
 
+/* What others' need of frames made a guest write does not keep its own page-ins waiting for long. */
+static void test_debts_end(void **state)
+{
+	(void)state;
+	begin(1);
+	set(0, 100, 64, 4);
+	loads[0].op = BLOCK_WRITE;
+	loads[0].class = BLOCK_BACK;
+	block_share(0, 100, 10, 64 * KIB);
+	go(1000);
+	stop = true;
+	while (timed_step(&disk))
+		;
+	stop = false;
+	set(0, 100, 8, 1);
+	loads[0].class = BLOCK_DEMAND;
+	loads[0].once = true;
+	block_share(0, 100, 10, 64 * KIB);
+	submit(&loads[0], 0);
+	assert_in_range(block_due_ns(), 0, fake_tsc + 2 * S_NS);
+	finish();
+	assert_int_equal(loads[0].done, 1);
+}
+
 /* A disk that was found to take long with its first requests is not thought so for ever; sizes are told apart. */
 static void test_guesses(void **state)
 {
@@ -364,10 +445,13 @@ int main(void)
 		cmocka_unit_test(test_four),
 		cmocka_unit_test(test_alone_is_as_fast),
 		cmocka_unit_test(test_depth),
+		cmocka_unit_test(test_depth_is_not_talked_up),
 		cmocka_unit_test(test_page_in),
+		cmocka_unit_test(test_seen_late),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_limits_let_go),
 		cmocka_unit_test(test_swap_writes_do_not_wait),
+		cmocka_unit_test(test_debts_end),
 	};
 
 	fake_arena(4096);

@@ -20,6 +20,7 @@ static struct {
 	struct vm *completed;
 	bool quiet, once;      /* the completion asks for nothing; is the only one */
 	bool looks;            /* it brings guest 0 something too */
+	u32 looks_away;        /* interrupts were let in by the main loop, which said that they had been off */
 	u32 wakes;             /* slices of sleepers */
 	u64 wake_at[16];
 } w;
@@ -61,6 +62,8 @@ static void enter(struct vcpu_hw *v, u64 deadline, struct vmexit *x)
 
 static void interrupt(void)
 {
+	w.looks_away += env_away && !vcpu_sched.current;
+	assert_true(!vcpu_sched.current || !env_away);
 	if (!w.completed || vcpu_sched.current != &env.vm[0].vcpu)
 		return;
 	fake_tsc += w.completion;
@@ -283,6 +286,25 @@ static void test_whose_late_completion_pays(void **state)
 	env.turn_ticks = 7000;
 	vcpu_loop_once();
 	assert_int_equal(env.vm[0].vcpu.vruntime, w.ran[0]);
+}
+
+/* The host's own work is between two looks at the disks, and they know that none was taken meanwhile. Guests' slices are one long look. */
+static void test_looks_at_disks(void **state)
+{
+	(void)state;
+	start(0);
+	w.every = 100;
+	vcpu_loop_once();
+	w.looks_away = 0;
+	for (u32 i = 1; i <= 3; i++) {
+		vcpu_loop_once();
+		assert_int_equal(w.looks_away, 2 * i);
+		assert_true(env_away);
+	}
+	env.vm[0].state = VM_PAUSED;
+	w.looks_away = 0;
+	vcpu_loop_once(); /* the third is arch_idle()'s, which looks all the time */
+	assert_int_equal(w.looks_away, 2);
 }
 
 /* The same when the guest wants no interrupt: nothing ends the slice, and it pays. */
@@ -541,7 +563,8 @@ int main(void)
 		test(test_sleepers_wake_together), test(test_sleeper_wakes_on_the_grid), test(test_periods_keep_their_phase),
 		test(test_own_timer_is_exact), test(test_who_halts_pays), test(test_who_sleeps_pays),
 		test(test_who_ends_a_wait_pays), test(test_whose_slice_ended_pays), test(test_two_share_a_turn),
-		test(test_whose_completion_pays), test(test_whose_late_completion_pays), test(test_quiet_completions_pay), test(test_nothing_twice),
+		test(test_whose_completion_pays), test(test_whose_late_completion_pays), test(test_quiet_completions_pay), test(test_looks_at_disks),
+		test(test_nothing_twice),
 		test(test_sleeper_does_not_save_up), test(test_woken_is_served_soon), test(test_slices_stay_whole),
 		test(test_queue_waits_while_ahead), test(test_own_queue_goes_on), test(test_queue_turn_is_bounded), test(test_transfers_wait_too),
 		test(test_share_beside_sleepers), test(test_share_beside_one_shots), test(test_share_beside_queues),
