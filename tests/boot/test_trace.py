@@ -298,7 +298,7 @@ def test_a_recording_over_com2_is_what_was_counted(machine):
         start = came_back(m)
         for _ in range(5):
             work(m)
-            if came_back(m) - start > 12000:
+            if came_back(m) - start > 5000:
                 break
         after = quiet(m)
         m.cmd("trace off")
