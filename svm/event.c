@@ -73,12 +73,17 @@ void svm_event_inject_exception(struct vcpu_hw *v, u8 vector, bool has_code, u32
 		  (has_code ? EVENT_CODE_VALID | (u64)code << 32 : 0));
 }
 
-/* A virtual interrupt of highest priority that exits instead of being delivered. */
+/*
+ * A virtual interrupt of highest priority that exits instead of being delivered. Where the processor forgets an interrupt shadow it
+ * would exit before the instruction that the shadow covers, for ever: there the window waits for the next exit, which is to come soon.
+ */
 void svm_event_want_irq_window(struct vcpu_hw *v, bool on)
 {
 	struct vmcb *b = v->vmcb;
 	u32 bit = BIT(EXIT_VINTR % 32);
 
+	v->window_waits = on && svm_caps.virq && b->int_shadow & INT_SHADOW;
+	on = on && !v->window_waits;
 	b->int_ctl = on ? b->int_ctl | VIRQ : b->int_ctl & ~VIRQ;
 	b->intercept[EXIT_VINTR / 32] = on ? b->intercept[EXIT_VINTR / 32] | bit :
 					     b->intercept[EXIT_VINTR / 32] & ~bit;
@@ -99,15 +104,31 @@ static bool window_wanted(const struct vmcb *b)
 void svm_event_deliver(struct vcpu_hw *v)
 {
 	struct vmcb *b = v->vmcb;
+	bool waits;
 
 	if ((v->event & EVENT_TYPE) != EVENT_INTR || !svm_caps.virq) {
 		b->event_inj = v->event;
 		return;
 	}
-	v->window_waits = window_wanted(b);
+	waits = v->window_waits || window_wanted(b);
 	svm_event_want_irq_window(v, false);
+	v->window_waits = waits;
 	b->int_vector = (u32)(v->event & EVENT_VECTOR);
 	b->int_ctl |= VIRQ;
+}
+
+/*
+ * QEMU's TCG tells of an interrupt shadow at an exit, but does not take it back at VMRUN. If then an interrupt went in between STI and HLT, its
+ * guest would sleep for ever. So as long as nothing has run since that exit, the shadow stands.
+ */
+static void keep_shadow(struct vcpu_hw *v)
+{
+	struct vmcb *b = v->vmcb;
+	bool nothing_ran = b->rip == v->shadow_rip && (b->exit_code == EXIT_INTR || b->exit_code == EXIT_VINTR);
+
+	if (nothing_ran)
+		b->int_shadow |= INT_SHADOW;
+	v->shadow_rip = b->int_shadow & INT_SHADOW ? b->rip : SVM_NO_RIP;
 }
 
 /*
@@ -119,7 +140,13 @@ void svm_event_take_back(struct vcpu_hw *v)
 	struct vmcb *b = v->vmcb;
 	u64 info = b->exit_int_info;
 	u32 vector = b->int_vector & EVENT_VECTOR;
+	bool waits = v->window_waits;
 
+	if (svm_caps.virq)
+		keep_shadow(v);
+	/* One that waited opens; one that was open waits for the shadow's end. */
+	if (window_wanted(b) || (waits && !(b->int_ctl & INT_V_IGN_TPR)))
+		svm_event_want_irq_window(v, true);
 	if (!(b->int_ctl & INT_V_IGN_TPR) || window_wanted(b))
 		return;
 	if (b->int_ctl & INT_V_IRQ) {
@@ -127,6 +154,5 @@ void svm_event_take_back(struct vcpu_hw *v)
 		if ((info & EVENT_VALID) && (info & EVENT_VECTOR) == vector)
 			b->exit_int_info = 0;
 	}
-	svm_event_want_irq_window(v, v->window_waits);
-	v->window_waits = false;
+	svm_event_want_irq_window(v, waits);
 }

@@ -51,6 +51,8 @@ bool svm_cpu_has(enum virt_feature f);
 #define TODO_TRIPLE BIT(2) /* an injection ended in shutdown */
 #define TODO_SWITCH BIT(3) /* the CPU has another vCPU's context, or may have */
 
+#define SVM_NO_RIP (1ull << 62) /* not canonical: no guest runs there */
+
 struct vcpu_hw {
 	struct guest_regs regs;  /* offset 0: enter.S */
 	u64 vmcb_pa;             /* enter.S */
@@ -59,7 +61,8 @@ struct vcpu_hw {
 	u64 event;               /* EVENTINJ to deliver next; 0: none */
 	pfn_t frame;
 	u8 *apic_page;
-	bool window_waits;       /* for an exit, while an interrupt goes in */
+	bool window_waits;       /* for an exit, while an interrupt goes in, or for the instruction that a shadow covers */
+	u64 shadow_rip;          /* QEMU's TCG: of the last exit, if it was in an interrupt shadow; SVM_NO_RIP */
 	u64 tsc_aux;             /* while another vCPU owns the CPU */
 	struct vcontext context; /* likewise */
 };

@@ -26,6 +26,7 @@ static void vcpu_reset(struct vcpu_hw *v, const struct virt_entry *e)
 	vcontext_reset(&v->context);
 	v->tsc_aux = 0;
 	svm_vmcb_reset(v, e);
+	v->shadow_rip = SVM_NO_RIP;
 	svm_event_want_irq_window(v, false);
 }
 
@@ -102,6 +103,7 @@ static void vcpu_skip(struct vcpu_hw *v, u8 len)
 		rip = (u32)rip; /* outside 64-bit code EIP wraps at 4 GiB */
 	v->regs.rip = rip;
 	v->vmcb->int_shadow = 0;
+	v->shadow_rip = SVM_NO_RIP;
 	if (unlikely(v->regs.rflags & RFLAGS_TF)) { /* the instruction we did is a single step */
 		v->vmcb->dr6 |= DR6_BS;
 		v->vmcb->clean &= ~CLEAN_DR;
@@ -112,6 +114,7 @@ static void vcpu_skip(struct vcpu_hw *v, u8 len)
 static void vcpu_wake_from_hlt(struct vcpu_hw *v)
 {
 	v->vmcb->int_shadow = 0;
+	v->shadow_rip = SVM_NO_RIP;
 }
 
 static int vcpu_write_xcr0(struct vcpu_hw *v, u64 value)

@@ -327,6 +327,38 @@ static void test_irq_comes_second(void **state)
 	assert_int_equal(fake_svm.armed, 0);
 }
 
+/* Where VMRUN forgets an interrupt shadow nothing goes in between STI and the instruction behind it, HLT most often. */
+static void test_shadow_is_kept(void **state)
+{
+	(void)state;
+	svm_caps.virq = true;
+	svm_ops.regs(v)->rflags |= RFLAGS_IF;
+	exit_with(EXIT_CPUID, 0, 0, 0);
+	v->vmcb->int_shadow = INT_SHADOW; /* as the processor leaves it at an exit between the two */
+	exit_with(EXIT_INTR, 0, 0, 0);
+	assert_false(svm_ops.can_take_irq(v));
+	svm_ops.want_irq_window(v, true);
+	/* No window either: it would exit before the guest moves, again and again. */
+	assert_false(v->vmcb->intercept[3] & BIT(4));
+	v->vmcb->int_shadow = 0; /* forgotten */
+	exit_with(EXIT_INTR, 0, 0, 0);
+	assert_true(fake_svm.armed);
+	assert_false(svm_ops.can_take_irq(v));
+	/* The instruction ran: now the window is open. */
+	v->vmcb->int_shadow = 0;
+	exit_with(EXIT_CPUID, 0, 0, 0);
+	assert_true(svm_ops.can_take_irq(v));
+	assert_true(v->vmcb->intercept[3] & BIT(4));
+	/* A window that was open before waits too. */
+	v->vmcb->int_shadow = INT_SHADOW;
+	exit_with(EXIT_INTR, 0, 0, 0);
+	assert_false(v->vmcb->intercept[3] & BIT(4));
+	v->vmcb->int_shadow = 0;
+	exit_with(EXIT_CPUID, 0, 0, 0);
+	assert_true(v->vmcb->intercept[3] & BIT(4));
+	svm_ops.want_irq_window(v, false);
+}
+
 /* The event that a nested page fault interrupted comes back before anything else. */
 static void test_redelivery(void **state)
 {
@@ -577,6 +609,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_timer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_inject_irq, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_irq_comes_second, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_shadow_is_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_redelivery, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_double_faults, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_page_fault, setup, teardown),
