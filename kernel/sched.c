@@ -13,6 +13,9 @@
 #define SLICES_ALONE 5 /* whoever has the CPU for itself is disturbed less; a wake-up ends the slice */
 #define FAR_NS 1000000000ull /* nothing is looked at less often */
 #define AHEAD_OF_WOKEN 4 /* a guest that wakes ends another's slice once that is ahead of it by a slice / this */
+/* A slice / this is what a guest that sleeps keeps of its share: twice what ends another's slice, so that one that uses less than its
+ * share need not wait when its disk or timer wakes it (hostile.share.disk.spin). */
+#define SLEEPERS_CREDIT 2
 
 /* ---- virtual time ---- */
 
@@ -21,10 +24,12 @@ static u64 slice_ticks(void)
 	return arch_ns_to_tsc(VCPU_SLICE_MS * 1000000ull);
 }
 
-/* Who could not run is served soon when it can, but can't save up that time. */
+/* Who could not run, and had less than its share, is served at once when it can: it keeps a credit, but no more of that time. */
 u64 sched_time(const struct vcpu *v)
 {
-	return v->ready ? v->vruntime : MAX(v->vruntime, vcpu_sched.vruntime);
+	u64 credit = slice_ticks() / SLEEPERS_CREDIT, now = vcpu_sched.vruntime;
+
+	return v->ready ? v->vruntime : MAX(v->vruntime, now - MIN(credit, now));
 }
 
 void sched_pay(struct vcpu *v, u64 ticks)

@@ -168,6 +168,8 @@ static void test_own_timer_is_exact(void **state)
 
 /* ---- who pays ---- */
 
+#define CREDIT (VCPU_SLICE_MS * MS / 2) /* what a guest that sleeps keeps of its share: sched.c */
+
 static void halting(u32 i)
 {
 	start(i);
@@ -178,15 +180,15 @@ static void test_who_halts_pays(void **state)
 {
 	(void)state;
 	halting(1);
-	env.vm[0].vcpu.vruntime = 1 * MS; /* 1 goes first */
+	env.vm[0].vcpu.vruntime = 21 * MS; /* 1 goes first */
 	start(0);
 	env.turn_ticks = 7000;
 	vcpu_loop_once();
 	assert_int_equal(env.vm[1].vcpu.vruntime, 10 * US);
 	vcpu_loop_once();
 	assert_true(w.ran[0] > 0);
-	assert_int_equal(env.vm[1].vcpu.vruntime, 1 * MS + 7000); /* it comes back at the place of who runs */
-	assert_int_equal(env.vm[0].vcpu.vruntime, 1 * MS + w.ran[0]);
+	assert_int_equal(env.vm[1].vcpu.vruntime, 21 * MS - CREDIT + 7000); /* it comes back a credit before the place of who runs */
+	assert_int_equal(env.vm[0].vcpu.vruntime, 21 * MS + w.ran[0]);
 }
 
 static void test_who_sleeps_pays(void **state)
@@ -203,7 +205,7 @@ static void test_who_sleeps_pays(void **state)
 	w.awake = 10 * US;
 	vcpu_loop_once();
 	assert_int_equal(w.wakes, 1);
-	assert_int_equal(env.vm[1].vcpu.vruntime, 20 * MS + 7000 + 10 * US);
+	assert_int_equal(env.vm[1].vcpu.vruntime, 20 * MS - CREDIT + 7000 + 10 * US);
 	assert_int_equal(env.vm[0].vcpu.vruntime, before);
 }
 
@@ -268,7 +270,7 @@ static void test_whose_completion_pays(void **state)
 	w.every = 0;
 	env.turn_ticks = 7000;
 	vcpu_loop_once();
-	assert_int_equal(env.vm[1].vcpu.vruntime, 100 * US + 7000); /* from the place of who runs */
+	assert_int_equal(env.vm[1].vcpu.vruntime, 9000 + 7000);
 }
 
 /* A handler that takes longer than the slice: the turn is still its guest's. */
