@@ -66,7 +66,11 @@ void block_share(u32 owner, u32 weight, u32 iops, u64 bps)
 
 void block_free(u32 owner, bool on)
 {
-	block_shares[owner].free = on;
+	struct fair_share *s = &block_shares[owner];
+
+	s->free = on;
+	if (!on) /* what its last life owes is over with it */
+		s->ops_ns = s->bytes_ns = 0;
 }
 
 /* ---- submission ---- */

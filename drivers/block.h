@@ -142,6 +142,8 @@ bool block_cancel(struct block_req *r);
 
 /* What an owner is given of all devices' time (1 to 10000, 100 at first), and what it may use; 0: no limit. */
 void block_share(u32 owner, u32 weight, u32 iops, u64 bps);
+/* Others have used the device within BLOCK_RECENT_NS, and would wait for what is long. */
+bool block_contended(const struct block_dev *d, u32 owner);
 /* An owner that is reset or stopped has to get done what it has under way: its limits do not hold until it begins anew. */
 void block_free(u32 owner, bool on);
 /* Frames are short: swap writes go as soon as demands do. */

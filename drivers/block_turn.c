@@ -168,9 +168,10 @@ static u32 left(const struct block_req *r)
 	return r->nsectors - r->handed;
 }
 
-/* Others have used the device not long ago, and would wait for a long command. */
-static bool contended(const struct block_dev *d, u32 owner, u64 now)
+bool block_contended(const struct block_dev *d, u32 owner)
 {
+	u64 now = arch_ns();
+
 	for (u32 i = 0; i < FAIR_OWNERS; i++) {
 		const struct block_queue *q = &d->queue[i];
 
@@ -362,7 +363,7 @@ void block_start(struct block_dev *d)
 		r = choose(d, now);
 		if (!r)
 			break;
-		make(d, c, r, contended(d, r->owner, now));
+		make(d, c, r, block_contended(d, r->owner));
 		start(d, c, now);
 	}
 	if (d->limit.most > 1)

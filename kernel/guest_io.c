@@ -14,6 +14,8 @@
 #include "mm/blockmap.h"
 #include "mm/gpage.h"
 
+#define DRIVE_PARTS 64u /* a page each, about 1,000 instructions: neighbours wait for as many at once, and those of one chunk */
+
 /* Of its own: what keeps a disk of eight commands at once busy; the more that its deep queues can have is lent. */
 const struct pool_kind pool_requests = { .bytes = sizeof(struct gio), .zeroed = offsetof(struct gio, req), .own = 8, .lent = 8 };
 
@@ -340,10 +342,11 @@ static void abort_active(struct vm_mem *m)
 	}
 }
 
-/* The one that prepares, or the next in line. True: something was done. */
-static bool drive_one(struct vm_mem *m)
+/* The one that prepares, or the next in line. How much work it was, in parts (guest_io.h); 0: nothing can be done. */
+static u32 drive_one(struct vm_mem *m)
 {
 	struct gio *x = m->io_preparing;
+	u32 parts;
 	bool wait;
 
 	if (!x)
@@ -358,18 +361,19 @@ static bool drive_one(struct vm_mem *m)
 	if (!x)
 		x = start_next(m);
 	if (!x)
-		return false;
+		return 0;
 	m->io_preparing = x;
 	x->phase = GIO_PREP;
 	m->io_sourcing = x->writes;
 	wait = prepare(x) == E_AGAIN;
 	m->io_sourcing = false;
 	if (wait)
-		return false;
+		return 0;
 	m->io_preparing = NULL;
+	parts = 1 + x->nparts;
 	if (x->err || !run_next(x))
 		chunk_done(x);
-	return true;
+	return parts;
 }
 
 static void answer_refused(struct vm_mem *m)
@@ -383,8 +387,24 @@ static void answer_refused(struct vm_mem *m)
 	}
 }
 
+/* As many as DRIVE_PARTS at once, and what one chunk is beyond that. The rest waits for the main loop, as a long range does. */
+static void drive_some(struct vm_mem *m, u32 *done)
+{
+	while (!m->dead && !m->draining && *done < DRIVE_PARTS) {
+		u32 parts = drive_one(m);
+
+		if (!parts)
+			return;
+		*done += parts;
+	}
+	if (*done >= DRIVE_PARTS)
+		pager_again(m);
+}
+
 void guest_io_drive(struct vm_mem *m)
 {
+	u32 done = 0;
+
 	if (m->io_driving) {
 		m->io_again = true;
 		return;
@@ -397,8 +417,7 @@ void guest_io_drive(struct vm_mem *m)
 			refuse_waiting(m);
 			abort_active(m);
 		} else {
-			while (!m->dead && !m->draining && drive_one(m))
-				;
+			drive_some(m, &done);
 		}
 	} while (m->io_again);
 	m->io_driving = false;

@@ -218,11 +218,19 @@ static void stir_faults(void)
 	sim_disk_inject(&f);
 }
 
+/* A run against the law goes on until it has seen a page-in in a thousand operations, or four times as long. */
+static bool goes_on(void)
+{
+	u32 percent;
+
+	return sim_ops < opt.ops || (opt.disk && sim_ops < 4 * opt.ops && sim_law_checked(&percent) < opt.ops / 1000);
+}
+
 static void run(void)
 {
 	u64 next_check = 0, loops_without = 0, last = 0;
 
-	while (sim_ops < opt.ops) {
+	while (goes_on()) {
 		vcpu_loop_once();
 		if (!sim_below(3))
 			sim_disk_complete(1 + sim_below(3));

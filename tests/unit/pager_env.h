@@ -100,6 +100,7 @@ void pager_flush(struct vm_mem *m)
 
 #ifndef ENV_REAL_BLOCK /* the program links drivers/block.c and brings its own disk */
 void block_hurry(bool on) { (void)on; }
+bool block_contended(const struct block_dev *d, u32 owner) { (void)d; (void)owner; return env_rand(2); }
 void block_free(u32 owner, bool on) { (void)owner; (void)on; }
 
 static void transfer(struct block_req *r)

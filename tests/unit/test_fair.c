@@ -91,8 +91,10 @@ static void begin(u32 kind)
 	assert_true(++ndisks < ARRAY_SIZE(disks));
 	timed_init(&disk, kinds[kind].name, kinds[kind].slots, kinds[kind].fixed_ns, kinds[kind].byte_ps);
 	memset(loads, 0, sizeof(loads));
-	for (u32 i = 0; i < FAIR_OWNERS; i++)
+	for (u32 i = 0; i < FAIR_OWNERS; i++) {
 		block_share(i, 0, 0, 0);
+		block_free(i, false);
+	}
 	seed = 1;
 	stop = false;
 	block_hurry(false);

@@ -96,6 +96,7 @@ void vcpu_reset(struct vcpu *v, const struct virt_entry *e) { (void)v; (void)e; 
 void vcpu_charge(struct vcpu *v, u64 ticks) { (void)v; (void)ticks; }
 void block_share(u32 owner, u32 weight, u32 iops, u64 bps) { (void)owner; (void)weight; (void)iops; (void)bps; }
 void block_hurry(bool on) { (void)on; }
+bool block_contended(const struct block_dev *d, u32 owner) { (void)d; (void)owner; return false; }
 void block_free(u32 owner, bool on) { (void)owner; (void)on; }
 void pager_again(struct vm_mem *m) { (void)m; }
 void pager_worked(struct vm_mem *m) { (void)m; }
