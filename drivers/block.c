@@ -159,7 +159,10 @@ static void charge(struct block_dev *d, struct block_cmd *c)
 		fair_note(&d->times, block_writes(c->hw.op), c->hw.nsectors, took);
 }
 
-/* Several requests shared a command that failed: each of them goes again alone, so that only the one that can't be done fails. */
+/*
+ * Several requests shared a command that failed: each of them goes again alone, so that only the one
+ * that can't be done fails.
+ */
 static void send_alone(struct block_req *first)
 {
 	struct list back;
@@ -229,7 +232,10 @@ void block_complete(struct block_req *hw, int err)
 
 	list_init(&over);
 	retire(c, err, &over);
-	/* The disk works while done() does; but if its owner has nothing else waiting, what done() submits may be owed the turn. */
+	/*
+	 * The disk works while done() does; but if its owner has nothing else waiting, what done()
+	 * submits may be owed the turn.
+	 */
 	early = d->queue[owner].waiting;
 	if (early)
 		block_start(d);

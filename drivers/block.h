@@ -2,22 +2,24 @@
 /*
  * block.h - one face for every disk the host has, and for RAM disks.
  *
- * A request is queued by block_submit() and completes later, always from an interrupt
- * window or block_poll(), never from inside block_submit(). done() may submit again.
- * Addresses are host-physical; every segment is a multiple of 512 bytes, even-addressed, and may be of any
- * length (drivers split what their hardware can't take). Sectors are 512 bytes.
- * Errors: E_IO after the driver's own retries; E_RANGE for sectors outside the device; E_NOTSUP for a write to a
- * read-only one; E_INVAL for segments that do not add up.
+ * A request is queued by block_submit() and completes later, always from an interrupt window or
+ * block_poll(), never from inside block_submit(). done() may submit again. Addresses are host-physical;
+ * every segment is a multiple of 512 bytes, even-addressed, and may be of any length (drivers split
+ * what their hardware can't take). Sectors are 512 bytes. Errors: E_IO after the driver's own retries;
+ * E_RANGE for sectors outside the device; E_NOTSUP for a write to a read-only one; E_INVAL for segments
+ * that do not add up.
  *
- * Whose turn: every request has an owner, and every owner a queue at each device. Owners share the device's time by their weights
- * (fair.h); of one owner's requests those of a lower class go first. A request is handed to the driver in commands: whole;
- * together with others of its owner that continue it; or, while others have used the device within the last
- * second, in pieces of 64 KiB. The device is given no more commands at once than raise its throughput.
+ * Whose turn: every request has an owner, and every owner a queue at each device. Owners share the
+ * device's time by their weights (fair.h); of one owner's requests those of a lower class go first. A
+ * request is handed to the driver in commands: whole; together with others of its owner that continue
+ * it; or, while others have used the device within the last second, in pieces of 64 KiB. The device is
+ * given no more commands at once than raise its throughput.
  *
- * Order, among requests of one owner: one that overlaps another that was submitted before it, where either writes, waits
- * for it; a FLUSH waits for the writes of classes up to its own that were submitted before it, and those
- * after it wait for the FLUSH. Requests of different owners that overlap (the swap area's slots change hands when nothing is in flight)
- * are kept apart on the hardware, but go in any order. Others complete in any order.
+ * Order, among requests of one owner: one that overlaps another that was submitted before it, where
+ * either writes, waits for it; a FLUSH waits for the writes of classes up to its own that were
+ * submitted before it, and those after it wait for the FLUSH. Requests of different owners that overlap
+ * (the swap area's slots change hands when nothing is in flight) are kept apart on the hardware, but go
+ * in any order. Others complete in any order.
  */
 #ifndef DRIVERS_BLOCK_H
 #define DRIVERS_BLOCK_H
@@ -80,7 +82,10 @@ struct block_cmd {
 
 struct block_dev;
 struct block_ops {
-	/* Starts r on the hardware; the driver calls block_complete() when it is done. Called with at most `depth` in flight. */
+	/*
+	 * Starts r on the hardware; the driver calls block_complete() when it is done. Called with at
+	 * most `depth` in flight.
+	 */
 	void (*start)(struct block_dev *d, struct block_req *r);
 };
 
@@ -144,14 +149,18 @@ bool block_cancel(struct block_req *r);
 void block_share(u32 owner, u32 weight, u32 iops, u64 bps);
 /* Others have used the device within BLOCK_RECENT_NS, and would wait for what is long. */
 bool block_contended(const struct block_dev *d, u32 owner);
-/* An owner that is reset or stopped has to get done what it has under way: its limits do not hold until it begins anew. */
+/*
+ * An owner that is reset or stopped has to get done what it has under way: its limits do not hold until
+ * it begins anew.
+ */
 void block_free(u32 owner, bool on);
 /* Frames are short: swap writes go as soon as demands do. */
 void block_hurry(bool on);
 /*
- * on: the host has just looked at its disks, and does not until it says so again (interrupts are off for longer work). A command
- * whose end is found then may have ended at any time since: nobody is charged for more than such commands take, because others'
- * work kept the host away. At first the host looks all the time.
+ * on: the host has just looked at its disks, and does not until it says so again (interrupts are off
+ * for longer work). A command whose end is found then may have ended at any time since: nobody is
+ * charged for more than such commands take, because others' work kept the host away. At first the host
+ * looks all the time.
  */
 void block_away(bool on);
 /* When block_poll() has something to start that now waits for its owner's limit, ns; 0: nothing does. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * block_turn.c - which request a device gets next, and in what command. Contract: block.h, "Whose turn" and "Order".
+ * block_turn.c - which request a device gets next, and in what command. Contract: block.h, "Whose turn"
+ * and "Order".
  *
- * block_start() goes round: of each owner the request that may go, of those the one whose turn it is (fair.h), as a command. All
- * loops are over the owners, one owner's queue or the device's commands, which pools above and depths bound.
+ * block_start() goes round: of each owner the request that may go, of those the one whose turn it is
+ * (fair.h), as a command. All loops are over the owners, one owner's queue or the device's commands,
+ * which pools above and depths bound.
  */
 #include "arch/x86_64/arch.h"
 #include "drivers/block_priv.h"
@@ -330,7 +332,10 @@ static void start(struct block_dev *d, struct block_cmd *c, u64 now)
 	fair_started(&d->fair, c->hw.owner, c->guess_ns, s);
 	fair_pay(s, (u64)c->hw.nsectors * SECTOR_SIZE, c->hw.class != BLOCK_BACK, now);
 	d->stats.commands++;
-	/* It waits for those in flight to end, and all others wait for it; its owner pays for that time like for its own. */
+	/*
+	 * It waits for those in flight to end, and all others wait for it; its owner pays for that time
+	 * like for its own.
+	 */
 	if (d->flush_alone && c->hw.op == BLOCK_FLUSH && d->in_flight > 1)
 		d->held = c;
 	else

@@ -5,8 +5,11 @@
 #include "drivers/fair.h"
 #include "kernel/lib/lib.h"
 
-/* More is taken if the same work takes 4 % less of the disk's time; fewer if it takes at most 1 % more: so the two never undo each other.
- * While more has paid each time it is twice as many, which is found to pay, or not, in half the rounds. */
+/*
+ * More is taken if the same work takes 4 % less of the disk's time; fewer if it takes at most 1 % more:
+ * so the two never undo each other. While more has paid each time it is twice as many, which is found
+ * to pay, or not, in half the rounds.
+ */
 #define MORE_PERCENT 104u
 #define TWICE_PERCENT 115u
 #define FEWER_PERCENT 99u
@@ -49,8 +52,11 @@ static void begin(struct fair_depth *d)
 		d->other = MIN(d->base + (climbs(d) ? d->base : MAX(d->base / 4, 1u)), d->most); /* twice as many while that pays */
 }
 
-/* What the other's commands took, against what as many of the same kinds took under base. Kinds that base has not seen tell nothing:
- * they must not be the most of it, or a guest could change its sizes with the rounds and have as many commands at once as it likes. */
+/*
+ * What the other's commands took, against what as many of the same kinds took under base. Kinds that
+ * base has not seen tell nothing: they must not be the most of it, or a guest could change its sizes
+ * with the rounds and have as many commands at once as it likes.
+ */
 static bool is_better(const struct fair_depth *d)
 {
 	const struct fair_sums *base = &d->sums[0], *other = &d->sums[1];

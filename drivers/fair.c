@@ -95,7 +95,10 @@ u32 fair_pick(struct fair *f, u64 active, u64 waiting, u64 demand, const u64 *gu
 		i = first_to_end(f, waiting, guess, share);
 	if (i < FAIR_OWNERS)
 		return i;
-	/* All who wait are ahead, and those behind want nothing now: what is left over is nobody's loss, and no debt is kept for it. */
+	/*
+	 * All who wait are ahead, and those behind want nothing now: what is left over is nobody's
+	 * loss, and no debt is kept for it.
+	 */
 	i = least_of(f, waiting);
 	f->tag[i] = f->now;
 	return i;

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * fair.h - whose turn it is at a disk: weighted fair queueing of the disk's time among owners, limits of operations and
- * bytes a second, and how long a request will probably take. Pure arithmetic; drivers/block.c keeps the queues.
+ * fair.h - whose turn it is at a disk: weighted fair queueing of the disk's time among owners, limits
+ * of operations and bytes a second, and how long a request will probably take. Pure arithmetic;
+ * drivers/block.c keeps the queues.
  *
- * Every owner has a tag: the virtual time at which its next request may begin. A request of an owner of weight w moves the tag on by
- * its time / w. The disk's own virtual time moves on by worked time / (the sum of the weights of all owners that
- * have something to do, or whose tag is still ahead since they were served early), and never stays behind the least tag of those who wait. Of the owners whose tag is not
- * ahead of it the one goes whose request would end first; those with a page that a vCPU waits for come before the rest. (This is WF2Q+, by Bennett and Zhang, "Hierarchical
- * packet fair queueing algorithms". Deficit round robin would let a newcomer wait for a whole round of the others; here it
- * waits for one request.) What a request takes is known only afterwards: a guess is charged when it starts,
- * and corrected when it ends.
+ * Every owner has a tag: the virtual time at which its next request may begin. A request of an owner of
+ * weight w moves the tag on by its time / w. The disk's own virtual time moves on by worked time / (the
+ * sum of the weights of all owners that have something to do, or whose tag is still ahead since they
+ * were served early), and never stays behind the least tag of those who wait. Of the owners whose tag
+ * is not ahead of it the one goes whose request would end first; those with a page that a vCPU waits
+ * for come before the rest. (This is WF2Q+, by Bennett and Zhang, "Hierarchical packet fair queueing
+ * algorithms". Deficit round robin would let a newcomer wait for a whole round of the others; here it
+ * waits for one request.) What a request takes is known only afterwards: a guess is charged when it
+ * starts, and corrected when it ends.
  *
- * Units: ns of the disk's time; virtual time is ns * FAIR_UNIT / weight. No locks yet: one CPU (ARCHITECTURE.md, "No threads").
+ * Units: ns of the disk's time; virtual time is ns * FAIR_UNIT / weight. No locks yet: one CPU
+ * (ARCHITECTURE.md, "No threads").
  */
 #ifndef DRIVERS_FAIR_H
 #define DRIVERS_FAIR_H
@@ -20,7 +24,8 @@
 #include "mm/frame.h"
 
 #define FAIR_OWNERS (FRAME_MAX_VMS + 1) /* the guests by their frames' owner number, and the hypervisor itself */
-#define FAIR_UNIT 64u                   /* of virtual time: one ns at weight 1; tags last for nine years of a busy disk */
+/* The units of virtual time in one ns at weight 1: tags last for nine years of a busy disk. */
+#define FAIR_UNIT 64u
 #define FAIR_WEIGHT 100u                /* of an owner that was given none */
 _Static_assert(FAIR_OWNERS <= 64, "owners fit a set of 64");
 
@@ -50,9 +55,10 @@ static inline u32 fair_weight(const struct fair_share *s) { return s->weight ? s
 /* The owner's first request after it had nothing to do: it can't have saved up time. */
 void fair_arrive(struct fair *f, u32 owner);
 /*
- * The one of `waiting` (not empty) that goes next; demand: those of them whose request somebody waits for, who go before the others whose
- * turn it is too; guess[owner]: the time of its request. active: owners with commands in flight: one who has nothing waiting only since
- * it asks for no more at once than the disk does keeps credit_ns of the turns that it misses.
+ * The one of `waiting` (not empty) that goes next; demand: those of them whose request somebody waits
+ * for, who go before the others whose turn it is too; guess[owner]: the time of its request. active:
+ * owners with commands in flight: one who has nothing waiting only since it asks for no more at once
+ * than the disk does keeps credit_ns of the turns that it misses.
  */
 u32 fair_pick(struct fair *f, u64 active, u64 waiting, u64 demand, const u64 *guess, u64 credit_ns, const struct fair_share *share);
 void fair_started(struct fair *f, u32 owner, u64 guess_ns, const struct fair_share *s);
@@ -62,21 +68,24 @@ void fair_ended(struct fair *f, u32 owner, u64 guess_ns, u64 took_ns, u64 busy, 
 /* When an operation of so many bytes may start, ns: now or earlier: at once. */
 u64 fair_allowed(const struct fair_share *s);
 /*
- * It starts. What does not wait for the limits (swap writes) pays too, but leaves the owner no more than FAIR_DEBT_NS behind: others'
- * need of frames makes a guest write, and its page-ins are not to wait for the sum of that.
+ * It starts. What does not wait for the limits (swap writes) pays too, but leaves the owner no more
+ * than FAIR_DEBT_NS behind: others' need of frames makes a guest write, and its page-ins are not to
+ * wait for the sum of that.
  */
 #define FAIR_DEBT_NS 1000000000ull
 void fair_pay(struct fair_share *s, u64 bytes, bool waits, u64 now_ns);
 
 /*
- * How many commands a disk is given at once: no more than raise its throughput, since each of them is one that a newcomer
- * waits for on a disk that does them in order. Found by trying: while requests wait, now and then some rounds of commands go with
- * more or fewer at once. The disk's time that those took is compared with what as many of the same kinds (read or write, size) took
- * before, so that it does not matter whose turn it was.
+ * How many commands a disk is given at once: no more than raise its throughput, since each of them is
+ * one that a newcomer waits for on a disk that does them in order. Found by trying: while requests
+ * wait, now and then some rounds of commands go with more or fewer at once. The disk's time that those
+ * took is compared with what as many of the same kinds (read or write, size) took before, so that it
+ * does not matter whose turn it was.
  */
 #define FAIR_DEPTH_ROUND 16u /* commands a round, and four more for each that is in flight at once */
 #define FAIR_DEPTH_ROUNDS 16u /* a comparison: base and other in turn; each half of them has to agree */
-#define FAIR_DEPTH_FIXED 64u /* sectors that take about as long as a command itself (32 KiB): so sizes of one kind are compared */
+/* Sectors that take about as long as a command itself (32 KiB): so different sizes of one kind compare. */
+#define FAIR_DEPTH_FIXED 64u
 #define FAIR_DEPTH_REST 512u /* rounds between two comparisons at most: what wrong tries cost is then below 1 % */
 struct fair_sums { u64 sectors[2][FAIR_SIZES], ns[2][FAIR_SIZES]; }; /* sectors: FAIR_DEPTH_FIXED more for each command */
 struct fair_depth {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * guest_io.c - a guest's disk requests: their order, their host requests, their end. Contract: vdev/ports.h, and
- * guest_io.h for the life of one.
+ * guest_io.c - a guest's disk requests: their order, their host requests, their end. Contract:
+ * vdev/ports.h, and guest_io.h for the life of one.
  *
- * guest_io_drive() does whatever can be done now; it is called when a request arrives and when anything of the guest got
- * on. It never recurses: done() may submit again, which only queues.
+ * guest_io_drive() does whatever can be done now; it is called when a request arrives and when anything
+ * of the guest got on. It never recurses: done() may submit again, which only queues.
  */
 #include "kernel/guest_io.h"
 #include "arch/x86_64/arch.h"
@@ -14,7 +14,8 @@
 #include "mm/blockmap.h"
 #include "mm/gpage.h"
 
-#define DRIVE_PARTS 64u /* a page each, about 1,000 instructions: neighbours wait for as many at once, and those of one chunk */
+/* Parts that one go prepares, a page and about 1,000 instructions each: a neighbour waits for so many, and one chunk more. */
+#define DRIVE_PARTS 64u
 
 /* Of its own: what keeps a disk of eight commands at once busy; the more that its deep queues can have is lent. */
 const struct pool_kind pool_requests = { .bytes = sizeof(struct gio), .zeroed = offsetof(struct gio, req), .own = 8, .lent = 8 };
@@ -387,7 +388,10 @@ static void answer_refused(struct vm_mem *m)
 	}
 }
 
-/* As many as DRIVE_PARTS at once, and what one chunk is beyond that. The rest waits for the main loop, as a long range does. */
+/*
+ * As many as DRIVE_PARTS at once, and what one chunk is beyond that. The rest waits for the main loop,
+ * as a long range does.
+ */
 static void drive_some(struct vm_mem *m, u32 *done)
 {
 	while (!m->dead && !m->draining && *done < DRIVE_PARTS) {

@@ -9,8 +9,11 @@
 #include "kernel/lib/lib.h"
 #include "mm/blockmap.h"
 
-/* Of a chunk while others use the disk too: 128 KiB on any address. They wait for its preparing, about 1,000 instructions a part: with
- * chunks of GIO_PARTS a reader of 4 KiB beside one of 1 MiB had 0.35 of its share (hostile.share.disk.read-1m), with these 0.93. */
+/*
+ * Of a chunk while others use the disk too: 128 KiB on any address. They wait for its preparing, about
+ * 1,000 instructions a part: with chunks of GIO_PARTS a reader of 4 KiB beside one of 1 MiB had 0.35 of
+ * its share (hostile.share.disk.read-1m), with these 0.93.
+ */
 #define SHARED_PARTS 34u
 #define BYTEWISE_CHUNK (GIO_BOUNCE_FRAMES * PAGE_SIZE)
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * io_range.c - before a guest overwrites blocks: fills from them finish, pages that live only there are rescued, all
- * other pages are dissociated, cached frames dropped. A DISCARD overwrites nothing, since the host disk is not told of it: what is
- * cached of the range is forgotten, and no more. Contract: guest_io.h.
+ * io_range.c - before a guest overwrites blocks: fills from them finish, pages that live only there are
+ * rescued, all other pages are dissociated, cached frames dropped. A DISCARD overwrites nothing, since
+ * the host disk is not told of it: what is cached of the range is forgotten, and no more. Contract:
+ * guest_io.h.
  *
- * No page can become associated with the range meanwhile: reads and writes that overlap wait, and a rescued page is dirty
- * when it arrives. So a cursor over the range moves on past what is done and looks a little ahead, so that several rescues are
- * under way at once. A long range goes in pieces of RANGE_BLOCKS, with a turn of the main loop between two of them.
+ * No page can become associated with the range meanwhile: reads and writes that overlap wait, and a
+ * rescued page is dirty when it arrives. So a cursor over the range moves on past what is done and
+ * looks a little ahead, so that several rescues are under way at once. A long range goes in pieces of
+ * RANGE_BLOCKS, with a turn of the main loop between two of them.
  */
 #include "kernel/fill.h"
 #include "kernel/guest_cache.h"
@@ -18,7 +20,11 @@
 #include "mm/page_cache.h"
 
 #define LOOK_AHEAD 64 /* blocks beyond the first that is not done */
-#define RANGE_BLOCKS 1024 /* at once: about 60,000 instructions with nothing to do for any of them, a tenth of a slice of 10 ms at 55 MIPS */
+/*
+ * At once: about 60,000 instructions with nothing to do for any of them, a tenth of a slice of 10 ms at
+ * 55 MIPS
+ */
+#define RANGE_BLOCKS 1024
 
 struct range {
 	u32 first, end; /* blocks */

@@ -15,8 +15,10 @@
 
 #define MARGIN_FRAMES 64          /* kept free above the reserve by whoever is above its target */
 #define ZEROED_WANTED 512
-#define STUCK_NS (5ull * 1000 * 1000 * 1000) /* in which a guest at its max gets no frame, with nothing under way that could bring one */
-#define STUCK_GAP_NS (1000ull * 1000 * 1000) /* between two tries that belong together: a guest that starves tries at each turn of the loop */
+/* A guest is stopped that has held its max for so long, got no frame, and had nothing under way that could bring one. */
+#define STUCK_NS (5ull * 1000 * 1000 * 1000)
+/* Two tries belong together if no more lies between them: a guest that starves tries at each turn of the loop. */
+#define STUCK_GAP_NS (1000ull * 1000 * 1000)
 
 void (*pager_miss_hook)(struct vm_mem *m);
 static pfn_t zero_frame = { 0xffffffffu };
@@ -213,8 +215,9 @@ static void watch_stuck(struct vm_mem *m, u64 now)
 }
 
 /*
- * A guest starves. True: tried something. It is stopped only if it is at its max, all that it holds can't be freed, and nothing is
- * under way that could change this, for STUCK_NS; whoever is below its max waits as long as it takes.
+ * A guest starves. True: tried something. It is stopped only if it is at its max, all that it holds
+ * can't be freed, and nothing is under way that could change this, for STUCK_NS; whoever is below its
+ * max waits as long as it takes.
  */
 static bool help_starving(struct vm_mem *m)
 {

@@ -2,8 +2,9 @@
 /*
  * pool.c - guests' own entries of the pager's pools, and those that are lent. Contract: pool.h.
  *
- * Free entries are bits. A guest that found none has a ticket; lent entries go to the lowest ticket. While somebody with an older ticket waits,
- * nobody else takes a lent one: since entries that come back are offered at once, that line is empty whenever lent ones are free.
+ * Free entries are bits. A guest that found none has a ticket; lent entries go to the lowest ticket.
+ * While somebody with an older ticket waits, nobody else takes a lent one: since entries that come back
+ * are offered at once, that line is empty whenever lent ones are free.
  */
 #include "kernel/pool.h"
 #include "arch/x86_64/arch.h"

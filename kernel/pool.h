@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * pool.h - entries for what is under way to and from disks: guests' disk requests, fills, swap writes. Private to the pager.
+ * pool.h - entries for what is under way to and from disks: guests' disk requests, fills, swap writes.
+ * Private to the pager.
  *
- * Every guest has entries of its own, which nobody else can use up: POOL_OWN of each kind. Some more are lent to whoever
- * asks first; who finds none waits in line for them, first come, first served, and is driven again (pager_progress) when it is its
- * turn or when an entry of its own comes back. To wait for an entry is not lack of memory: it never marks a guest as starving.
- * An entry that is in use belongs to one guest; its first bytes are zeroed when it is given out.
+ * Every guest has entries of its own, which nobody else can use up: POOL_OWN of each kind. Some more
+ * are lent to whoever asks first; who finds none waits in line for them, first come, first served, and
+ * is driven again (pager_progress) when it is its turn or when an entry of its own comes back. To wait
+ * for an entry is not lack of memory: it never marks a guest as starving. An entry that is in use
+ * belongs to one guest; its first bytes are zeroed when it is given out.
  */
 #ifndef KERNEL_POOL_H
 #define KERNEL_POOL_H
 
 #include "mm/vmmem.h"
 
-/* Of each kind (mm/vmmem.h, POOLS): bytes of an entry, how many of them are zeroed; entries that each guest owns, and that are lent. */
+/*
+ * Of each kind (mm/vmmem.h, POOLS): bytes of an entry, how many of them are zeroed; entries that each
+ * guest owns, and that are lent.
+ */
 struct pool_kind { u32 bytes, zeroed, own, lent; };
 extern const struct pool_kind pool_requests, pool_fills, pool_writes; /* guest_io.c, fill.c, swapout.c */
 

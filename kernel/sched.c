@@ -13,8 +13,11 @@
 #define SLICES_ALONE 5 /* whoever has the CPU for itself is disturbed less; a wake-up ends the slice */
 #define FAR_NS 1000000000ull /* nothing is looked at less often */
 #define AHEAD_OF_WOKEN 4 /* a guest that wakes ends another's slice once that is ahead of it by a slice / this */
-/* A slice / this is what a guest that sleeps keeps of its share: twice what ends another's slice, so that one that uses less than its
- * share need not wait when its disk or timer wakes it (hostile.share.disk.spin). */
+/*
+ * A slice / this is what a guest that sleeps keeps of its share: twice what ends another's slice, so
+ * that one that uses less than its share need not wait when its disk or timer wakes it
+ * (hostile.share.disk.spin).
+ */
 #define SLEEPERS_CREDIT 2
 
 /* ---- virtual time ---- */
@@ -24,7 +27,10 @@ static u64 slice_ticks(void)
 	return arch_ns_to_tsc(VCPU_SLICE_MS * 1000000ull);
 }
 
-/* Who could not run, and had less than its share, is served at once when it can: it keeps a credit, but no more of that time. */
+/*
+ * Who could not run, and had less than its share, is served at once when it can: it keeps a credit, but
+ * no more of that time.
+ */
 u64 sched_time(const struct vcpu *v)
 {
 	u64 credit = slice_ticks() / SLEEPERS_CREDIT, now = vcpu_sched.vruntime;
@@ -172,9 +178,11 @@ static u64 asks_at(const struct vm *vm, u64 now)
 	return w->regs->rflags & REGS_IF ? vboard_deadline(vm->board) : 0;
 }
 
-/* A guest that sleeps until its timer, that woke and waits for its first slice, or whose queues wait ends v's slice when it
- * is preferred to v, and not before: to end it earlier would only cost a turn of the loop. v's own queues take turns with
- * its vCPU. */
+/*
+ * A guest that sleeps until its timer, that woke and waits for its first slice, or whose queues wait
+ * ends v's slice when it is preferred to v, and not before: to end it earlier would only cost a turn of
+ * the loop. v's own queues take turns with its vCPU.
+ */
 static void ending_by_guest(struct sched_end *e, const struct vcpu *v, const struct vm *vm, u64 now)
 {
 	u64 at = asks_at(vm, now);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * sim_law.c - the law of disks, checked at every page that a guest waits for while the simulated disk takes time (sim --disk).
+ * sim_law.c - the law of disks, checked at every page that a guest waits for while the simulated disk
+ * takes time (sim --disk).
  *
- * A demand read of guest g is done after the disk has worked at most 2 x (sum of the weights / g's weight) x (the time of g's own
- * requests since its queue was last empty, this one included) + the time of one largest request. "Worked" is the disk's own
- * time: while a command that ended has not been seen yet, the disk stands still.
+ * A demand read of guest g is done after the disk has worked at most 2 x (sum of the weights / g's
+ * weight) x (the time of g's own requests since its queue was last empty, this one included) + the time
+ * of one largest request. "Worked" is the disk's own time: while a command that ended has not been seen
+ * yet, the disk stands still.
  */
 #include "arch/x86_64/arch.h"
 #include "tests/sim/sim.h"

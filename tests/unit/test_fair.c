@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: drivers/block.c drivers/block_turn.c drivers/fair.c drivers/depth.c kernel/lib/err.c kernel/lib/fmt.c kernel/lib/log.c tests/fake/fake_arch.c */
 /*
- * test_fair.c - owners of requests share disks by weight, on disks that take time: three of them, one that seeks (150 commands a second), a
- * quick one (10,000) that does them in order too, and one that does eight at once.
+ * SRCS: drivers/block.c drivers/block_turn.c drivers/fair.c drivers/depth.c kernel/lib/err.c
+ * kernel/lib/fmt.c kernel/lib/log.c tests/fake/fake_arch.c
+ */
+/*
+ * test_fair.c - owners of requests share disks by weight, on disks that take time: three of them, one
+ * that seeks (150 commands a second), a quick one (10,000) that does them in order too, and one that
+ * does eight at once.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -240,7 +244,10 @@ static void test_depth(void **state)
 	}
 }
 
-/* Rounds that have no kind of command in common tell nothing: whoever changes its sizes with them gets no more at once. */
+/*
+ * Rounds that have no kind of command in common tell nothing: whoever changes its sizes with them gets
+ * no more at once.
+ */
 static void test_depth_is_not_talked_up(void **state)
 {
 	struct fair_depth d;
@@ -284,7 +291,10 @@ static void test_page_in(void **state)
 	}
 }
 
-/* The host looks away for a while whenever it is the quiet owner's command that is on the disk: its next page waits as shortly. */
+/*
+ * The host looks away for a while whenever it is the quiet owner's command that is on the disk: its
+ * next page waits as shortly.
+ */
 static void test_seen_late(void **state)
 {
 	(void)state;

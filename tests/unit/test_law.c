@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: @pager drivers/block.c drivers/block_turn.c drivers/fair.c drivers/depth.c kernel/lib/parse.c kernel/lib/log.c tests/fake/fake_arch.c */
 /*
- * test_law.c - what a guest's page-in waits for, whatever its neighbours do: the real pager over the real queues, on disks that take time.
+ * SRCS: @pager drivers/block.c drivers/block_turn.c drivers/fair.c drivers/depth.c kernel/lib/parse.c
+ * kernel/lib/log.c tests/fake/fake_arch.c
+ */
+/*
+ * test_law.c - what a guest's page-in waits for, whatever its neighbours do: the real pager over the
+ * real queues, on disks that take time.
  *
- * The law: a demand read of guest g is done after the disk has worked at most 2 x (sum of the weights / g's weight) x (the time of g's own
- * requests since its queue was last empty, this one included) + the time of one largest request. LAW_OPS and LAW_SEED from the environment.
+ * The law: a demand read of guest g is done after the disk has worked at most 2 x (sum of the weights /
+ * g's weight) x (the time of g's own requests since its queue was last empty, this one included) + the
+ * time of one largest request. LAW_OPS and LAW_SEED from the environment.
  */
 #define ENV_VMS 4u
 #define ENV_SECTORS 140000u

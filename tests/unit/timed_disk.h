@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * timed_disk.h - a disk whose commands take time: fixed_ns each and byte_ps a byte, `slots` of them at once; what is given to it
- * beyond that stands in its own line, in order. One slot is a disk that does them one after the other, whatever the depth.
- * Time is fake_tsc; timed_step() moves it to the next command's end. Included by one .c file a program.
+ * timed_disk.h - a disk whose commands take time: fixed_ns each and byte_ps a byte, `slots` of them at
+ * once; what is given to it beyond that stands in its own line, in order. One slot is a disk that does
+ * them one after the other, whatever the depth. Time is fake_tsc; timed_step() moves it to the next
+ * command's end. Included by one .c file a program.
  */
 #ifndef TESTS_UNIT_TIMED_DISK_H
 #define TESTS_UNIT_TIMED_DISK_H
