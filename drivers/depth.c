@@ -82,7 +82,7 @@ static void decide(struct fair_depth *d)
 		d->base = d->other;
 		d->rests = 1;
 	} else {
-		d->rests = MIN(d->rests * 2, FAIR_DEPTH_REST);
+		d->rests = MIN(MAX(d->rests, FAIR_DEPTH_REST / 128) * 4, FAIR_DEPTH_REST);
 	}
 	d->rest = d->rests;
 	d->other = 0;
@@ -102,7 +102,7 @@ static void next_round(struct fair_depth *d)
 		forget(d);
 	}
 	d->limit = d->other && d->round % 2 ? d->other : d->base;
-	d->left = FAIR_DEPTH_ROUND + 4 * d->limit;
+	d->left = (FAIR_DEPTH_ROUND + 4 * d->limit) / (climbs(d) ? 2 : 1);
 	/* What was started under the old limit still has to end, and its place to be taken. */
 	d->skip = d->limit != before ? 2 * MAX(d->limit, before) : 0;
 }

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * SRCS: drivers/block.c drivers/block_turn.c drivers/fair.c drivers/depth.c kernel/lib/err.c
- * kernel/lib/fmt.c kernel/lib/log.c tests/fake/fake_arch.c
- */
+/* SRCS: drivers/block.c drivers/block_turn.c drivers/fair.c drivers/depth.c kernel/lib/err.c kernel/lib/fmt.c kernel/lib/log.c tests/fake/fake_arch.c */
 /*
  * test_fair.c - owners of requests share disks by weight, on disks that take time: three of them, one
  * that seeks (150 commands a second), a quick one (10,000) that does them in order too, and one that

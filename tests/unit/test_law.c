@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * SRCS: @pager drivers/block.c drivers/block_turn.c drivers/fair.c drivers/depth.c kernel/lib/parse.c
- * kernel/lib/log.c tests/fake/fake_arch.c
- */
+/* SRCS: @pager drivers/block.c drivers/block_turn.c drivers/fair.c drivers/depth.c kernel/lib/parse.c kernel/lib/log.c tests/fake/fake_arch.c */
 /*
  * test_law.c - what a guest's page-in waits for, whatever its neighbours do: the real pager over the
  * real queues, on disks that take time.
