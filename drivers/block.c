@@ -103,6 +103,7 @@ void block_submit(struct block_req *r)
 
 	BUG_ON(r->owner >= FAIR_OWNERS || r->class >= BLOCK_CLASSES);
 	r->number = r->dev->submitted++;
+	r->dev->users |= BIT64(r->owner);
 	r->next = NULL;
 	r->at = (struct block_at){ 0, 0 };
 	r->handed = r->ended = r->out = 0;
@@ -154,7 +155,7 @@ static void charge(struct block_dev *d, struct block_cmd *c)
 
 	q->used_ns += took;
 	fair_depth_ended(&d->limit, block_writes(c->hw.op), c->hw.nsectors, took, d->in_flight);
-	fair_ended(&d->fair, c->hw.owner, c->guess_ns, took, block_busy(d), block_shares);
+	fair_ended(&d->fair, c->hw.owner, c->guess_ns, took, block_busy(d), d->users, block_shares);
 	if (c->hw.op != BLOCK_FLUSH && !c->hw.err)
 		fair_note(&d->times, block_writes(c->hw.op), c->hw.nsectors, took);
 }

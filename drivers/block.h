@@ -117,6 +117,7 @@ struct block_dev {
 	const struct block_ops *ops;
 	void *priv;
 	struct block_queue queue[FAIR_OWNERS];
+	u64 users;         /* owners that have ever submitted one: what goes over owners goes over these */
 	u32 waiting;       /* requests, of all owners */
 	u64 submitted;     /* requests so far */
 	struct list active, free; /* commands */

@@ -24,9 +24,12 @@ u64 block_busy(const struct block_dev *d)
 {
 	u64 set = 0;
 
-	for (u32 i = 0; i < FAIR_OWNERS; i++)
+	for (u64 users = d->users; users; users &= users - 1) {
+		u32 i = (u32)__builtin_ctzll(users);
+
 		if (d->queue[i].waiting || d->queue[i].active)
 			set |= BIT64(i);
+	}
 	return set;
 }
 
@@ -174,7 +177,8 @@ bool block_contended(const struct block_dev *d, u32 owner)
 {
 	u64 now = arch_ns();
 
-	for (u32 i = 0; i < FAIR_OWNERS; i++) {
+	for (u64 users = d->users; users; users &= users - 1) {
+		u32 i = (u32)__builtin_ctzll(users);
 		const struct block_queue *q = &d->queue[i];
 
 		if (i != owner && (q->waiting || q->active || (q->last_ns && now - q->last_ns < BLOCK_RECENT_NS)))
@@ -194,7 +198,8 @@ static struct block_req *choose(struct block_dev *d, u64 now)
 	struct block_req *of[FAIR_OWNERS];
 	u64 guess[FAIR_OWNERS], set = 0, demand = 0, active = 0;
 
-	for (u32 i = 0; i < FAIR_OWNERS; i++) {
+	for (u64 users = d->users; users; users &= users - 1) {
+		u32 i = (u32)__builtin_ctzll(users);
 		struct block_queue *q = &d->queue[i];
 
 		active |= q->active ? BIT64(i) : 0;
@@ -352,9 +357,14 @@ static bool closed(const struct block_dev *d)
 
 void block_start(struct block_dev *d)
 {
-	u64 now = arch_ns();
 	struct block_req *r;
+	u64 now;
 
+	if (!d->waiting && !d->held) {
+		fair_depth_look(&d->limit, false);
+		return;
+	}
+	now = arch_ns();
 	if (d->held && d->in_flight == 1) {
 		struct block_cmd *c = d->held;
 

@@ -109,15 +109,19 @@ void fair_started(struct fair *f, u32 owner, u64 guess_ns, const struct fair_sha
 	f->tag[owner] += virtual(guess_ns, fair_weight(s));
 }
 
-void fair_ended(struct fair *f, u32 owner, u64 guess_ns, u64 took_ns, u64 busy, const struct fair_share *share)
+void fair_ended(struct fair *f, u32 owner, u64 guess_ns, u64 took_ns, u64 busy, u64 users,
+		const struct fair_share *share)
 {
 	u32 weights = 0, weight = fair_weight(&share[owner]);
 
 	f->tag[owner] += virtual(took_ns, weight);
 	f->tag[owner] -= MIN(virtual(guess_ns, weight), f->tag[owner]);
-	for (u32 i = 0; i < FAIR_OWNERS; i++)
+	for (; users; users &= users - 1) {
+		u32 i = (u32)__builtin_ctzll(users);
+
 		if (busy & BIT64(i) || f->tag[i] > f->now)
 			weights += fair_weight(&share[i]);
+	}
 	f->now += virtual(took_ns, MAX(weights, 1u));
 }
 

@@ -62,8 +62,9 @@ void fair_arrive(struct fair *f, u32 owner);
  */
 u32 fair_pick(struct fair *f, u64 active, u64 waiting, u64 demand, const u64 *guess, u64 credit_ns, const struct fair_share *share);
 void fair_started(struct fair *f, u32 owner, u64 guess_ns, const struct fair_share *s);
-/* busy: all owners that have something to do, this one included. */
-void fair_ended(struct fair *f, u32 owner, u64 guess_ns, u64 took_ns, u64 busy, const struct fair_share *share);
+/* busy: all owners that have something to do, this one included; users: those that ever had. */
+void fair_ended(struct fair *f, u32 owner, u64 guess_ns, u64 took_ns, u64 busy, u64 users,
+		const struct fair_share *share);
 
 /* When an operation of so many bytes may start, ns: now or earlier: at once. */
 u64 fair_allowed(const struct fair_share *s);
