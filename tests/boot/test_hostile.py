@@ -182,10 +182,12 @@ def test_who_stopped_did_it_itself(after):
 
 
 def test_each_attack_went_on(after):
-    """Whoever is not stopped says which round it is in; resets and what floods the console say other things, and random
-    code in ring 0 may switch off what brings it back."""
+    """Whoever is not stopped says which round it is in; resets and what floods the console say other things, random
+    code in ring 0 may switch off what brings it back, and QEMU's disk writes 32 MiB of zeroes in the host's time: on a
+    busy machine the first of these requests may not have ended yet."""
+    others = "neighbour|reset|uart|.*-reset|insns0|zeroes"
     for v in after.cmd_json("vm list"):
-        if "slow" not in after.name and v["state"] == "running" and v["name"] != "neighbour" and not re.match("reset|uart|.*-reset|insns0", v["name"]):
+        if "slow" not in after.name and v["state"] == "running" and not re.match(others, v["name"]):
             assert re.search(r"round [1-9]", said_by(after, v["name"])), v["name"]
 
 
