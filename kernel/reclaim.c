@@ -18,7 +18,8 @@
 #include "mm/page_cache.h"
 #include "mm/swap.h"
 
-#define BREATHE_PAGES 2048 /* looked at between two looks at the serial port */
+/* The hand stops after so many looks if it has found a page, and looks at the serial port if it has not. */
+#define HAND_PAGES 2048
 #define BYTEWISE_FRAMES 12u /* what a transfer of odd pieces holds at most at once: sources of 16 KiB on any address, and as many copies */
 #define EVICT_LOOKS 64 /* FIFO entries looked at beyond what is wanted */
 
@@ -71,8 +72,12 @@ static void hand_round(struct vm_mem *v, u32 n, bool any, struct soft_batch *b)
 
 		if (g >= v->npages)
 			g = 0;
-		if (pager_breathe && looked % BREATHE_PAGES == 0)
-			pager_breathe();
+		if (looked && looked % HAND_PAGES == 0) {
+			if (b->n)
+				break;
+			if (pager_breathe)
+				pager_breathe();
+		}
 		if (!any && !ages_chosen(&v->choice, v->age[g]))
 			continue;
 		p = &v->page[g];
@@ -104,7 +109,7 @@ static __attribute__((noinline)) u32 soften(struct vm_mem *v, u32 n)
 	if (!v->choice_left || v->choice_epoch != v->ages.epoch)
 		choose_ages(v, n);
 	hand_round(v, n, false, &b);
-	if (b.n < n)
+	if (!b.n)
 		v->choice_left = 0;
 	/* All of them warm: second chance for the rest, by the clock; the second turn finds what the first one cooled. */
 	for (u32 turn = 0; turn < 2 && !b.n; turn++)
