@@ -276,6 +276,11 @@ void block_poll(void)
 	}
 }
 
+bool block_deferred(void)
+{
+	return !list_empty(&deferred);
+}
+
 bool block_idle(void)
 {
 	if (!list_empty(&deferred))

@@ -14,8 +14,13 @@
 #include "mm/blockmap.h"
 #include "mm/gpage.h"
 
-/* Parts that one go prepares, a page and about 1,000 instructions each: a neighbour waits for so many, and one chunk more. */
-#define DRIVE_PARTS 64u
+/* Parts after which a go ends: a neighbour waits for so many, and GIO_GO_PARTS more. */
+#define DRIVE_PARTS 16u
+
+/*
+ * A chunk of more parts is finished in its guest's turn: its transfer ends in an interrupt window, which may be in somebody else's.
+ */
+#define RUN_DONE_PARTS 8u
 
 /* Of its own: what keeps a disk of eight commands at once busy; the more that its deep queues can have is lent. */
 const struct pool_kind pool_requests = { .bytes = sizeof(struct gio), .zeroed = offsetof(struct gio, req), .own = 8, .lent = 8 };
@@ -315,8 +320,12 @@ static void run_done(struct block_req *r)
 		x->err = r->err;
 		pager_io_failed(m, "guest disk", r);
 	}
-	if (x->err || !run_next(x))
-		chunk_done(x);
+	if (x->err || !run_next(x)) {
+		if (x->nparts > RUN_DONE_PARTS)
+			x->phase = GIO_RAN;
+		else
+			chunk_done(x);
+	}
 	pager_progress(m);
 	pager_frames_freed();
 }
@@ -343,22 +352,35 @@ static void abort_active(struct vm_mem *m)
 	}
 }
 
-/* The one that prepares, or the next in line. How much work it was, in parts (guest_io.h); 0: nothing can be done. */
+static struct gio *in_phase(const struct vm_mem *m, u8 phase)
+{
+	list_for_each(it, &m->io_active) {
+		struct gio *x = container_of(it, struct guest_io, link)->pager;
+
+		if (x->phase == phase)
+			return x;
+	}
+	return NULL;
+}
+
+/*
+ * One that is to be finished, else the one that prepares, or the next in line. How much work it was, in parts (guest_io.h); 0:
+ * nothing can be done.
+ */
 static u32 drive_one(struct vm_mem *m)
 {
-	struct gio *x = m->io_preparing;
+	struct gio *x = in_phase(m, GIO_RAN);
 	u32 parts;
 	bool wait;
 
+	if (x) {
+		parts = x->nparts;
+		chunk_done(x);
+		return parts;
+	}
+	x = m->io_preparing;
 	if (!x)
-		list_for_each(it, &m->io_active) {
-			struct gio *a = container_of(it, struct guest_io, link)->pager;
-
-			if (a->phase == GIO_WANT) {
-				x = a;
-				break;
-			}
-		}
+		x = in_phase(m, GIO_WANT);
 	if (!x)
 		x = start_next(m);
 	if (!x)
@@ -403,6 +425,12 @@ static void drive_some(struct vm_mem *m, u32 *done)
 	}
 	if (*done >= DRIVE_PARTS)
 		pager_again(m);
+}
+
+bool guest_io_wants(const struct vm_mem *m)
+{
+	return m->io_preparing || !list_empty(&m->io_waiting) || !list_empty(&m->io_refused) || in_phase(m, GIO_RAN) ||
+	       in_phase(m, GIO_WANT);
 }
 
 void guest_io_drive(struct vm_mem *m)

@@ -6,6 +6,7 @@
  * A request (struct guest_io) waits in m->io_waiting, in order; its turn comes when it overlaps nothing active that
  * writes (or, if it writes, nothing active). Then it has a struct gio, is in m->io_active, and goes
  *   [io_range_clear, if it writes] -> { plan a chunk -> prepare its parts -> run host requests -> finish } ... -> done().
+ * A large chunk is finished from the main loop, not where its transfer ends.
  * Preparing may have to wait (frames, fills); only one request of a guest prepares at a time (m->io_preparing), so
  * that two half-prepared ones can't wait for each other's frames.
  */
@@ -17,9 +18,10 @@
 #include "vdev/ports.h"
 
 #define GIO_PARTS 136
+#define GIO_GO_PARTS 16u /* prepared in one go, about 1,000 instructions each: so long others wait */
 #define GIO_BOUNCE_FRAMES 4
 
-enum gio_phase { GIO_WANT, GIO_PREP, GIO_RUN };
+enum gio_phase { GIO_WANT, GIO_PREP, GIO_RUN, GIO_RAN /* transferred, to be finished */ };
 
 enum gio_how {
 	GIO_NEW,      /* not prepared */
@@ -91,6 +93,14 @@ void guest_bounce_finish(struct gio *x, int err);
  * waits for more could keep everybody waiting, and the reserve owes each guest only a few.
  */
 static inline bool gio_short(const struct gio *x) { return x->m->starving && x->prepared; }
+/* Parts of the chunk are left to prepare: E_AGAIN, and the main loop comes back. */
+static inline int gio_more(const struct gio *x)
+{
+	if (x->prepared == x->nparts)
+		return E_OK;
+	pager_again(x->m);
+	return E_AGAIN;
+}
 static inline bool gio_whole(const struct gio_part *p) { return p->len == PAGE_SIZE; }
 static inline u64 gio_sector(const struct gio *x) { return x->io->sector + x->pos / SECTOR_SIZE; }
 

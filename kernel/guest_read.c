@@ -193,7 +193,7 @@ int guest_read_prepare(struct gio *x)
 	bool taken = false;
 	int r = 0;
 
-	for (; !r && x->prepared < x->nparts; x->prepared += !r) {
+	for (; !r && x->prepared < x->nparts && x->prepared - from < GIO_GO_PARTS; x->prepared += !r) {
 		r = look_at(x, &x->part[x->prepared]);
 		taken |= x->part[x->prepared].how == GIO_TAKEN;
 	}
@@ -206,7 +206,7 @@ int guest_read_prepare(struct gio *x)
 		guest_plan_cut(x, x->prepared);
 		r = 0;
 	}
-	return r;
+	return r ? r : gio_more(x);
 }
 
 /* The disk has written the page: it is the guest's. */

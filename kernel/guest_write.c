@@ -100,9 +100,10 @@ static void watch(struct gio *x)
 
 int guest_write_prepare(struct gio *x)
 {
+	u32 from = x->prepared;
 	int r = 0;
 
-	for (; !x->err && x->prepared < x->nparts; x->prepared++) {
+	for (; !x->err && x->prepared < x->nparts && x->prepared - from < GIO_GO_PARTS; x->prepared++) {
 		r = look_at(x, &x->part[x->prepared]);
 		if (r && !gio_short(x))
 			return r;
@@ -111,6 +112,8 @@ int guest_write_prepare(struct gio *x)
 			break;
 		}
 	}
+	if (!x->err && gio_more(x))
+		return E_AGAIN;
 	if (x->pending)
 		return E_AGAIN;
 	if (!x->err)

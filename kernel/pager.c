@@ -94,7 +94,8 @@ int pager_admit(u32 ram_pages, u32 min_frames, u32 max_frames, char *why, size_t
 
 void pager_progress(struct vm_mem *m)
 {
-	guest_io_drive(m);
+	if (guest_io_wants(m))
+		pager_again(m);
 	if (!m->parked)
 		return;
 	m->parked = false;

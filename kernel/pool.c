@@ -203,6 +203,7 @@ void pool_serve(void)
 
 			leave_line(m, p);
 			serving_for = m;
+			guest_io_drive(m); /* now: the entry is kept for it no longer than that */
 			pager_progress(m);
 			serving_for = NULL;
 		}

@@ -55,22 +55,6 @@ static bool runnable(const struct vm *vm)
 	return vm->state == VM_RUNNING && vm->vcpu.state == VCPU_RUNNABLE && !console_holds(vm);
 }
 
-/* The least virtual time of all others that could run; the highest number: there are none. */
-u64 sched_least_of_others(const struct vcpu *v)
-{
-	u64 least = ~0ull;
-
-	for (u32 i = 0; i < vm_count; i++)
-		if (&vm_all[i]->vcpu != v && runnable(vm_all[i]))
-			least = MIN(least, sched_time(&vm_all[i]->vcpu));
-	return least;
-}
-
-bool sched_ahead(u64 own, u64 least)
-{
-	return own > least && own - least > slice_ticks();
-}
-
 /* ---- who runs ---- */
 
 /* Timers of guests that are out, and halted guests that have an interrupt to take. */
@@ -103,6 +87,35 @@ static bool look_at(struct vm *vm, u64 now)
 		v->vruntime = sched_time(v);
 	v->ready = run || vm_queue_waits(vm);
 	return run;
+}
+
+/* Of the guests whose queues wait the one with the least virtual time; NULL: none waits. */
+static struct vm *first_queue(void)
+{
+	struct vm *best = NULL;
+
+	for (u32 i = 0; i < vm_count; i++)
+		if (vm_queue_waits(vm_all[i]) && (!best || sched_time(&vm_all[i]->vcpu) < sched_time(&best->vcpu)))
+			best = vm_all[i];
+	return best;
+}
+
+struct vm *sched_queue(u64 now)
+{
+	struct vm *vm = first_queue();
+	u64 least = ~0ull, own;
+
+	if (!vm)
+		return NULL;
+	/* Who was woken since the last look counts. */
+	for (u32 i = 0; i < vm_count; i++)
+		if (look_at(vm_all[i], now))
+			least = MIN(least, vm_all[i]->vcpu.vruntime);
+	own = sched_time(&vm->vcpu);
+	if (own > least && own - least > slice_ticks() / AHEAD_OF_WOKEN)
+		return NULL;
+	vcpu_sched.vruntime = MAX(vcpu_sched.vruntime, MIN(own, least)); /* as if it were picked */
+	return vm;
 }
 
 struct vcpu *sched_pick(u64 now, bool more)

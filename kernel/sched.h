@@ -13,10 +13,11 @@
 
 /* v's place: its virtual time, or that of who runs if v could not run and was behind. */
 u64 sched_time(const struct vcpu *v);
-/* The least place of all others that could run now; all ones: there are none. */
-u64 sched_least_of_others(const struct vcpu *v);
-/* Is a guest at `own` more than a slice ahead of `least`? Then its queues wait, as its vCPU does. */
-bool sched_ahead(u64 own, u64 least);
+/*
+ * The guest whose queues go next, of those that wait: the one with the least virtual time. NULL: none waits, or they are ahead
+ * of a guest that could run, by as much as would end a slice.
+ */
+struct vm *sched_queue(u64 now);
 /* v used ticks of the CPU. */
 void sched_pay(struct vcpu *v, u64 ticks);
 

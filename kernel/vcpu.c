@@ -22,7 +22,8 @@
 #include "kernel/turn.h"
 
 #define HOUSEKEEPING_MS 20
-#define QUEUE_GOES 8 /* most goes of a guest's queues in one turn of the loop, if together they take less than VCPU_GRID_NS */
+#define QUEUE_GOES 8 /* most goes of guests' queues in one turn of the loop, of which the last begins within QUEUE_TURN_NS */
+#define QUEUE_TURN_NS 50000u
 
 struct vcpu_sched vcpu_sched;
 void (*vcpu_housekeeping)(u64 now_ns);
@@ -173,30 +174,23 @@ static void go_on(struct vm *vm)
 }
 
 /*
- * The queues of a guest get time as its vCPU does: not while it is a slice ahead of somebody who could run. They may refill
- * themselves, so one turn is bounded. True: some are left.
+ * The queues of guests get time as their vCPUs do, in virtual time. They may refill themselves, so what a turn does for them is
+ * bounded: somebody who wakes meanwhile waits for so long. True: some are left.
  */
 static bool retry_boards(void)
 {
-	struct vcpu_sched *s = &vcpu_sched;
-	bool left = false;
+	u64 start = arch_tsc(), from = start, end = start + arch_ns_to_tsc(QUEUE_TURN_NS);
+	struct vm *vm;
 
-	for (u32 i = 0; i < vm_count; i++) {
-		struct vm *vm = vm_all[i];
-		u64 start = arch_tsc(), least = sched_least_of_others(&vm->vcpu);
-
-		for (u32 goes = 0; vm_queue_waits(vm) && goes < QUEUE_GOES; goes++) {
-			u64 own = sched_time(&vm->vcpu), from = arch_tsc();
-
-			if (sched_ahead(own, least) || from - start > arch_ns_to_tsc(VCPU_GRID_NS))
-				break;
-			s->vruntime = MAX(s->vruntime, MIN(own, least)); /* as if it were picked */
-			go_on(vm);
-			vcpu_charge(&vm->vcpu, arch_tsc() - from);
-		}
-		left |= vm_queue_waits(vm);
+	for (u32 goes = 0; goes < QUEUE_GOES && from < end && (vm = sched_queue(from)); goes++) {
+		go_on(vm);
+		vcpu_charge(&vm->vcpu, arch_tsc() - from);
+		from = arch_tsc();
 	}
-	return left;
+	for (u32 i = 0; i < vm_count; i++)
+		if (vm_queue_waits(vm_all[i]))
+			return true;
+	return false;
 }
 
 static void wait(u64 now)
@@ -204,7 +198,7 @@ static void wait(u64 now)
 	struct vcpu_sched *s = &vcpu_sched;
 	struct sched_end e = sched_end(NULL, now, now + arch_ns_to_tsc(HOUSEKEEPING_MS * 1000000ull));
 
-	if (e.at <= now || s->work)
+	if (e.at <= now || s->work || block_deferred())
 		return;
 	/* A guest's lazy state may stay in the CPU: nobody else uses it. */
 	block_away(false);
@@ -235,7 +229,7 @@ static void run_slice(struct vcpu *v, u64 now)
 	u64 slice_end = s->slice_end;
 	struct sched_end e = sched_end(v, now, slice_end);
 
-	s->slice_end = MAX(e.at, now + arch_ns_to_tsc(VCPU_GRID_NS)); /* whatever is due, guests must move */
+	s->slice_end = MAX(block_deferred() ? now : e.at, now + arch_ns_to_tsc(VCPU_GRID_NS)); /* whatever is due, guests must move */
 	s->ends_for = e.for_whom;
 	vcpu_slice(v);
 	s->slice_end = slice_end;

@@ -49,6 +49,7 @@ struct vblk {
 
 	u8 status, isr;
 	u8 resetting;        /* waits for inflight == 0 */
+	bool more;           /* the queue was not empty when it was last looked at */
 	bool processing;     /* vblk_process() is on the stack */
 	bool waiting;        /* for a page or its turn: vblk_retry() */
 	u8 batch;            /* requests it may still take before vblk_notified() */
@@ -89,7 +90,7 @@ void vblk_drained(struct vblk *d);
 #define VBLK_BATCH 32
 /* A go takes no further request off the queue after so long: 100,000 instructions at 500 million a second. A chain of 64
  * descriptors in an indirect table takes some 20,000 instructions to read. */
-#define VBLK_GO_NS 200000u
+#define VBLK_GO_NS 50000u
 #define VBLK_MAX_DISCARD_SECTORS 65536u /* 32 MiB: bounds the work of one request */
 
 #endif

@@ -84,7 +84,11 @@ static void io_done(struct guest_io *io, int err)
 	complete(r, err ? S_IOERR : S_OK);
 	if (!d->inflight)
 		vblk_drained(d);
-	vblk_process(d);
+	/* Its next request is its own affair, and waits for its turn; this may be in anybody's. */
+	if (d->more && !d->processing) {
+		d->waiting = true;
+		vdev_again(d->board->config.vm);
+	}
 }
 
 static u8 submit(struct vblk_req *r, u8 op, u64 sector, u32 nsectors)
@@ -306,8 +310,10 @@ void vblk_process(struct vblk *d)
 	d->processing = true;
 	while (!err && can_run(d)) {
 		r = free_slot(d);
-		if (!r)
-			break; /* a completion comes back here */
+		if (!r) {
+			err = E_BUSY; /* a completion makes room */
+			break;
+		}
 		again = !d->batch || arch_tsc() - start > most;
 		if (again) {
 			vdev_again(d->board->config.vm);
@@ -317,6 +323,7 @@ void vblk_process(struct vblk *d)
 		err = process_one(d, r);
 	}
 	d->processing = false;
+	d->more = err != E_NOENT;
 	d->waiting = err == E_AGAIN || err == E_NOMEM || again || !d->batch;
 	if (err == E_INVAL)
 		vblk_needs_reset(d, d->queue.broken);

@@ -318,6 +318,72 @@ static void test_console_holds(void **state)
 	assert_true(vcpu_sched.work); /* its slice ends */
 }
 
+/* ---- queues ---- */
+
+static void refill(struct vm *vm)
+{
+	fake_tsc += MS / 10;
+	vdev_again(vm);
+}
+
+/* Who was woken and is behind runs before the queues of one who is ahead; they get what it leaves. */
+static void test_woken_goes_before_queues(void **state)
+{
+	(void)state;
+	start(0);
+	start(1);
+	env.retry = refill;
+	env.enter = enter_busy;
+	env.vm[0].vcpu.state = env.vm[1].vcpu.state = VCPU_HALTED;
+	env.vm[0].vcpu.vruntime = env.vm[1].vcpu.vruntime = vcpu_sched.vruntime = 50 * MS;
+	env.vm[1].vcpu.vruntime += 3 * MS;
+	vdev_again(&env.vm[1]);
+	vcpu_loop_once();
+	assert_int_equal(env.board[1].retries, 1); /* nobody else wants the CPU */
+	env.board[0].pending = 0x31;
+	vcpu_loop_once();
+	assert_int_equal(env.board[1].retries, 1);
+	assert_int_equal(env.hw[0].irq, 0x31);
+	assert_int_equal(env.hw[0].entries, 1);
+}
+
+/* A turn of the loop has time for one long go: the guests' queues take turns. */
+static void test_queues_take_turns(void **state)
+{
+	(void)state;
+	env.retry = refill;
+	for (u32 i = 0; i < 3; i++) {
+		start(i);
+		env.vm[i].vcpu.state = VCPU_HALTED;
+		vdev_again(&env.vm[i]);
+	}
+	env.vm[2].weight = 200;
+	for (u32 i = 0; i < 40; i++)
+		vcpu_loop_once();
+	assert_int_equal(env.board[0].retries + env.board[1].retries + env.board[2].retries, 40);
+	assert_in_range(env.board[0].retries, 9, 11);
+	assert_in_range(env.board[2].retries, 19, 21);
+}
+
+/* A disk's tick, or a queue's go, may leave a completion to block_poll(), which has been in this turn. */
+static void test_completions_are_not_slept_over(void **state)
+{
+	u64 before = fake_tsc;
+
+	(void)state;
+	env.deferred = true;
+	vcpu_loop_once();
+	assert_int_equal(fake_tsc, before); /* not idle */
+	start(0);
+	env.enter = enter_busy;
+	before = fake_tsc;
+	vcpu_loop_once();
+	assert_int_equal(fake_tsc - before, VCPU_GRID_NS);
+	env.deferred = false;
+	vcpu_loop_once();
+	assert_true(fake_tsc - before > 10 * MS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +391,7 @@ int main(void)
 		env_test(test_window), env_test(test_block), env_test(test_block_woken), env_test(test_flush),
 		env_test(test_wake_preempts), env_test(test_triple), env_test(test_bad),
 		env_test(test_no_progress), env_test(test_halted_for_good), env_test(test_console_holds),
+		env_test(test_woken_goes_before_queues), env_test(test_queues_take_turns), env_test(test_completions_are_not_slept_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
