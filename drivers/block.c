@@ -308,10 +308,11 @@ u64 block_due_ns(void)
 	list_for_each(it, &devices) {
 		const struct block_dev *d = container_of(it, struct block_dev, link);
 
-		for (u32 i = 0; i < FAIR_OWNERS; i++) {
+		for (u64 users = d->waiting ? d->users : 0; users; users &= users - 1) {
+			u32 i = (u32)__builtin_ctzll(users);
 			u64 at = d->queue[i].waiting ? fair_allowed(&block_shares[i]) : 0;
 
-			if (at > arch_ns() && (!due || at < due))
+			if (at && at > arch_ns() && (!due || at < due))
 				due = at;
 		}
 	}

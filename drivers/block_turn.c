@@ -173,10 +173,8 @@ static u32 left(const struct block_req *r)
 	return r->nsectors - r->handed;
 }
 
-bool block_contended(const struct block_dev *d, u32 owner)
+static bool contended(const struct block_dev *d, u32 owner, u64 now)
 {
-	u64 now = arch_ns();
-
 	for (u64 users = d->users; users; users &= users - 1) {
 		u32 i = (u32)__builtin_ctzll(users);
 		const struct block_queue *q = &d->queue[i];
@@ -185,6 +183,11 @@ bool block_contended(const struct block_dev *d, u32 owner)
 			return true;
 	}
 	return false;
+}
+
+bool block_contended(const struct block_dev *d, u32 owner)
+{
+	return contended(d, owner, arch_ns());
 }
 
 /* As long as a piece takes: what another may have in a place that was free for a moment. */
@@ -217,7 +220,7 @@ static struct block_req *choose(struct block_dev *d, u64 now)
 			fair_arrive(&d->fair, i);
 		q->fresh = false;
 	}
-	return set ? of[fair_pick(&d->fair, active, set, demand, guess, credit(d), block_shares)] : NULL;
+	return set ? of[fair_pick(&d->fair, active, set, demand, guess, active & ~set ? credit(d) : 0, block_shares)] : NULL;
 }
 
 /* ---- commands ---- */
@@ -378,7 +381,7 @@ void block_start(struct block_dev *d)
 		r = choose(d, now);
 		if (!r)
 			break;
-		make(d, c, r, block_contended(d, r->owner));
+		make(d, c, r, contended(d, r->owner, now));
 		start(d, c, now);
 	}
 	if (d->limit.most > 1)

@@ -30,7 +30,7 @@ static bool may_issue(const struct slots *q, const struct slot *s)
 
 static void issue_waiting(struct slots *q)
 {
-	for (u32 i = 0; i < q->dev.depth; i++) {
+	for (u32 i = 0; i < q->dev.depth && q->issued < q->taken; i++) {
 		struct slot *s = &q->slot[i];
 
 		if (!may_issue(q, s))
@@ -57,6 +57,7 @@ static void start(struct block_dev *dev, struct block_req *r)
 		i++;
 	BUG_ON(i == dev->depth);
 	q->slot[i] = (struct slot){ .req = r };
+	q->taken++;
 	issue_waiting(q);
 }
 
@@ -67,6 +68,7 @@ static void finish(struct slots *q, struct slot *s, int err, bool later)
 	struct block_req *r = s->req;
 
 	s->req = NULL;
+	q->taken--;
 	if (s->suspect)
 		q->suspects--;
 	s->suspect = false;

@@ -25,14 +25,17 @@ static struct lent {
 	u64 tickets; /* handed out so far */
 	u64 dry;
 } lent[POOLS];
+static u32 in_line; /* tickets of all kinds: mostly none */
 static bool serving;
 static const struct vm_mem *serving_for; /* whose turn it is */
 
 static void leave_line(struct vm_mem *m, enum pool_of p)
 {
-	if (m->pool[p].ticket)
-		lent[p].line--;
+	if (!m->pool[p].ticket)
+		return;
 	m->pool[p].ticket = 0;
+	lent[p].line--;
+	in_line--;
 }
 
 static u32 stride(enum pool_of p)
@@ -147,6 +150,7 @@ bool pool_ask(struct vm_mem *m, enum pool_of p)
 	if (!m->pool[p].ticket) {
 		m->pool[p].ticket = ++lent[p].tickets;
 		lent[p].line++;
+		in_line++;
 	}
 	return false;
 }
@@ -194,7 +198,7 @@ void pool_put(struct vm_mem *m, enum pool_of p, void *entry)
 /* Who is driven has left the line. If it needs more than there are it is the last in it then. */
 void pool_serve(void)
 {
-	if (serving)
+	if (serving || !in_line)
 		return;
 	serving = true;
 	for (u32 p = 0; p < POOLS; p++)

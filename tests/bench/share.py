@@ -18,41 +18,11 @@ SHARE = 0.5   # of two guests of equal weight
 BAR = 0.9
 DISK_MIB = 64
 RAM = 32
-# name: what the hostile guest's command line says, and more words of its module line
-HOSTILE = {
-    "spin": ("spin", ""),
-    "ports": ("ports", ""),
-    "msrs": ("msrs", ""),
-    "cpuid": ("cpuid", ""),
-    "apic": ("apic", ""),
-    "regs": ("regs", ""),
-    "insns": ("insns", ""),
-    "tables": ("tables legacy=1", ""),
-    "queues": ("queues", ""),
-    "dma": ("dma", ""),
-    "selfill": ("selfill", ""),
-    "timer-pit": ("timer kind=pit", ""),
-    "timer-lapic": ("timer kind=lapic", ""),
-    "timer-deadline": ("timer kind=deadline", ""),
-    "timer-pit-masked": ("timer kind=pit masked=1", ""),
-    "timer-lapic-masked": ("timer kind=lapic masked=1", ""),
-    "timer-spin": ("timer kind=lapic spin=1", ""),
-    "uart-lines": ("uart kind=lines", ""),
-    "uart-control": ("uart kind=control", ""),
-    "uart-escape": ("uart kind=escape", ""),
-    "uart-rep": ("uart kind=rep", ""),
-    "reset": ("reset", ""),
-    "flush": ("disk kind=flush", ""),
-    "discard": ("disk kind=discard kib=32768", ""),
-    "zeroes": ("disk kind=zeroes kib=32768", ""),
-    "read-4k": ("disk kind=read kib=4", ""),
-    "read-1m": ("disk kind=read kib=1024", ""),
-    "write-1m": ("disk kind=write kib=1024", ""),
-    "overwrite": ("overwrite mib=24", "max=8M"),
-    "overwrite-discard": ("overwrite mib=24 kind=discard", "max=8M"),
-    "memory": ("memory", ""),
-    "memory-paging": ("memory", "max=8M"),
-}
+MAX = {"overwrite-24": "8M", "discards-24": "8M", "memory-paging": "8M"}
+HOSTILE = ("spin", "ports", "msrs", "cpuid", "apic", "regs", "insns", "tables", "queues", "dma", "selfill",
+           "timer-pit", "timer-lapic", "timer-deadline", "timer-pit-masked", "timer-lapic-masked", "timer-spin",
+           "uart-lines", "uart-control", "uart-escape", "uart-rep", "reset",
+           "flush", "discard", "zeroes", "read-4k", "read-1m", "write-1m", *MAX, "memory")
 WHAT = ("cpu", "disk", "console")
 
 
@@ -73,8 +43,8 @@ class Share(vmmb.Machine):
         modules = [hostile_guest.module("quiet", "quiet", f"{words} disk=nvme0p1",
                                         f"from={QUIET_FROM} cpu={CPU_MS} disk={DISK_MS} depth={DEPTH} lines={LINES}")]
         if name != "alone":
-            mode, more = HOSTILE[name]
-            modules.append(hostile_guest.module("hostile", mode, f"{words} disk=nvme0p2 {more}", f"from={HOSTILE_FROM}"))
+            most = f"max={MAX[name]}" if name in MAX else ""
+            modules.append(hostile_guest.module("hostile", name, f"{words} disk=nvme0p2 {most}", f"from={HOSTILE_FROM}"))
         super().__init__(f"bench-share-{name}", modules=modules, disks=[self.image], memory="256M",
                          cmdline="console=com1,115200", emu="tcg",
                          emu_args=["--disk-bus", "nvme", *(f"--qemu-arg={x}" for x in steady.ICOUNT)],

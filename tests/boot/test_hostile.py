@@ -34,59 +34,17 @@ OWN_FAULT = re.compile(r"device access at [0-9a-f]+, RIP [0-9a-f]+: instruction 
 TIME = {"tcg": {"mhz": 1000, "from": 25000}, "bochs": {"mhz": 50, "from": 90000}}
 ICOUNT = ["-icount", "shift=3,sleep=off", *steady.ICOUNT[2:]]  # 125 million instructions a second
 
-# name: (command line, more words of the module line)
-CPU = {
-    "ports": ("ports", ""),
-    "ports-dev": ("ports device=1 all=1", ""),
-    "msrs": ("msrs", ""),
-    "cpuid": ("cpuid", ""),
-    "apic": ("apic", ""),
-    "apic-exotic": ("apic exotic=1", ""),
-    "regs": ("regs", ""),
-    "regs-far": ("regs far=1", ""),
-    "insns0": ("insns ring=0", ""),
-    "insns3": ("insns ring=3", ""),
-    "insns-dev": ("insns device=1 iopl=1", ""),
-    "tables": ("tables legacy=1", ""),
-    "tables-far": ("tables legacy=1 beyond=1 far=1", ""),
-}
-DISK = {
-    "queues": ("queues", ""),
-    "queues-reset": ("queues resets=100", ""),
-    "dma": ("dma", ""),
-    "dma-reset": ("dma resets=8", ""),
-    "selfill": ("selfill mib=1", ""),
-    "flush": ("disk kind=flush", ""),
-    "discard": ("disk kind=discard kib=32768", ""),
-    "zeroes": ("disk kind=zeroes kib=32768", ""),
-    "read-4k": ("disk kind=read kib=4", ""),
-    "read-1m": ("disk kind=read kib=1024", ""),
-    "write-1m": ("disk kind=write kib=1024", ""),
-    "overwrite": ("overwrite mib=8", "ram=32M max=8M"),
-    "discards": ("overwrite mib=8 kind=discard", "ram=32M max=8M"),
-}
-FLOODS = {
-    "pit": ("timer kind=pit", ""),
-    "lapic": ("timer kind=lapic", ""),
-    "deadline": ("timer kind=deadline", ""),
-    "lapic-spin": ("timer kind=lapic spin=1", ""),
-    "pit-masked": ("timer kind=pit masked=1", ""),
-    "lapic-masked": ("timer kind=lapic masked=1", ""),
-    "uart-lines": ("uart kind=lines", ""),
-    "uart-control": ("uart kind=control", ""),
-    "uart-escape": ("uart kind=escape", ""),
-    "uart-rep": ("uart kind=rep", ""),
-    "reset": ("reset", ""),
-    "memory": ("memory", "ram=128M"),
-    "memory-two": ("memory", "ram=128M max=16M"),
-    "discards": ("overwrite mib=8 kind=discard", "ram=32M max=8M"),
-}
+# The hostile guests of each machine, and more words of some module lines.
+CPU = ("ports", "ports-dev", "msrs", "cpuid", "apic", "apic-exotic", "regs", "regs-far", "insns0", "insns3", "insns-dev",
+       "tables", "tables-far")
+DISK = ("queues", "queues-reset", "dma", "dma-reset", "selfill-1m", "flush", "discard", "zeroes", "read-4k", "read-1m",
+        "write-1m", "overwrite", "discards")
+FLOODS = ("timer-pit", "timer-lapic", "timer-deadline", "timer-spin", "timer-pit-masked", "timer-lapic-masked",
+          "uart-lines", "uart-control", "uart-escape", "uart-rep", "reset", "memory", "memory-paging", "discards")
 # What rescues pages, on a disk of 150 requests a second: the pace of paging there does not repeat, so nothing is said of it.
-SLOW = {n: DISK[n] for n in ("overwrite", "discards", "read-1m", "write-1m", "flush", "selfill")} | {
-    "memory-two": ("memory", "ram=64M max=16M"),
-    "overwrite2": ("overwrite mib=16", "ram=32M max=8M"),
-    "discards2": ("overwrite mib=16 kind=discard", "ram=32M max=8M"),
-}
+SLOW = ("overwrite", "discards", "read-1m", "write-1m", "flush", "selfill-1m", "memory-paging", "overwrite-16", "discards-16")
+WORDS = dict.fromkeys(("overwrite", "overwrite-16", "discards", "discards-16"), "ram=32M max=8M") | {
+    "memory": "ram=128M", "memory-paging": "ram=128M max=16M"}
 # name: (hostile guests, how long a read of 4 KiB takes in us, where QEMU has the say)
 MACHINES = {"cpu": (CPU, 80), "disk": (DISK, 80), "floods": (FLOODS, 80), "slow": (SLOW, 6600)}
 CASES = [(emu, name, emu == "bochs" or name == "slow") for emu in ("tcg", "bochs") for name in MACHINES
@@ -117,9 +75,8 @@ def machine(name, emu):
     weight = round(100 * len(hostile) * SHARE / (1 - SHARE))
     modules = vmmb.linux_modules("neighbour", words=f"ram={NEIGHBOUR_RAM}M max={NEIGHBOUR_MAX}M min={NEIGHBOUR_MAX}M "
                                  f"weight={weight} zip=off disk={disk}p1", args="quiet script=/mnt/job")
-    for i, (n, (mode, words)) in enumerate(hostile.items()):
-        ram = "" if "ram=" in words else "ram=16M"
-        modules.append(hostile_guest.module(n, mode, f"{ram} {words} disk={disk}p{i + 2}",
+    for i, n in enumerate(hostile):
+        modules.append(hostile_guest.module(n, n, f"{WORDS.get(n, 'ram=16M')} disk={disk}p{i + 2}",
                                             f"seed={i + 1} from={times['from']} mhz={times['mhz']}"))
     args, env = [], {}
     if emu == "tcg":
