@@ -9,7 +9,7 @@ semicolon between them, each a place and names with commas between them:
   boot/test_uefi.py: test_boots         pytest's functions
   fuzz: fuzz_config                     programs of tests/fuzz
   sim: plain, tight                     runs of the simulation, lines of tests/sim/runs
-  bench: boot.ratio                     rows of tests/bench/bench.py; NAME.* for a family that is named only while it runs
+  bench: boot.ratio                     rows of tests/bench/bench.py; NAME.* for all whose names begin so
 
 Found are: a number that is used twice, out of order or under another letter; a row that is no promise; a promise without a
 test; a test that does not exist; a number in SECURITY.md (in brackets), README.md or ARCHITECTURE.md (behind the name
@@ -75,8 +75,10 @@ def rows():
         sys.modules["pexpect"] = types.ModuleType("pexpect")
     sys.path[:0] = [TOP + "/tests/bench", TOP + "/tests/boot"]
     import bench
-    families = bench.oracle.FAMILIES + bench.compress.FAMILIES
-    return {row.name for row in bench.ROWS + bench.LONG} | {name + ".*" for name in families}
+    names = {row.name for row in bench.ROWS + bench.LONG}
+    families = {name[:dot.start()] for name in names for dot in re.finditer(r"\.", name)}
+    families.update(bench.oracle.FAMILIES + bench.compress.FAMILIES)
+    return names | {name + ".*" for name in families}
 
 
 def known(place):

@@ -80,7 +80,7 @@ static void finish_reset(struct vblk *d)
 	vqueue_disable(&d->queue);
 	vqueue_reset(&d->queue, d->board->config.vm);
 	d->status = d->isr = d->resetting = 0;
-	d->waiting = false;
+	d->waiting = d->more = false;
 	d->batch = VBLK_BATCH;
 	d->feature_select = d->driver_select = 0;
 	d->driver_features = 0;

@@ -202,7 +202,7 @@ RUNS = {**scenarios.RUNS, **kvm.RUNS, "reaction": reaction.run_reaction, "wakeup
         **{f"{name}.{kind}": functools.partial(published.run, name, kind)
            for name in published.SET for kind in published.KINDS},
         **{"falseread." + load: functools.partial(falseread.run, load) for load in falseread.LOADS},
-        **{"share." + name: functools.partial(share.run, name) for name in ("alone", *share.HOSTILE)}}
+        **share.RUNS}
 STEADY_RUNS = [x for x in RUNS if x not in scenarios.RUNS and x not in kvm.RUNS]
 
 
@@ -279,7 +279,7 @@ def main():
     if any(x in STEADY_RUNS for x in needed):
         vmmb.tool("mkguest", "cloud")
         steady.build()
-    if any(x.startswith("share.") for x in needed):
+    if any(x in share.RUNS for x in needed):
         share.build()
     runs = run_all(needed, args.jobs)
     with open(scenarios.BENCH + "/raw.json", "w") as f:

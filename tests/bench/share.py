@@ -5,8 +5,11 @@ Both are the small guest of tests/boot/hostile, of equal weight, on the machine 
 own. The quiet one counts how often it goes round a loop, then how many reads of 4 KiB are done (DEPTH at a time, asleep
 in between), then writes lines that name the time; wireclock.so says when they left the machine. A figure is the rate (of
 the console: the mean wait's inverse) beside the hostile guest, over half of the rate alone: 1 is just its weight's share.
+
+disk.weight.*: the same on a disk that does one thing at a time, 150 a second and 20 MB/s; the quiet guest's weight is ten
+times the other's, and it has eight reads of 4 KiB in flight.
 """
-import os, re, subprocess
+import functools, os, re, subprocess
 
 from paths import BENCH, TOP
 import hostile_guest, steady, vmmb
@@ -24,6 +27,10 @@ HOSTILE = ("spin", "ports", "msrs", "cpuid", "apic", "regs", "insns", "tables", 
            "uart-lines", "uart-control", "uart-escape", "uart-rep", "reset",
            "flush", "discard", "zeroes", "read-4k", "read-1m", "write-1m", *MAX, "memory")
 WHAT = ("cpu", "disk", "console")
+# disk.weight.*
+WEIGHT, SEEK_US, SEEK_BYTE_PS = 10, 6600, 50000
+SEEK_MS = 8000
+WEIGHTED = ("read-4k", "read-1m", "write-1m", "flush")
 
 
 def build():
@@ -36,40 +43,58 @@ def build():
 
 
 class Share(vmmb.Machine):
-    def __init__(self, name):
-        self.image = vmmb.copy_disk(BENCH + "/share.img", f"bench-share-{name}.img")
-        self.wire = f"{BENCH}/share-{name}.wire"
-        words = f"ram={RAM}M cache=off"
-        modules = [hostile_guest.module("quiet", "quiet", f"{words} disk=nvme0p1",
-                                        f"from={QUIET_FROM} cpu={CPU_MS} disk={DISK_MS} depth={DEPTH} lines={LINES}")]
-        if name != "alone":
-            most = f"max={MAX[name]}" if name in MAX else ""
-            modules.append(hostile_guest.module("hostile", name, f"{words} disk=nvme0p2 {most}", f"from={HOSTILE_FROM}"))
-        super().__init__(f"bench-share-{name}", modules=modules, disks=[self.image], memory="256M",
+    def __init__(self, name, args=f"cpu={CPU_MS} disk={DISK_MS} depth={DEPTH} lines={LINES}", words="",
+                 read_us=steady.READ_US, write_us=steady.WRITE_US, byte_ps=steady.BYTE_PS, in_order=0):
+        hostile = name.rpartition(".")[2]
+        self.image = vmmb.copy_disk(BENCH + "/share.img", f"bench-{name}.img")
+        self.wire = f"{BENCH}/{name}.wire"
+        modules = [hostile_guest.module("quiet", "quiet", f"ram={RAM}M cache=off disk=nvme0p1 {words}",
+                                        f"from={QUIET_FROM} {args}")]
+        if hostile != "alone":
+            most = f"max={MAX[hostile]}" if hostile in MAX else ""
+            modules.append(hostile_guest.module("hostile", hostile, f"ram={RAM}M cache=off disk=nvme0p2 {most}",
+                                                f"from={HOSTILE_FROM}"))
+        super().__init__(f"bench-{name}", modules=modules, disks=[self.image], memory="256M",
                          cmdline="console=com1,115200", emu="tcg",
                          emu_args=["--disk-bus", "nvme", *(f"--qemu-arg={x}" for x in steady.ICOUNT)],
                          env={"LD_PRELOAD": f"{BENCH}/steadydisk.so {BENCH}/wireclock.so", "WIRECLOCK": self.wire,
-                              "STEADYDISK_READ_NS": str(steady.READ_US * 1000),
-                              "STEADYDISK_WRITE_NS": str(steady.WRITE_US * 1000),
-                              "STEADYDISK_BYTE_PS": str(steady.BYTE_PS)})
+                              "STEADYDISK_READ_NS": str(read_us * 1000), "STEADYDISK_WRITE_NS": str(write_us * 1000),
+                              "STEADYDISK_BYTE_PS": str(byte_ps), "STEADYDISK_ORDER": str(in_order)})
 
     def __exit__(self, *_):
         self.close()
         os.unlink(self.image)
 
+    def lines(self):
+        """What left the machine until the quiet guest was done."""
+        self.expect(r"quiet\| DONE", 300)
+        with open(self.wire, encoding="ascii", errors="replace") as f:
+            return f.read()
+
+
+def rate(text, what):
+    found = re.search(what + r" n=(\d+) ticks=(\d+)", text)
+    return int(found[1]) / int(found[2]) * steady.HZ
+
 
 def run(name):
-    with Share(name) as m:
-        m.expect(r"quiet\| DONE", 120)
-        with open(m.wire, encoding="ascii", errors="replace") as f:
-            lines = f.read()
-    cpu, disk = re.search(r"CPU n=(\d+) ticks=(\d+)", lines), re.search(r"DISK n=(\d+) ticks=(\d+)", lines)
+    with Share("share." + name) as m:
+        lines = m.lines()
     waits = [int(seen) - int(at) for seen, at in re.findall(r"^(\d+) [^\n]*LINE \d+ at=(\d+)", lines, re.M)]
-    if not cpu or not disk or len(waits) != LINES:
+    if len(waits) != LINES:
         raise RuntimeError(f"the quiet guest said too little: {m.log.name}")
-    return {"cpu": int(cpu[1]) / int(cpu[2]) * steady.HZ, "disk": int(disk[1]) / int(disk[2]) * steady.HZ,
+    return {"cpu": rate(lines, "CPU"), "disk": rate(lines, "DISK"),
             "console": LINES / sum(waits) * steady.HZ, "worst_wait": max(waits),
             "stops": re.findall(r"hostile: stopped: [^\n]*", lines)}
+
+
+def run_weighted(name):
+    with Share("weight." + name, f"disk={SEEK_MS} depth=8", f"weight={100 * WEIGHT}", SEEK_US, SEEK_US, SEEK_BYTE_PS, 1) as m:
+        return {"disk": rate(m.lines(), "DISK")}
+
+
+RUNS = {**{"share." + name: functools.partial(run, name) for name in ("alone", *HOSTILE)},
+        **{"weight." + name: functools.partial(run_weighted, name) for name in ("alone", *WEIGHTED)}}
 
 
 def rows(row):
@@ -88,5 +113,13 @@ def rows(row):
             return out + "".join("; " + x for x in r["share." + name]["stops"])
         return text
 
-    return [row(f"hostile.share.{what}.{name}", "of its share", ["share.alone", "share." + name], value(name, what), BAR,
-                False, "svm tcg", note(name, what), full=True) for what in WHAT for name in HOSTILE]
+    def weighted(name):
+        return lambda r: r["weight." + name]["disk"] / r["weight.alone"]["disk"] * (WEIGHT + 1) / WEIGHT
+
+    def reads(name):
+        return lambda r: f"{r['weight.' + name]['disk']:.0f} reads/s, alone {r['weight.alone']['disk']:.0f}"
+
+    return [*(row(f"hostile.share.{what}.{name}", "of its share", ["share.alone", "share." + name], value(name, what), BAR,
+                  False, "svm tcg", note(name, what), full=True) for what in WHAT for name in HOSTILE),
+            *(row(f"disk.weight.{name}", "of its share", ["weight.alone", "weight." + name], weighted(name), BAR,
+                  False, "svm tcg", reads(name), full=True) for name in WEIGHTED)]

@@ -5,7 +5,8 @@
  * Under -icount QEMU's clock counts instructions, and with sleep=off an idle machine's clock leaps to its next timer.
  * A disk request that waits for this machine's disk would let it leap over any number of them. So this stands in for
  * libaio (-drive aio=native): a request is done and completed by a timer of QEMU's virtual clock, STEADYDISK_READ_NS or
- * STEADYDISK_WRITE_NS after it was sent plus STEADYDISK_BYTE_PS for each byte, side by side with others.
+ * STEADYDISK_WRITE_NS after it was sent plus STEADYDISK_BYTE_PS for each byte: side by side with others, or with
+ * STEADYDISK_ORDER=1 one after the other, as a disk that does one thing at a time.
  *
  * Between a device's bottom half and the next, a FLUSH's for instance, the clock of an idle machine may leap too: a
  * timer that is always due soon makes such a leap short.
@@ -56,7 +57,7 @@ int io_getevents(struct ring *ctx, long min, long n, struct io_event *events, st
 
 static struct request *unused;
 static char pulse_timer[TIMER_BYTES] __attribute__((aligned(16)));
-static int64_t read_ns, write_ns, byte_ps;
+static int64_t read_ns, write_ns, byte_ps, in_order, free_at;
 
 static int64_t number(const char *name, int64_t otherwise)
 {
@@ -83,6 +84,7 @@ int io_setup(int n, struct ring **ctx)
 	read_ns = number("STEADYDISK_READ_NS", 80000);
 	write_ns = number("STEADYDISK_WRITE_NS", 20000);
 	byte_ps = number("STEADYDISK_BYTE_PS", 500);
+	in_order = number("STEADYDISK_ORDER", 0);
 	*r = (struct ring){ .nr = EVENTS, .header_length = offsetof(struct ring, event) };
 	*ctx = r;
 	timer_init_full(pulse_timer, NULL, VIRTUAL_CLOCK, 1, 0, pulse, NULL);
@@ -126,6 +128,17 @@ static ssize_t transfer(const struct iocb *c)
 			   : preadv((int)c->aio_fildes, v, n, c->aio_offset);
 }
 
+/* When a request that is sent now is done. */
+static int64_t end_of(const struct iocb *c)
+{
+	int64_t now = qemu_clock_get_ns(VIRTUAL_CLOCK);
+
+	if (!in_order)
+		return now + duration(c);
+	free_at = (free_at > now ? free_at : now) + duration(c);
+	return free_at;
+}
+
 /* The request's time has come. QEMU's own completion runs before the clock can leap again. */
 static void complete(void *opaque)
 {
@@ -162,7 +175,7 @@ int io_submit(struct ring *ctx, long n, struct iocb **iocbs)
 		fcntl((int)c->aio_fildes, F_SETFL, fcntl((int)c->aio_fildes, F_GETFL) & ~O_DIRECT);
 		r->ring = ctx;
 		r->iocb = c;
-		timer_mod_ns(r->timer, qemu_clock_get_ns(VIRTUAL_CLOCK) + duration(c));
+		timer_mod_ns(r->timer, end_of(c));
 	}
 	return (int)n;
 }

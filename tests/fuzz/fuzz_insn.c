@@ -68,17 +68,27 @@ static u8 default_segment(const struct insn *in)
 	return in->base == 4 || in->base == 5 ? 2 : 3;
 }
 
+/*
+ * Zydis 4.0.0, with 32-bit addresses only, takes REX.B for a base R13D where a SIB byte says that there is none and a displacement
+ * follows, which it leaves out. The SDM (volume 2, "Special Cases of REX Encodings") and objdump do not; test_insn.c has such a one.
+ */
+static bool zydis_errs(const struct insn *in, const ZydisDecodedOperand *m)
+{
+	return mode == 64 && in->addr_size == 4 && in->base == -1 && m->mem.base == ZYDIS_REGISTER_R13D &&
+	       !m->mem.disp.has_displacement;
+}
+
 static void check_memory(const struct insn *in, const ZydisDecodedOperand *m)
 {
 	u64 mask = in->addr_size == 8 ? ~0ull : (1ull << in->addr_size * 8) - 1;
 	u8 seg = (u8)(m->mem.segment - ZYDIS_REGISTER_ES);
 
 	CHECK(m->size == in->size * 8u);
-	CHECK(reg_number(m->mem.base) == in->base);
+	CHECK(reg_number(m->mem.base) == in->base || zydis_errs(in, m));
 	CHECK(reg_number(m->mem.index) == in->index);
 	CHECK(in->index < 0 || m->mem.scale == in->scale);
 	CHECK((((u64)m->mem.disp.value ^ (u64)in->disp) & mask) == 0 || !m->mem.disp.has_displacement);
-	CHECK(m->mem.disp.has_displacement || in->disp == 0);
+	CHECK(m->mem.disp.has_displacement || in->disp == 0 || zydis_errs(in, m));
 	if (in->seg != 0xff)
 		CHECK(seg == in->seg);
 	else if (mode != 64)

@@ -63,6 +63,12 @@ static void test_moves(void **state)
 	assert_int_equal(in.seg, 5);
 	decode(64, BYTES(0x2e, 0x8b, 0x00), 0); /* CS: ignored in 64-bit mode */
 	assert_int_equal(in.seg, 0xff);
+	/* add [12e00c5h], cl: REX.B does not make R13 of a base that is not there (SDM volume 2, "Special Cases of REX Encodings"). */
+	decode(64, BYTES(0x67, 0x41, 0x00, 0x0c, 0x65, 0xc5, 0x00, 0x2e, 0x01), 0);
+	assert_int_equal(in.base, -1);
+	assert_int_equal(in.index, -1);
+	assert_int_equal(in.disp, 0x12e00c5);
+	assert_int_equal(in.len, 9);
 	decode(16, BYTES(0x89, 0x47, 0xfe), 0); /* mov [bx-2], ax */
 	assert_int_equal(in.size, 2);
 	assert_int_equal(in.addr_size, 2);
