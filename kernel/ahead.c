@@ -165,7 +165,7 @@ bool ahead_chore(void)
 	u64 now = arch_ns();
 	u32 from = turn++;
 
-	for (u32 i = 0; i < FRAME_MAX_VMS; i++) {
+	for (u32 i = 0; i < vmmem_end; i++) {
 		struct vm_mem *m = vmmem_all[(from + i) % FRAME_MAX_VMS];
 
 		if (m && !m->away && wakes_up(m, now) && has_room(m) && bring_back(m))

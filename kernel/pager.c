@@ -65,7 +65,7 @@ int pager_admit(u32 ram_pages, u32 min_frames, u32 max_frames, char *why, size_t
 	struct promise was = { 0 }, then;
 	char a[16], b[16], c[16], d[16];
 
-	for (u32 i = 0; i < FRAME_MAX_VMS; i++)
+	for (u32 i = 0; i < vmmem_end; i++)
 		if (vmmem_all[i])
 			promise_add(&was, vmmem_all[i]->npages, vmmem_all[i]->min, vmmem_all[i]->max);
 	then = was;
@@ -106,8 +106,8 @@ void pager_frames_freed(void)
 {
 	u32 from = wake_from++;
 
-	for (u32 i = 0; i < FRAME_MAX_VMS; i++) {
-		struct vm_mem *m = vmmem_all[(from + i) % FRAME_MAX_VMS];
+	for (u32 i = 0; i < vmmem_end; i++) {
+		struct vm_mem *m = vmmem_all[(from + i) % vmmem_end];
 
 		if (!m || !m->starving)
 			continue;
@@ -159,7 +159,7 @@ bool pager_make_room(u32 n)
 /* Somebody's max was lowered below what it holds. */
 static bool shrink_to_max(void)
 {
-	for (u32 i = 0; i < FRAME_MAX_VMS; i++) {
+	for (u32 i = 0; i < vmmem_end; i++) {
 		struct vm_mem *m = vmmem_all[i];
 
 		if (m && vmmem_held(m) > m->max + m->writing)
@@ -186,7 +186,7 @@ static bool nothing_coming(const struct vm_mem *m, bool at_max)
 {
 	if (m->io_in_flight || m->writing)
 		return false;
-	for (u32 i = 0; i < FRAME_MAX_VMS && !at_max; i++)
+	for (u32 i = 0; i < vmmem_end && !at_max; i++)
 		if (vmmem_all[i] && vmmem_all[i]->io_in_flight)
 			return false;
 	return true;
@@ -247,7 +247,7 @@ static void hurry_writes(void)
 {
 	bool short_of = false;
 
-	for (u32 i = 0; i < FRAME_MAX_VMS; i++)
+	for (u32 i = 0; i < vmmem_end; i++)
 		short_of |= vmmem_all[i] && vmmem_all[i]->starving;
 	block_hurry(short_of);
 }
@@ -258,7 +258,7 @@ bool pager_chore(void)
 
 	if (!more)
 		more = refill_reserve();
-	for (u32 i = 0; i < FRAME_MAX_VMS; i++) {
+	for (u32 i = 0; i < vmmem_end; i++) {
 		struct vm_mem *m = vmmem_all[i];
 
 		if (m && m->starving && !m->dead)

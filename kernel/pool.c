@@ -108,7 +108,7 @@ static struct vm_mem *first_in_line(enum pool_of p)
 {
 	struct vm_mem *first = NULL;
 
-	for (u32 i = 0; i < FRAME_MAX_VMS && lent[p].line; i++) {
+	for (u32 i = 0; i < vmmem_end && lent[p].line; i++) {
 		struct vm_mem *m = vmmem_all[i];
 
 		if (m && m->pool[p].ticket && (!first || m->pool[p].ticket < first->pool[p].ticket))
@@ -202,7 +202,7 @@ void pool_serve(void)
 		return;
 	serving = true;
 	for (u32 p = 0; p < POOLS; p++)
-		for (u32 i = 0; i < FRAME_MAX_VMS && lent[p].free && lent[p].line; i++) {
+		for (u32 i = 0; i < vmmem_end && lent[p].free && lent[p].line; i++) {
 			struct vm_mem *m = first_in_line(p);
 
 			leave_line(m, p);
@@ -223,7 +223,7 @@ static void each(u8 *entries, u32 used, enum pool_of p, void (*fn)(void *ctx, vo
 void pool_each(enum pool_of p, void (*fn)(void *ctx, void *entry), void *ctx)
 {
 	each(lent[p].entries, all_of(kinds[p]->lent) & ~lent[p].free, p, fn, ctx);
-	for (u32 i = 0; i < FRAME_MAX_VMS; i++)
+	for (u32 i = 0; i < vmmem_end; i++)
 		if (vmmem_all[i] && vmmem_all[i]->pool[p].own)
 			each(vmmem_all[i]->pool[p].own, all_of(kinds[p]->own) & ~vmmem_all[i]->pool[p].free, p, fn, ctx);
 }

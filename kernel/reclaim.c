@@ -277,7 +277,7 @@ struct vm_mem *reclaim_richest(const struct vm_mem *but, bool below_ok)
 	struct vm_mem *best = NULL;
 	u32 most = 0;
 
-	for (u32 i = 0; i < FRAME_MAX_VMS; i++) {
+	for (u32 i = 0; i < vmmem_end; i++) {
 		struct vm_mem *v = vmmem_all[i];
 		struct payer p;
 
@@ -298,7 +298,7 @@ static struct vm_mem *idlest(const struct vm_mem *but)
 	struct vm_mem *best = NULL;
 	u32 most = 0;
 
-	for (u32 i = 0; i < FRAME_MAX_VMS; i++) {
+	for (u32 i = 0; i < vmmem_end; i++) {
 		struct vm_mem *v = vmmem_all[i];
 		struct payer p;
 
@@ -342,7 +342,7 @@ static u32 floor_of(const struct vm_mem *m, enum reclaim_level level)
 	u32 reserve = reclaim_reserve(), guests = 0;
 	u32 way = frame_count_vm(m->id, FRAME_FILLING) + frame_count_vm(m->id, FRAME_BOUNCE);
 
-	for (u32 i = 0; i < FRAME_MAX_VMS; i++)
+	for (u32 i = 0; i < vmmem_end; i++)
 		guests += vmmem_all[i] != NULL;
 	if (level == LEVEL_GUEST || way >= MAX(reserve / 2 / guests, BYTEWISE_FRAMES))
 		return reserve;
@@ -360,7 +360,7 @@ static bool last_resort(const struct vm_mem *m)
 	if (m->writing || swapout_room(NULL))
 		return false;
 	for (u32 pass = 0; pass < passes; pass++) {
-		for (u32 i = 0; i < FRAME_MAX_VMS; i++) {
+		for (u32 i = 0; i < vmmem_end; i++) {
 			struct vm_mem *v = vmmem_all[i];
 
 			if (!v || v == m)

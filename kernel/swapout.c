@@ -34,7 +34,7 @@ u32 swapout_room(const struct vm_mem *m)
 {
 	u64 taken = swap_used() - swap_copies();
 
-	for (u32 i = 0; i < FRAME_MAX_VMS; i++) {
+	for (u32 i = 0; i < vmmem_end; i++) {
 		const struct vm_mem *v = vmmem_all[i];
 		u32 need = v && v != m ? promise_beyond(v->npages, v->max) : 0;
 

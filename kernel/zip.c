@@ -168,7 +168,7 @@ bool zip_chore(void)
 {
 	bool more = false;
 
-	for (u32 i = 0; i < FRAME_MAX_VMS; i++) {
+	for (u32 i = 0; i < vmmem_end; i++) {
 		struct vm_mem *m = vmmem_all[i];
 		u32 budget;
 

@@ -12,6 +12,7 @@
 #include "mm/swap.h"
 
 struct vm_mem *vmmem_all[FRAME_MAX_VMS];
+u32 vmmem_end;
 
 #define CURVE_POINTS_WANTED 1024
 
@@ -132,6 +133,7 @@ int vmmem_init(struct vm_mem *m, struct vm *vm, u8 id, u32 ram_pages, const stru
 		return err;
 	}
 	vmmem_all[id] = m;
+	vmmem_end = MAX(vmmem_end, id + 1u);
 	return E_OK;
 }
 

@@ -159,5 +159,6 @@ void vmmem_destroy(struct vm_mem *m);
 static inline u32 vmmem_held(const struct vm_mem *m) { return frame_held(m->id); }
 /* All guests' memories, by id; NULL where there is none. */
 extern struct vm_mem *vmmem_all[FRAME_MAX_VMS];
+extern u32 vmmem_end; /* above every id there was: loops over all end here */
 
 #endif
