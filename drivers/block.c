@@ -12,6 +12,7 @@
 
 static struct list devices = { &devices, &devices };
 static struct list deferred = { &deferred, &deferred }; /* finished, done() not yet called */
+static u64 deferred_owners; /* whose requests there is something to complete or to start of */
 
 /* ---- devices ---- */
 
@@ -113,6 +114,7 @@ void block_submit(struct block_req *r)
 		r->nsectors = 0;
 	if (r->err) {
 		list_push_back(&deferred, &r->link);
+		deferred_owners |= BIT64(r->owner);
 		return;
 	}
 	q->fresh |= !q->waiting && !q->active;
@@ -251,6 +253,7 @@ void block_complete(struct block_req *hw, int err)
 
 void block_complete_later(struct block_req *hw, int err)
 {
+	deferred_owners |= BIT64(hw->owner);
 	retire(container_of(hw, struct block_cmd, hw), err, &deferred);
 }
 
@@ -268,17 +271,19 @@ void block_poll(void)
 
 		start_waiting();
 		n = list_pop_front(&deferred);
-		if (!n)
+		if (!n) {
+			deferred_owners = 0;
 			return;
+		}
 		struct block_req *r = container_of(n, struct block_req, link);
 
 		r->done(r);
 	}
 }
 
-bool block_deferred(void)
+u64 block_deferred(void)
 {
-	return !list_empty(&deferred);
+	return deferred_owners;
 }
 
 bool block_idle(void)

@@ -142,7 +142,8 @@ void block_submit(struct block_req *r);
 void block_complete(struct block_req *r, int err); /* drivers only, never from inside start() */
 void block_complete_later(struct block_req *r, int err); /* the same from anywhere: done() is called by block_poll() */
 void block_poll(void);                         /* completes what needs no interrupt (RAM disks, refused requests) */
-bool block_deferred(void);                     /* block_poll() has something to complete now */
+/* Owners that block_poll() has something to do for now, to complete or to start what waited: a piece that ended outside an interrupt. */
+u64 block_deferred(void);
 bool block_idle(void);                         /* nothing queued or in flight anywhere */
 /* Drops r if nothing of it was handed to the driver: true if it will not complete. */
 bool block_cancel(struct block_req *r);

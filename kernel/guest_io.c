@@ -3,8 +3,8 @@
  * guest_io.c - a guest's disk requests: their order, their host requests, their end. Contract:
  * vdev/ports.h, and guest_io.h for the life of one.
  *
- * guest_io_drive() does whatever can be done now; it is called when a request arrives and when anything
- * of the guest got on. It never recurses: done() may submit again, which only queues.
+ * guest_io_drive() does what can be done now, bounded; it is called when a request arrives, and from the main loop, in its
+ * guest's turn, once anything of the guest got on (guest_io_ask). It never recurses: done() may submit again, which only queues.
  */
 #include "kernel/guest_io.h"
 #include "arch/x86_64/arch.h"
@@ -16,11 +16,6 @@
 
 /* Parts after which a go ends: a neighbour waits for so many, and GIO_GO_PARTS more. */
 #define DRIVE_PARTS 16u
-
-/*
- * A chunk of more parts is finished in its guest's turn: its transfer ends in an interrupt window, which may be in somebody else's.
- */
-#define RUN_DONE_PARTS 8u
 
 /* Of its own: what keeps a disk of eight commands at once busy; the more that its deep queues can have is lent. */
 const struct pool_kind pool_requests = { .bytes = sizeof(struct gio), .zeroed = offsetof(struct gio, req), .own = 8, .lent = 8 };
@@ -320,12 +315,8 @@ static void run_done(struct block_req *r)
 		x->err = r->err;
 		pager_io_failed(m, "guest disk", r);
 	}
-	if (x->err || !run_next(x)) {
-		if (x->nparts > RUN_DONE_PARTS)
-			x->phase = GIO_RAN;
-		else
-			chunk_done(x);
-	}
+	if (x->err || !run_next(x))
+		chunk_done(x);
 	pager_progress(m);
 	pager_frames_freed();
 }
@@ -352,35 +343,27 @@ static void abort_active(struct vm_mem *m)
 	}
 }
 
-static struct gio *in_phase(const struct vm_mem *m, u8 phase)
+/* The next that has a chunk to prepare. */
+static struct gio *next_wanting(const struct vm_mem *m)
 {
 	list_for_each(it, &m->io_active) {
 		struct gio *x = container_of(it, struct guest_io, link)->pager;
 
-		if (x->phase == phase)
+		if (x->phase == GIO_WANT)
 			return x;
 	}
 	return NULL;
 }
 
-/*
- * One that is to be finished, else the one that prepares, or the next in line. How much work it was, in parts (guest_io.h); 0:
- * nothing can be done.
- */
+/* The one that prepares, or the next in line. How much work it was, in parts (guest_io.h); 0: nothing can be done. */
 static u32 drive_one(struct vm_mem *m)
 {
-	struct gio *x = in_phase(m, GIO_RAN);
+	struct gio *x = m->io_preparing;
 	u32 parts;
 	bool wait;
 
-	if (x) {
-		parts = x->nparts;
-		chunk_done(x);
-		return parts;
-	}
-	x = m->io_preparing;
 	if (!x)
-		x = in_phase(m, GIO_WANT);
+		x = next_wanting(m);
 	if (!x)
 		x = start_next(m);
 	if (!x)
@@ -424,13 +407,18 @@ static void drive_some(struct vm_mem *m, u32 *done)
 		*done += parts;
 	}
 	if (*done >= DRIVE_PARTS)
-		pager_again(m);
+		guest_io_ask(m);
 }
 
 bool guest_io_wants(const struct vm_mem *m)
 {
-	return m->io_preparing || !list_empty(&m->io_waiting) || !list_empty(&m->io_refused) || in_phase(m, GIO_RAN) ||
-	       in_phase(m, GIO_WANT);
+	return m->io_preparing || !list_empty(&m->io_waiting) || !list_empty(&m->io_refused) || next_wanting(m);
+}
+
+void guest_io_ask(struct vm_mem *m)
+{
+	m->io_asked = true;
+	pager_again(m);
 }
 
 void guest_io_drive(struct vm_mem *m)
@@ -442,6 +430,7 @@ void guest_io_drive(struct vm_mem *m)
 		return;
 	}
 	m->io_driving = true;
+	m->io_asked = false;
 	do {
 		m->io_again = false;
 		answer_refused(m);

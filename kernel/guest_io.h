@@ -6,7 +6,6 @@
  * A request (struct guest_io) waits in m->io_waiting, in order; its turn comes when it overlaps nothing active that
  * writes (or, if it writes, nothing active). Then it has a struct gio, is in m->io_active, and goes
  *   [io_range_clear, if it writes] -> { plan a chunk -> prepare its parts -> run host requests -> finish } ... -> done().
- * A large chunk is finished from the main loop, not where its transfer ends.
  * Preparing may have to wait (frames, fills); only one request of a guest prepares at a time (m->io_preparing), so
  * that two half-prepared ones can't wait for each other's frames.
  */
@@ -21,7 +20,7 @@
 #define GIO_GO_PARTS 16u /* prepared in one go, about 1,000 instructions each: so long others wait */
 #define GIO_BOUNCE_FRAMES 4
 
-enum gio_phase { GIO_WANT, GIO_PREP, GIO_RUN, GIO_RAN /* transferred, to be finished */ };
+enum gio_phase { GIO_WANT, GIO_PREP, GIO_RUN };
 
 enum gio_how {
 	GIO_NEW,      /* not prepared */
@@ -74,7 +73,7 @@ void guest_plan_cut(struct gio *x, u32 n);
 
 /* io_range.c: nothing lives in, is associated with or is cached of the blocks this request will overwrite. */
 int io_range_clear(struct gio *x) MUST_CHECK;
-/* A piece of a DISCARD: E_AGAIN: pager_again() was called. */
+/* A piece of a DISCARD: E_AGAIN: a turn was asked for. */
 int io_range_forget(struct gio *x) MUST_CHECK;
 
 /* Prepare: 0: ready to run; E_AGAIN: wait. Finish: after the runs (err 0) or when given up, prepared parts only. */
@@ -98,7 +97,7 @@ static inline int gio_more(const struct gio *x)
 {
 	if (x->prepared == x->nparts)
 		return E_OK;
-	pager_again(x->m);
+	guest_io_ask(x->m);
 	return E_AGAIN;
 }
 static inline bool gio_whole(const struct gio_part *p) { return p->len == PAGE_SIZE; }

@@ -102,7 +102,7 @@ static int end_of_piece(struct gio *x)
 
 	if (x->cursor >= r.end - r.first)
 		return E_OK;
-	pager_again(x->m);
+	guest_io_ask(x->m);
 	return E_AGAIN;
 }
 

@@ -95,7 +95,7 @@ int pager_admit(u32 ram_pages, u32 min_frames, u32 max_frames, char *why, size_t
 void pager_progress(struct vm_mem *m)
 {
 	if (guest_io_wants(m))
-		pager_again(m);
+		guest_io_ask(m);
 	if (!m->parked)
 		return;
 	m->parked = false;
@@ -181,10 +181,10 @@ static bool refill_reserve(void)
 	return v && reclaim_take_above(v, 16) > 0;
 }
 
-/* Nothing on its way from or to a disk can give it frames: of its own, and if others may pay for it, of theirs. */
+/* Nothing on its way from or to a disk, or that waits for a turn, can give it frames: of its own, and if others may pay for it, of theirs. */
 static bool nothing_coming(const struct vm_mem *m, bool at_max)
 {
-	if (m->io_in_flight || m->writing)
+	if (m->io_in_flight || m->writing || m->io_asked)
 		return false;
 	for (u32 i = 0; i < vmmem_end && !at_max; i++)
 		if (vmmem_all[i] && vmmem_all[i]->io_in_flight)

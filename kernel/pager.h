@@ -74,6 +74,7 @@ bool pager_chore(void);
 /* Goes on with m's disk transfers as far as can be done now: kernel/guest_io.c. */
 void guest_io_drive(struct vm_mem *m);
 bool guest_io_wants(const struct vm_mem *m); /* there is something that it could do */
+void guest_io_ask(struct vm_mem *m);             /* for a turn in which it is called */
 
 /*
  * Reset or stop, first half: starts no new I/O for m (requests that wait are completed with E_IO) and returns E_AGAIN

@@ -70,6 +70,7 @@ int pool_init(void)
 	if (pfn_none(run))
 		return E_NOMEM;
 	at = pfn_ptr(run);
+	in_line = 0;
 	for (u32 p = 0; p < POOLS; p++) {
 		BUG_ON(kinds[p]->own > ENTRIES_MAX || kinds[p]->lent > ENTRIES_MAX);
 		lent[p] = (struct lent){ .entries = at, .free = all_of(kinds[p]->lent) };

@@ -5,7 +5,7 @@
  *
  * Every guest has entries of its own, which nobody else can use up: POOL_OWN of each kind. Some more
  * are lent to whoever asks first; who finds none waits in line for them, first come, first served, and
- * is driven again (pager_progress) when it is its turn or when an entry of its own comes back. To wait
+ * is driven at once (guest_io_drive) when it is its turn or when an entry of its own comes back. To wait
  * for an entry is not lack of memory: it never marks a guest as starving. An entry that is in use
  * belongs to one guest; its first bytes are zeroed when it is given out.
  */

@@ -61,12 +61,12 @@ struct soft_batch {
 	bool dirty[PAYER_BATCH];
 };
 
-/* One turn of the hand at most. any: pages of every age. */
-static void hand_round(struct vm_mem *v, u32 n, bool any, struct soft_batch *b)
+/* One turn of the hand at most. any: pages of every age. True: it has been all the way round. */
+static bool hand_round(struct vm_mem *v, u32 n, bool any, struct soft_batch *b)
 {
-	u32 g = v->reclaim_hand;
+	u32 g = v->reclaim_hand, looked;
 
-	for (u32 looked = 0; looked < v->npages && b->n < n; looked++, g++) {
+	for (looked = 0; looked < v->npages && b->n < n; looked++, g++) {
 		enum slat_cold cold;
 		struct gpage *p;
 
@@ -98,18 +98,24 @@ static void hand_round(struct vm_mem *v, u32 n, bool any, struct soft_batch *b)
 	v->reclaim_hand = g < v->npages ? g : 0;
 	if (unlikely(trace_on))
 		trace_note_pages_end();
+	return looked == v->npages;
 }
 
 static __attribute__((noinline)) u32 soften(struct vm_mem *v, u32 n)
 {
+	bool chosen = !v->choice_left || v->choice_epoch != v->ages.epoch, round;
 	struct soft_batch b;
 
 	b.n = 0;
 	v->soft_goal = payer_soft_goal(vmmem_held(v));
-	if (!v->choice_left || v->choice_epoch != v->ages.epoch)
+	if (chosen)
 		choose_ages(v, n);
-	hand_round(v, n, false, &b);
-	if (!b.n)
+	round = hand_round(v, n, false, &b);
+	if (!b.n && !chosen) { /* the rest of that choice can't be taken: others may be as old */
+		choose_ages(v, n);
+		round = hand_round(v, n, false, &b);
+	}
+	if (round && b.n < n)
 		v->choice_left = 0;
 	/* All of them warm: second chance for the rest, by the clock; the second turn finds what the first one cooled. */
 	for (u32 turn = 0; turn < 2 && !b.n; turn++)

@@ -118,6 +118,14 @@ struct vm *sched_queue(u64 now)
 	return vm;
 }
 
+/* A guest's queues are so far behind v that its vCPU would be preferred. */
+static bool queue_is_preferred(const struct vcpu *v)
+{
+	const struct vm *vm = first_queue();
+
+	return vm && &vm->vcpu != v && sched_time(&vm->vcpu) + slice_ticks() / AHEAD_OF_WOKEN < v->vruntime;
+}
+
 struct vcpu *sched_pick(u64 now, bool more)
 {
 	struct vcpu_sched *s = &vcpu_sched;
@@ -134,7 +142,7 @@ struct vcpu *sched_pick(u64 now, bool more)
 		if (!best || vm->vcpu.vruntime < best->vruntime)
 			best = &vm->vcpu;
 	}
-	if (!best)
+	if (!best || queue_is_preferred(best))
 		return NULL;
 	/* A slice is not cut short for a small difference. */
 	if (last && best != last && runnable(last->vm) && now < s->slice_end &&

@@ -173,24 +173,50 @@ static void go_on(struct vm *vm)
 		vboard_retry(vm->board);
 }
 
+static void go_and_pay(struct vm *vm)
+{
+	u64 from = arch_tsc();
+
+	go_on(vm);
+	vm->vcpu.queue_went = true;
+	vcpu_charge(&vm->vcpu, arch_tsc() - from);
+}
+
 /*
  * The queues of guests get time as their vCPUs do, in virtual time. They may refill themselves, so what a turn does for them is
  * bounded: somebody who wakes meanwhile waits for so long. True: some are left.
  */
 static bool retry_boards(void)
 {
-	u64 start = arch_tsc(), from = start, end = start + arch_ns_to_tsc(QUEUE_TURN_NS);
+	u64 end = arch_tsc() + arch_ns_to_tsc(QUEUE_TURN_NS);
 	struct vm *vm;
 
-	for (u32 goes = 0; goes < QUEUE_GOES && from < end && (vm = sched_queue(from)); goes++) {
-		go_on(vm);
-		vcpu_charge(&vm->vcpu, arch_tsc() - from);
-		from = arch_tsc();
-	}
+	for (u32 goes = 0; goes < QUEUE_GOES && arch_tsc() < end && (vm = sched_queue(arch_tsc())); goes++)
+		go_and_pay(vm);
 	for (u32 i = 0; i < vm_count; i++)
 		if (vm_queue_waits(vm_all[i]))
 			return true;
 	return false;
+}
+
+/* Guests whose disk requests block_poll() has to complete or to start: it has been in this turn. */
+static u32 left_to_poll(void)
+{
+	return (u32)block_deferred() & (BIT(VM_MAX) - 1); /* owners are guests by number, and the hypervisor */
+}
+
+/*
+ * The guest whose turn it is has a vCPU and queues that want it: they take turns, or others' queues, which are further behind, would
+ * keep its own from ever going on. True: its queues went.
+ */
+static bool own_queue(struct vcpu *v)
+{
+	if (!vm_queue_waits(v->vm) || v->queue_went) {
+		v->queue_went = false;
+		return false;
+	}
+	go_and_pay(v->vm);
+	return true;
 }
 
 static void wait(u64 now)
@@ -198,7 +224,10 @@ static void wait(u64 now)
 	struct vcpu_sched *s = &vcpu_sched;
 	struct sched_end e = sched_end(NULL, now, now + arch_ns_to_tsc(HOUSEKEEPING_MS * 1000000ull));
 
-	if (e.at <= now || s->work || block_deferred())
+	if (e.at <= now || s->work)
+		return;
+	s->causes |= left_to_poll();
+	if (block_deferred())
 		return;
 	/* A guest's lazy state may stay in the CPU: nobody else uses it. */
 	block_away(false);
@@ -229,7 +258,9 @@ static void run_slice(struct vcpu *v, u64 now)
 	u64 slice_end = s->slice_end;
 	struct sched_end e = sched_end(v, now, slice_end);
 
-	s->slice_end = MAX(block_deferred() ? now : e.at, now + arch_ns_to_tsc(VCPU_GRID_NS)); /* whatever is due, guests must move */
+	if (block_deferred())
+		e = (struct sched_end){ now, left_to_poll() };
+	s->slice_end = MAX(e.at, now + arch_ns_to_tsc(VCPU_GRID_NS)); /* whatever is due, guests must move */
 	s->ends_for = e.for_whom;
 	vcpu_slice(v);
 	s->slice_end = slice_end;
@@ -254,12 +285,12 @@ void vcpu_loop_once(void)
 	look_at_devices(); /* what was done since the last time may have taken long */
 	now = arch_tsc();
 	v = sched_pick(now, more);
-	if (v) {
+	if (v && !own_queue(v)) {
 		run_slice(v, now);
 		return;
 	}
 	turn_end();
-	if (!more)
+	if (!v && !more)
 		wait(now);
 }
 

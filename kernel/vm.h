@@ -34,6 +34,7 @@ struct vcpu {
 	u64 run_ticks;          /* TSC ticks spent in guest mode + exits, for fair slices */
 	u64 vruntime;           /* weighted ticks of its share that it has used; see sched.h */
 	bool ready;             /* when the main loop last looked it could run, or its queues waited */
+	bool queue_went;        /* its queues had the last turn of those that it and they take: the vCPU is next */
 	bool fresh;             /* since its last slice it could not run for a while: others' slices end early for it */
 	u64 exits[VMEXIT_KINDS];
 	u64 entered_at;         /* guest's kernel entry, TSC */

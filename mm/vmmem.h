@@ -129,6 +129,7 @@ struct vm_mem {
 	bool draining;       /* reset or stop: no new I/O */
 	bool away;           /* its vCPU is paused or rests: it asks for nothing */
 	bool io_driving, io_again; /* guest_io.c: no recursion */
+	bool io_asked;       /* pager_again() was called, and guest_io_drive() was not since */
 	bool io_sourcing;    /* pages are collected to be written out: a refill now would be double paging */
 	void *io_preparing;  /* guest_io.c: the one request that may collect frames */
 	u64 stuck_since_ns, stuck_seen_ns; /* starving at its max with nothing under way that could free a frame; 0: not */

@@ -300,7 +300,7 @@ void vblk_notified(struct vblk *d)
 
 void vblk_process(struct vblk *d)
 {
-	u64 start = arch_tsc(), most = arch_ns_to_tsc(VBLK_GO_NS);
+	u64 start = d->board->go_since ? d->board->go_since : arch_tsc(), most = arch_ns_to_tsc(VBLK_GO_NS);
 	bool again = false;
 	struct vblk_req *r;
 	int err = 0;

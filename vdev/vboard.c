@@ -305,8 +305,13 @@ u32 vboard_uart_rx(struct vboard *b, const u8 *bytes, u32 n)
 
 void vboard_retry(struct vboard *b)
 {
-	for (u8 i = 0; i < b->config.ndisks; i++)
-		vblk_retry(&b->disk[i]);
+	u8 n = b->config.ndisks, first = b->first_disk;
+
+	b->go_since = arch_tsc();
+	for (u8 i = 0; i < n; i++)
+		vblk_retry(&b->disk[(first + i) % n]);
+	b->first_disk = n ? (u8)((first + 1) % n) : 0;
+	b->go_since = 0;
 }
 
 void vboard_stats(const struct vboard *b, struct vboard_stats *out)

@@ -68,7 +68,7 @@ static struct env {
 	int drain, load, reset;        /* what the pager answers */
 	u32 faults, overwrites, loads, load_ticks, reset_ticks;
 	u32 turn_ticks;                /* what one turn of the main loop takes */
-	bool deferred;                 /* block_deferred() */
+	u64 deferred;                  /* block_deferred() */
 	void (*retry)(struct vm *vm), (*drive)(struct vm *vm); /* what queues and transfers do when they may go on */
 	enum verdict fault_verdict;
 	u32 started, stopped, drives;
@@ -367,7 +367,7 @@ bool console_poll(void)
 }
 
 void block_poll(void) { }
-bool block_deferred(void) { return env.deferred; }
+u64 block_deferred(void) { return env.deferred; }
 static bool env_away;
 void block_away(bool on) { env_away = on; }
 u64 block_due_ns(void) { return 0; }

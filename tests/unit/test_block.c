@@ -221,14 +221,38 @@ static void test_complete_later(void **state)
 	(void)state;
 	submit(&a);
 	submit(&b);
+	assert_int_equal(block_deferred(), 0);
 	block_complete_later(started[0], E_IO);
+	assert_int_equal(block_deferred(), BIT64(0));
 	assert_int_equal(nfinished, 0);
 	block_poll();
+	assert_int_equal(block_deferred(), 0);
 	assert_int_equal(nfinished, 1);
 	assert_ptr_equal(of(started[1]), &b);
 	complete(1, 0);
 	assert_int_equal(a.err, E_IO);
 	assert_int_equal(b.err, 0);
+}
+
+/* The same of a piece: there is nothing to complete yet, but the next to start. */
+static void test_piece_later(void **state)
+{
+	const struct block_seg long_one = { { 0x1000 }, 2 * BLOCK_PIECE * SECTOR_SIZE };
+	struct block_req a = make(&held, BLOCK_READ, 900), r = make(&held, BLOCK_READ, 0);
+
+	(void)state;
+	a.owner = 1;
+	submit(&a);
+	complete(0, 0); /* another has used the disk */
+	r.segs = &long_one;
+	r.nsectors = 2 * BLOCK_PIECE;
+	submit(&r);
+	block_complete_later(started[1], 0);
+	assert_int_equal(block_deferred(), BIT64(0));
+	block_poll();
+	assert_int_equal(nstarted, 3);
+	complete(2, 0);
+	assert_int_equal(nfinished, 2);
 }
 
 /* Commands that are refused inside start() while others are in flight: the disk's time goes on, and never back. */
@@ -543,7 +567,7 @@ int main(void)
 		cmocka_unit_test_setup(test_refusals, setup),
 		cmocka_unit_test_setup(test_cancel, setup),
 		cmocka_unit_test_setup(test_done_submits_again, setup),
-		cmocka_unit_test_setup(test_complete_later, setup),
+		cmocka_unit_test_setup(test_complete_later, setup), cmocka_unit_test_setup(test_piece_later, setup),
 		cmocka_unit_test_setup(test_refused_in_start, setup),
 		cmocka_unit_test_setup(test_order, setup),
 		cmocka_unit_test_setup(test_owners, setup),

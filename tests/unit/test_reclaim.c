@@ -176,9 +176,49 @@ static void a_pause_is_no_starving(void **s)
 	env_end();
 }
 
+/* Eight ages of 1024 pages each, every eighth page of one age; 40 of the oldest can't be taken. About 3,200 go. */
+static void pinned_pages_make_nobody_young_go(void **s)
+{
+	u32 gone[8] = { 0 }, got = 0;
+	struct vm_mem *m;
+
+	(void)s;
+	env_start(16384, 4000);
+	m = env_vm(0, 8192, 8192, 10000, 2000);
+	m->no_cache = true;
+	for (u32 g = 0; g < m->npages; g++)
+		assert_non_null(cpu_page(m, g, true));
+	for (u32 k = 0; k <= 8; k++) {
+		for (u32 g = 0; g < m->npages; g++)
+			if (g % 8 > k)
+				assert_non_null(cpu_page(m, g, true));
+		pager_scan(m);
+		pager_flush(m);
+	}
+	for (u32 k = 0; k < 40; k++)
+		m->page[k * 160].pins = 1;
+	for (u32 tries = 0; got < 3000 && tries < 20000; tries++) {
+		u32 before = vmmem_held(m);
+
+		reclaim_take(m, 1);
+		disk_run();
+		got += before - vmmem_held(m);
+	}
+	for (u32 g = 0; g < m->npages; g++)
+		gone[g % 8] += m->page[g].state != GPAGE_HOT;
+	assert_int_equal(gone[0], 1024 - 40);
+	for (u32 k = 1; k < 3; k++)
+		assert_true(gone[k] >= 1000);
+	assert_true(gone[4] + gone[5] + gone[6] + gone[7] <= 60);
+	for (u32 k = 0; k < 40; k++)
+		m->page[k * 160].pins = 0;
+	env_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pinned_pages_make_nobody_young_go),
 		cmocka_unit_test(who_pays_for_a_fault_keeps_its_min),
 		cmocka_unit_test(who_makes_room_keeps_its_min),
 		cmocka_unit_test(a_lower_max_takes_no_more_than_it_says),

@@ -371,7 +371,7 @@ static void test_completions_are_not_slept_over(void **state)
 	u64 before = fake_tsc;
 
 	(void)state;
-	env.deferred = true;
+	env.deferred = BIT64(1);
 	vcpu_loop_once();
 	assert_int_equal(fake_tsc, before); /* not idle */
 	start(0);
@@ -379,9 +379,68 @@ static void test_completions_are_not_slept_over(void **state)
 	before = fake_tsc;
 	vcpu_loop_once();
 	assert_int_equal(fake_tsc - before, VCPU_GRID_NS);
-	env.deferred = false;
+	env.deferred = 0;
 	vcpu_loop_once();
 	assert_true(fake_tsc - before > 10 * MS);
+}
+
+/* Who pays for the turn that a slice was cut short for: whose completion it was. */
+static void test_completions_left_are_paid_for(void **state)
+{
+	u64 before = fake_tsc;
+
+	(void)state;
+	start(0);
+	env.enter = enter_busy;
+	env.turn_ticks = MS / 40;
+	env.deferred = BIT64(1);
+	while (fake_tsc < before + 100 * MS)
+		vcpu_loop_once();
+	assert_in_range(env.vm[0].vcpu.vruntime, env.vm[0].vcpu.run_ticks, env.vm[0].vcpu.run_ticks + MS / 10);
+	assert_true(vcpu_sched.own_ticks < MS / 10); /* nor nobody: 25 us of each 225 are the other's */
+	assert_true(env.vm[0].vcpu.run_ticks < 90 * MS);
+}
+
+static void refill_short(struct vm *vm)
+{
+	if (vm->id)
+		return;
+	fake_tsc += MS / 20;
+	vdev_again(vm);
+}
+
+/* All the work of guest 0 is its queue's, which never ends; guest 1 computes, or its vCPU only asks for pages. */
+static void queue_beside(void (*enter)(struct vcpu_hw *v, u64 deadline, struct vmexit *x), u32 weight, u32 turns)
+{
+	u64 from = fake_tsc;
+	u32 went = 0;
+
+	start(0);
+	start(1);
+	env.vm[0].vcpu.state = VCPU_HALTED;
+	env.vm[0].weight = weight;
+	env.retry = refill_short;
+	env.fault_verdict = V_BLOCK;
+	env.enter = enter;
+	vdev_again(&env.vm[0]);
+	for (u32 i = 0; i < turns; i++) {
+		went += !env.vm[1].io_more;
+		pager_again(&env.vm[1].mem); /* its own transfers never end either */
+		pager_wake(&env.vm[1].mem);
+		vcpu_loop_once();
+	}
+	assert_true(went > turns / 50); /* they go on, if not in each turn */
+	if (enter == enter_busy)
+		assert_in_range(env.board[0].retries * (MS / 20) * 100 / (fake_tsc - from), 45, 55);
+}
+
+static void test_queue_has_its_share(void **state)
+{
+	queue_beside(enter_busy, 100, 20000);
+	env_setup(state);
+	queue_beside(enter_fault, 100, 20000);
+	env_setup(state);
+	queue_beside(enter_fault, 1600, 20000);
 }
 
 int main(void)
@@ -392,6 +451,7 @@ int main(void)
 		env_test(test_wake_preempts), env_test(test_triple), env_test(test_bad),
 		env_test(test_no_progress), env_test(test_halted_for_good), env_test(test_console_holds),
 		env_test(test_woken_goes_before_queues), env_test(test_queues_take_turns), env_test(test_completions_are_not_slept_over),
+		env_test(test_completions_left_are_paid_for), env_test(test_queue_has_its_share),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
