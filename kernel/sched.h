@@ -2,9 +2,10 @@
 /*
  * sched.h - virtual time: who runs next, and until when. For the main loop (vcpu.c).
  *
- * Each vCPU has a virtual time: the ticks of its slices and those spent on its behalf, times 100, divided by its guest's
- * weight. Of those that could run, the one with the least gets a slice; what its queues need is of the same time. A guest that could not run comes back at the
- * virtual time of who runs (vcpu_sched.vruntime), so that nobody saves up sleep; what it was charged meanwhile is added.
+ * Each vCPU has a virtual time: the ticks of its slices and those spent on its behalf, what its guest's queues need included,
+ * times 100, divided by its guest's weight. Of those that could run, the one with the least gets a slice. A guest that could not
+ * run comes back at the virtual time of who runs (vcpu_sched.vruntime), so that nobody saves up sleep; what it was charged
+ * meanwhile is added.
  */
 #ifndef KERNEL_SCHED_H
 #define KERNEL_SCHED_H
@@ -21,7 +22,8 @@ struct vm *sched_queue(u64 now);
 /* v used ticks of the CPU. */
 void sched_pay(struct vcpu *v, u64 ticks);
 
-/* Wakes whom a timer or interrupt wakes, and says who runs; NULL: nobody can, or queues of a guest come first. Sets vcpu_sched.slice_end for a new slice.
+/* Wakes whom a timer or interrupt wakes, and says who runs; NULL: nobody can, or the queues of
+ * a guest come first. Sets vcpu_sched.slice_end for a new slice.
  * more: there is background work, which is done between slices. */
 struct vcpu *sched_pick(u64 now, bool more);
 

@@ -215,9 +215,39 @@ static void pinned_pages_make_nobody_young_go(void **s)
 	env_end();
 }
 
+/* All that it may hold is on its way from the disk, and that transfer waits for its guest's turn: it is not stuck. */
+static void who_waits_for_a_turn_is_not_stuck(void **s)
+{
+	struct guest_io io;
+	struct vm_mem *m;
+
+	(void)s;
+	env_start(5000, 512);
+	m = env_vm(0, 2400, 2400, 5000, 15000);
+	m->no_cache = true;
+	io_make(&io, m, GUEST_IO_READ, 0, 136 * 8, 0);
+	io_ended = 0;
+	guest_io_submit(&io);
+	assert_true(env.again[0]);
+	assert_int_equal(env.nqueue, 0);
+	m->max = m->target = vmmem_held(m);
+	for (u32 i = 0; i < 1000; i++) {
+		assert_null(cpu_touch(m, 2300, true));
+		fake_tsc += 10000000;
+		(void)pager_chore();
+	}
+	assert_false(m->dead);
+	m->max = m->target = 2400;
+	disk_run();
+	assert_int_equal(io_ended, 1);
+	assert_int_equal(io_err, 0);
+	env_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_waits_for_a_turn_is_not_stuck),
 		cmocka_unit_test(pinned_pages_make_nobody_young_go),
 		cmocka_unit_test(who_pays_for_a_fault_keeps_its_min),
 		cmocka_unit_test(who_makes_room_keeps_its_min),

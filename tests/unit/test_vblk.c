@@ -562,6 +562,24 @@ static void test_goes_end(void **state)
 	}
 }
 
+/* The disks of a guest have one time together in a go. */
+static void test_disks_share_a_go(void **state)
+{
+	(void)state;
+	begin(VERSION_1);
+	request(4, 0, 16);
+	offer(0);
+	b->go_since = fake_tsc;
+	fake_tsc += arch_ns_to_tsc(VBLK_GO_NS) + 1; /* another disk used it up */
+	vblk_process(&b->disk[0]);
+	assert_int_equal(fake_ports.submitted, 0);
+	assert_int_equal(fake_ports.agains, 1);
+	vboard_retry(b);
+	assert_int_equal(used_idx(), 1);
+	assert_int_equal(b->go_since, 0);
+	end();
+}
+
 static void test_batches(void **state)
 {
 	(void)state;
@@ -586,7 +604,7 @@ int main(void)
 		cmocka_unit_test(test_waits_for_pages), cmocka_unit_test(test_bound_of_pins),
 		cmocka_unit_test(test_out_of_order_and_slots), cmocka_unit_test(test_reset_in_flight),
 		cmocka_unit_test(test_broken_queues), cmocka_unit_test(test_bad_areas),
-		cmocka_unit_test(test_read_only), cmocka_unit_test(test_batches), cmocka_unit_test(test_goes_end),
+		cmocka_unit_test(test_read_only), cmocka_unit_test(test_batches), cmocka_unit_test(test_goes_end), cmocka_unit_test(test_disks_share_a_go),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
