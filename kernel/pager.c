@@ -181,10 +181,10 @@ static bool refill_reserve(void)
 	return v && reclaim_take_above(v, 16) > 0;
 }
 
-/* Nothing on its way from or to a disk, or that waits for a turn, can give it frames: of its own, and if others may pay for it, of theirs. */
+/* Nothing on its way from or to a disk can give it frames: of its own, and if others may pay for it, of theirs. */
 static bool nothing_coming(const struct vm_mem *m, bool at_max)
 {
-	if (m->io_in_flight || m->writing || m->io_asked)
+	if (m->io_in_flight || m->writing)
 		return false;
 	for (u32 i = 0; i < vmmem_end && !at_max; i++)
 		if (vmmem_all[i] && vmmem_all[i]->io_in_flight)
@@ -229,7 +229,7 @@ static bool help_starving(struct vm_mem *m)
 		pager_progress(m);
 		return true;
 	}
-	if (!nothing_coming(m, at_max)) {
+	if (m->io_asked || !nothing_coming(m, at_max)) { /* a transfer of its own may get on in its next turn */
 		m->stuck_since_ns = 0;
 		return false;
 	}

@@ -208,6 +208,7 @@ void pool_serve(void)
 
 			leave_line(m, p);
 			serving_for = m;
+			pager_worked(m);
 			guest_io_drive(m); /* now: the entry is kept for it no longer than that */
 			pager_progress(m);
 			serving_for = NULL;

@@ -228,19 +228,20 @@ static u32 evict(struct vm_mem *v, u32 want, u32 *most)
 static u32 take(struct vm_mem *v, u32 want, u32 most)
 {
 	u32 gained;
+	bool none = false; /* the hand has been round and found nothing */
 
 	/* As many at once as a swap write frees, about: what is read ahead needs room below max. */
 	if (zip_open(v))
 		want = MAX(want, ZIP_BATCH);
 	want = MIN(want, most);
 	if (v->soft_count <= v->soft_goal || v->soft_count < MIN(want, PAYER_BATCH))
-		soften(v, PAYER_BATCH);
+		none = !soften(v, PAYER_BATCH);
 	gained = v->cache_count || zip_open(v) ? 0 : gpage_drop_heads(v, want); /* the usual case */
 	most -= gained;
 	if (gained < want)
 		gained += evict(v, want - gained, &most);
 	/* The whole FIFO may have been dirty while clean pages are left: look further, a few times. */
-	for (u32 i = 0; i < 3 && !gained && most && v->writing < 2 * SWAPOUT_PAGES && soften(v, PAYER_BATCH); i++)
+	for (u32 i = 0; i < 3 && !none && !gained && most && v->writing < 2 * SWAPOUT_PAGES && soften(v, PAYER_BATCH); i++)
 		gained = evict(v, want, &most);
 	return gained;
 }

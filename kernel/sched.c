@@ -40,7 +40,9 @@ u64 sched_time(const struct vcpu *v)
 
 void sched_pay(struct vcpu *v, u64 ticks)
 {
-	v->vruntime += ticks * VRUNTIME_WEIGHT / MAX(v->vm->weight, 1u);
+	u32 weight = MAX(v->vm->weight, 1u);
+
+	v->vruntime += (ticks * VRUNTIME_WEIGHT + weight - 1) / weight; /* nothing is free */
 }
 
 void vcpu_charge(struct vcpu *v, u64 ticks)
@@ -89,13 +91,19 @@ static bool look_at(struct vm *vm, u64 now)
 	return run;
 }
 
-/* Of the guests whose queues wait the one with the least virtual time; NULL: none waits. */
+/* Its queues want the CPU, and it is not its vCPU's turn. */
+static bool queue_asks(const struct vm *vm)
+{
+	return vm_queue_waits(vm) && !(vm->vcpu.queue_went && runnable(vm));
+}
+
+/* Of the guests whose queues ask the one with the least virtual time; NULL: none does. */
 static struct vm *first_queue(void)
 {
 	struct vm *best = NULL;
 
 	for (u32 i = 0; i < vm_count; i++)
-		if (vm_queue_waits(vm_all[i]) && (!best || sched_time(&vm_all[i]->vcpu) < sched_time(&best->vcpu)))
+		if (queue_asks(vm_all[i]) && (!best || sched_time(&vm_all[i]->vcpu) < sched_time(&best->vcpu)))
 			best = vm_all[i];
 	return best;
 }

@@ -177,6 +177,7 @@ static void go_and_pay(struct vm *vm)
 {
 	u64 from = arch_tsc();
 
+	turn_blame(vm); /* the turn as well */
 	go_on(vm);
 	vm->vcpu.queue_went = true;
 	vcpu_charge(&vm->vcpu, arch_tsc() - from);

@@ -244,9 +244,44 @@ static void who_waits_for_a_turn_is_not_stuck(void **s)
 	env_end();
 }
 
+/* All that it may hold is pinned, and a transfer of its own can't get on: it is stopped after 5 s like one that has none. */
+static void a_transfer_saves_nobody(void **s)
+{
+	for (u32 with = 0; with < 2; with++) {
+		struct guest_io io;
+		struct vm_mem *m;
+		u32 turns;
+
+		(void)s;
+		env_start(5000, 512);
+		m = env_vm(0, 400, 400, 5000, 15000);
+		m->no_cache = true;
+		for (u32 g = 0; g < 100; g++)
+			assert_non_null(cpu_page(m, g, true));
+		for (u32 g = 0; g < m->npages; g++)
+			m->page[g].pins = m->page[g].state == GPAGE_HOT;
+		m->max = m->target = vmmem_held(m);
+		io_make(&io, m, GUEST_IO_READ, 0, 8, 200 * PAGE_SIZE);
+		if (with)
+			guest_io_submit(&io);
+		for (turns = 0; turns < 1000 && !m->dead; turns++) {
+			assert_null(cpu_touch(m, 300, true));
+			fake_tsc += 10000000;
+			(void)pager_chore();
+			(void)go_on();
+		}
+		assert_in_range(turns, 490, 515);
+		for (u32 g = 0; g < m->npages; g++)
+			m->page[g].pins = 0;
+		disk_run();
+		env_end();
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_transfer_saves_nobody),
 		cmocka_unit_test(who_waits_for_a_turn_is_not_stuck),
 		cmocka_unit_test(pinned_pages_make_nobody_young_go),
 		cmocka_unit_test(who_pays_for_a_fault_keeps_its_min),

@@ -443,6 +443,76 @@ static void test_queue_has_its_share(void **state)
 	queue_beside(enter_fault, 1600, 20000);
 }
 
+/* A guest's vCPU is not kept out by its own queue, however long a go takes, beside others that compute. */
+static u64 go_ticks, longest, last_run;
+
+static void refill_of_0(struct vm *vm)
+{
+	if (vm->id)
+		return;
+	fake_tsc += go_ticks;
+	vdev_again(vm);
+}
+
+static void enter_timed(struct vcpu_hw *v, u64 deadline, struct vmexit *x)
+{
+	if (v == env.vm[0].vcpu.hw) {
+		longest = MAX(longest, fake_tsc - last_run);
+		enter_busy(v, deadline, x);
+		last_run = fake_tsc;
+	} else {
+		enter_busy(v, deadline, x);
+	}
+}
+
+static void test_own_queue_leaves_the_vcpu_its_turn(void **state)
+{
+	static const u64 goes[] = { MS / 16, MS / 5, MS / 3, MS };
+
+	for (u32 k = 0; k < ARRAY_SIZE(goes); k++) {
+		u64 from;
+
+		env_setup(state);
+		for (u32 i = 0; i < 3; i++)
+			start(i);
+		go_ticks = goes[k];
+		longest = 0;
+		from = last_run = fake_tsc;
+		env.retry = refill_of_0;
+		env.enter = enter_timed;
+		vdev_again(&env.vm[0]);
+		while (fake_tsc < from + 5000 * MS)
+			vcpu_loop_once();
+		assert_true(longest < 25 * MS);
+	}
+}
+
+/* Several queues asked for turns: each turn that goes to one of them is paid for. */
+static void refill_none(struct vm *vm)
+{
+	(void)vm;
+	fake_tsc += 60 * MS / 1000;
+}
+
+static void test_each_go_pays_for_its_turn(void **state)
+{
+	(void)state;
+	env.retry = refill_none;
+	for (u32 i = 0; i < 3; i++) {
+		start(i);
+		env.vm[i].vcpu.state = VCPU_HALTED;
+	}
+	env.turn_ticks = 60 * MS / 1000;
+	for (u32 n = 0; n < 100; n++) {
+		for (u32 i = 0; i < 3; i++)
+			vdev_again(&env.vm[i]);
+		for (u32 i = 0; i < 3; i++)
+			vcpu_loop_once();
+	}
+	assert_int_equal(env.board[0].retries + env.board[1].retries + env.board[2].retries, 300);
+	assert_true(vcpu_sched.own_ticks <= MS / 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -452,6 +522,7 @@ int main(void)
 		env_test(test_no_progress), env_test(test_halted_for_good), env_test(test_console_holds),
 		env_test(test_woken_goes_before_queues), env_test(test_queues_take_turns), env_test(test_completions_are_not_slept_over),
 		env_test(test_completions_left_are_paid_for), env_test(test_queue_has_its_share),
+		env_test(test_own_queue_leaves_the_vcpu_its_turn), env_test(test_each_go_pays_for_its_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
