@@ -91,6 +91,18 @@ static bool look_at(struct vm *vm, u64 now)
 	return run;
 }
 
+/* Time goes on with the least of those that wanted the CPU at the last look: who wakes now comes back near that. */
+static void move_on(void)
+{
+	u64 least = ~0ull;
+
+	for (u32 i = 0; i < vm_count; i++)
+		if (vm_all[i]->vcpu.ready)
+			least = MIN(least, vm_all[i]->vcpu.vruntime);
+	if (least != ~0ull)
+		vcpu_sched.vruntime = MAX(vcpu_sched.vruntime, least);
+}
+
 /* Its queues want the CPU, and it is not its vCPU's turn. */
 static bool queue_asks(const struct vm *vm)
 {
@@ -110,9 +122,11 @@ static struct vm *first_queue(void)
 
 struct vm *sched_queue(u64 now)
 {
-	struct vm *vm = first_queue();
+	struct vm *vm;
 	u64 least = ~0ull, own;
 
+	move_on();
+	vm = first_queue();
 	if (!vm)
 		return NULL;
 	/* Who was woken since the last look counts. */
@@ -141,6 +155,7 @@ struct vcpu *sched_pick(u64 now, bool more)
 	u64 slice = slice_ticks();
 	u32 n = 0;
 
+	move_on();
 	for (u32 i = 0; i < vm_count; i++) {
 		struct vm *vm = vm_all[i];
 

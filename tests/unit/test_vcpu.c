@@ -487,6 +487,33 @@ static void test_own_queue_leaves_the_vcpu_its_turn(void **state)
 	}
 }
 
+/* Who has computed alone for long is not kept out for that when another's queue wakes, nor when its vCPU does. */
+static void test_woken_takes_no_more_than_its_credit(void **state)
+{
+	for (u32 k = 0; k < 2; k++) {
+		u64 from;
+
+		env_setup(state);
+		start(0);
+		start(1);
+		env.vm[1].vcpu.state = VCPU_HALTED;
+		env.enter = enter_timed;
+		from = fake_tsc;
+		while (fake_tsc < from + 1000 * MS)
+			vcpu_loop_once();
+		longest = 0;
+		last_run = fake_tsc;
+		env.retry = refill;
+		if (k)
+			env.board[1].pending = 0x31;
+		else
+			vdev_again(&env.vm[1]);
+		for (u32 i = 0; i < 1000; i++)
+			vcpu_loop_once();
+		assert_true(longest < (k ? 21 : 6) * MS); /* half a slice, and until it is overtaken, or a whole one */
+	}
+}
+
 /* Several queues asked for turns: each turn that goes to one of them is paid for. */
 static void refill_none(struct vm *vm)
 {
@@ -522,7 +549,7 @@ int main(void)
 		env_test(test_no_progress), env_test(test_halted_for_good), env_test(test_console_holds),
 		env_test(test_woken_goes_before_queues), env_test(test_queues_take_turns), env_test(test_completions_are_not_slept_over),
 		env_test(test_completions_left_are_paid_for), env_test(test_queue_has_its_share),
-		env_test(test_own_queue_leaves_the_vcpu_its_turn), env_test(test_each_go_pays_for_its_turn),
+		env_test(test_own_queue_leaves_the_vcpu_its_turn), env_test(test_each_go_pays_for_its_turn), env_test(test_woken_takes_no_more_than_its_credit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
