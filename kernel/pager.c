@@ -229,7 +229,9 @@ static bool help_starving(struct vm_mem *m)
 		pager_progress(m);
 		return true;
 	}
-	if (m->io_asked || !nothing_coming(m, at_max)) { /* a transfer of its own may get on in its next turn */
+	if (m->io_asked)
+		return false; /* a transfer of its own may get on in its next turn: the clock is looked at after that */
+	if (!nothing_coming(m, at_max)) {
 		m->stuck_since_ns = 0;
 		return false;
 	}

@@ -11,6 +11,7 @@
 
 #define VRUNTIME_WEIGHT 100 /* of a guest whose virtual time runs as fast as real time */
 #define SLICES_ALONE 5 /* whoever has the CPU for itself is disturbed less; a wake-up ends the slice */
+#define REBASE BIT64(62) /* half a year of a guest of weight 1, alone at 3 GHz: all virtual times are put back, long before they wrap */
 #define FAR_NS 1000000000ull /* nothing is looked at less often */
 #define AHEAD_OF_WOKEN 4 /* a guest that wakes ends another's slice once that is ahead of it by a slice / this */
 /*
@@ -101,6 +102,11 @@ static void move_on(void)
 			least = MIN(least, vm_all[i]->vcpu.vruntime);
 	if (least != ~0ull)
 		vcpu_sched.vruntime = MAX(vcpu_sched.vruntime, least);
+	if (vcpu_sched.vruntime < REBASE)
+		return;
+	vcpu_sched.vruntime -= REBASE / 2;
+	for (u32 i = 0; i < vm_count; i++)
+		vm_all[i]->vcpu.vruntime -= MIN(vm_all[i]->vcpu.vruntime, REBASE / 2);
 }
 
 /* Its queues want the CPU, and it is not its vCPU's turn. */

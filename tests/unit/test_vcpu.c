@@ -514,6 +514,22 @@ static void test_woken_takes_no_more_than_its_credit(void **state)
 	}
 }
 
+/* Virtual time of a light guest runs fast, and the machine for years. */
+static void test_virtual_time_does_not_wrap(void **state)
+{
+	(void)state;
+	start(0);
+	start(1);
+	env.enter = enter_busy;
+	env.vm[0].weight = 1;
+	env.vm[0].vcpu.vruntime = env.vm[1].vcpu.vruntime = vcpu_sched.vruntime = BIT64(62) - 3000 * MS;
+	for (u32 i = 0; i < 3000; i++)
+		vcpu_loop_once();
+	assert_true(vcpu_sched.vruntime < BIT64(62));
+	assert_in_range(env.vm[0].vcpu.run_ticks, 250 * MS, 350 * MS); /* a hundredth */
+	assert_true(env.vm[1].vcpu.run_ticks > 29000 * MS);
+}
+
 /* Several queues asked for turns: each turn that goes to one of them is paid for. */
 static void refill_none(struct vm *vm)
 {
@@ -549,7 +565,7 @@ int main(void)
 		env_test(test_no_progress), env_test(test_halted_for_good), env_test(test_console_holds),
 		env_test(test_woken_goes_before_queues), env_test(test_queues_take_turns), env_test(test_completions_are_not_slept_over),
 		env_test(test_completions_left_are_paid_for), env_test(test_queue_has_its_share),
-		env_test(test_own_queue_leaves_the_vcpu_its_turn), env_test(test_each_go_pays_for_its_turn), env_test(test_woken_takes_no_more_than_its_credit),
+		env_test(test_own_queue_leaves_the_vcpu_its_turn), env_test(test_each_go_pays_for_its_turn), env_test(test_virtual_time_does_not_wrap), env_test(test_woken_takes_no_more_than_its_credit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
