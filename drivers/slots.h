@@ -36,7 +36,7 @@ enum slots_state { SLOTS_READY, SLOTS_RESET, SLOTS_DEAD };
 struct slots {
 	struct block_dev dev;
 	enum slots_state state;
-	u32 taken, issued, suspects; /* slots with a request; of them those on the hardware; see there */
+	u32 taken, issued, suspects; /* slots with a request; those on the hardware; those that are suspect */
 	u64 timeout_ns;          /* a command's; ten times that for FLUSH */
 	/* Puts slot i's next command on the hardware; sets next and sectors. May call slots_done(..., later = true). */
 	void (*issue)(struct slots *q, u32 i);

@@ -166,7 +166,7 @@ bool ahead_chore(void)
 	u32 from = turn++;
 
 	for (u32 i = 0; i < vmmem_end; i++) {
-		struct vm_mem *m = vmmem_all[(from + i) % FRAME_MAX_VMS];
+		struct vm_mem *m = vmmem_all[(from + i) % vmmem_end];
 
 		if (m && !m->away && wakes_up(m, now) && has_room(m) && bring_back(m))
 			return true;

@@ -17,7 +17,7 @@
 #include "vdev/ports.h"
 
 #define GIO_PARTS 136
-#define GIO_GO_PARTS 16u /* prepared in one go, about 1,000 instructions each: so long others wait */
+#define GIO_GO_PARTS 16u /* that are prepared in one go, about 1,000 instructions each: other guests wait for that */
 #define GIO_BOUNCE_FRAMES 4
 
 enum gio_phase { GIO_WANT, GIO_PREP, GIO_RUN };
