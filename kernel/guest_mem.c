@@ -30,7 +30,7 @@ int guest_pin(struct vm *vm, gpa_t gpa, u32 len, bool write, void **out)
 		return E_RANGE;
 	if (m->pins_in_flight >= PINS_MAX || m->page[g].pins == 0xffff)
 		return E_NOMEM;
-	if (fault_resident(m, g)) {
+	if (m->page[g].state != GPAGE_HOT && fault_resident(m, g)) {
 		m->parked = true;
 		return E_AGAIN;
 	}

@@ -47,6 +47,7 @@ static void vec_set(struct vlapic *l, u32 field, u8 vector, bool on)
 
 static int vec_highest(const struct vlapic *l, u32 field)
 {
+#pragma GCC unroll 8
 	for (int i = 7; i >= 0; i--) {
 		u32 bits = *reg(l, field + (u32)i * 16);
 

@@ -20,12 +20,9 @@ static const u8 elcr_writable[2] = { 0xf8, 0xde }; /* IRQ 0, 1, 2, 8 and 13 are 
 /* How many inputs come before the first set bit, beginning with the highest priority; 8: none. */
 static u8 rank(const struct vpic_chip *c, u8 bits)
 {
-	u8 n;
+	u32 first = (c->lowest + 1u) & 7, turned = (bits | (u32)bits << 8) >> first & 0xff;
 
-	for (n = 0; n < 8; n++)
-		if (bits & BIT((c->lowest + 1u + n) & 7))
-			break;
-	return n;
+	return turned ? (u8)__builtin_ctz(turned) : 8;
 }
 
 static int chip_irq(const struct vpic_chip *c, bool master)

@@ -147,7 +147,7 @@ void vpit_tick(struct vpit *p, u64 now)
 u64 vpit_deadline(const struct vpit *p)
 {
 	/* A periodic tick that nobody can see need not wake anybody. */
-	if (periodic(&p->ch[0]) && vpic_masked(&p->board->pic, 0) && vioapic_masked(&p->board->ioapic, 2))
+	if (p->deadline && periodic(&p->ch[0]) && vpic_masked(&p->board->pic, 0) && vioapic_masked(&p->board->ioapic, 2))
 		return 0;
 	return p->deadline;
 }

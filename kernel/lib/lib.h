@@ -20,6 +20,11 @@ int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
 /* Copies at most size-1 bytes and always terminates; false if it was cut. */
 bool str_copy(char *dst, size_t size, const char *src);
+/* -ffreestanding takes the compiler's knowledge of these two away: a copy of 2 or 16 bytes would be a call. */
+#ifndef VMMB_HOST
+#define memcpy(d, s, n) __builtin_memcpy(d, s, n)
+#define memset(d, c, n) __builtin_memset(d, c, n)
+#endif
 
 /*
  * fmt.c: %d %i %u %x %X %p %s %c %% with l, ll, z, width, 0, -, .precision (strings, also *);

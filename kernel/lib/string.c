@@ -5,7 +5,8 @@
  *
  * Contract: as in the C standard. Callable from anywhere, no state.
  * Why no builtins or string instructions here: a loop that the compiler recognises would become
- * a call of the very function it is in (NO_IDIOM), and kernel/lib holds no assembly.
+ * a call of the very function it is in (NO_IDIOM), and kernel/lib holds no assembly. Brackets around a name
+ * keep lib.h's macro of that name away.
  */
 #include "kernel/lib/lib.h"
 
@@ -18,7 +19,7 @@
 /* Unaligned words that may alias anything: x86 allows both. */
 typedef u64 word __attribute__((may_alias, aligned(1)));
 
-NO_IDIOM void *memcpy(void *d, const void *s, size_t n)
+NO_IDIOM void *(memcpy)(void *d, const void *s, size_t n)
 {
 	u8 *to = d;
 	const u8 *from = s;
@@ -54,7 +55,7 @@ NO_IDIOM void *memmove(void *d, const void *s, size_t n)
 	return d;
 }
 
-NO_IDIOM void *memset(void *d, int c, size_t n)
+NO_IDIOM void *(memset)(void *d, int c, size_t n)
 {
 	u8 *to = d;
 	u64 v = 0x0101010101010101ull * (u8)c;

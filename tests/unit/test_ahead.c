@@ -184,6 +184,25 @@ static void who_wakes_up_gets_all_of_it_back(void **s)
 	env_end();
 }
 
+/* However few guests there are, and however many chores there were before: the next one serves who wakes up. */
+static void no_chore_passes_over_who_wakes_up(void **s)
+{
+	struct vm_mem *m = swapped_out(960);
+
+	(void)s;
+	for (u32 i = 0; i < 6; i++) {
+		u32 g = shuffled(i * 150, 960);
+
+		expect_page(m, g, g * 8);
+		tick(5);
+	}
+	for (u32 i = 0; i < 20; i++) {
+		assert_true(ahead_chore());
+		disk_run();
+	}
+	env_end();
+}
+
 static void nothing_comes_back_for_one_that_sleeps_or_has_no_room(void **s)
 {
 	struct vm_mem *m = swapped_out(960);
@@ -223,6 +242,7 @@ int main(void)
 		cmocka_unit_test(a_guess_tells_its_distance_when_it_is_touched),
 		cmocka_unit_test(wrong_guesses_make_it_read_less),
 		cmocka_unit_test(who_wakes_up_gets_all_of_it_back),
+		cmocka_unit_test(no_chore_passes_over_who_wakes_up),
 		cmocka_unit_test(nothing_comes_back_for_one_that_sleeps_or_has_no_room),
 	};
 
