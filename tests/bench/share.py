@@ -8,6 +8,8 @@ the console: the mean wait's inverse) beside the hostile guest, over half of the
 
 disk.weight.*: the same on a disk that does one thing at a time, 150 a second and 20 MB/s; the quiet guest's weight is ten
 times the other's, and it has eight reads of 4 KiB in flight.
+
+disk.alone.read-4k: what the quiet guest reads with nobody beside it.
 """
 import functools, os, re, subprocess
 
@@ -19,6 +21,7 @@ CPU_MS, DISK_MS, LINES = 400, 400, 40
 HOSTILE_FROM, QUIET_FROM = 800, 1000  # ms of emulated time; the hypervisor is up after some 150
 SHARE = 0.5   # of two guests of equal weight
 BAR = 0.9
+ALONE = 28480 * 0.98  # reads/s of one guest alone before guests' disk requests had shares, less 2 %
 DISK_MIB = 64
 RAM = 32
 MAX = {"overwrite-24": "8M", "discards-24": "8M", "memory-paging": "8M"}
@@ -119,7 +122,9 @@ def rows(row):
     def reads(name):
         return lambda r: f"{r['weight.' + name]['disk']:.0f} reads/s, alone {r['weight.alone']['disk']:.0f}"
 
-    return [*(row(f"hostile.share.{what}.{name}", "of its share", ["share.alone", "share." + name], value(name, what), BAR,
+    return [row("disk.alone.read-4k", "reads/s", ["share.alone"], lambda r: r["share.alone"]["disk"], ALONE, False, "svm tcg",
+                lambda r: f"{DEPTH} in flight, a read takes {steady.READ_US} us", full=True),
+            *(row(f"hostile.share.{what}.{name}", "of its share", ["share.alone", "share." + name], value(name, what), BAR,
                   False, "svm tcg", note(name, what), full=True) for what in WHAT for name in HOSTILE),
             *(row(f"disk.weight.{name}", "of its share", ["weight.alone", "weight." + name], weighted(name), BAR,
                   False, "svm tcg", reads(name), full=True) for name in WEIGHTED)]
