@@ -38,6 +38,7 @@ struct serial {
 	u8 ier;
 	void (*rx_fn)(void *ctx);
 	void *rx_ctx;
+	bool registered;        /* its line calls interrupt(): once for good, however often the port is opened */
 	u64 overruns;
 	u32 tx_head, tx_tail, rx_head, rx_tail; /* free-running */
 	u8 tx[TX_RING], rx[RX_RING];
@@ -214,10 +215,10 @@ int serial_start(int port, void (*rx)(void *ctx), void *ctx)
 	s->rx_fn = rx;
 	s->rx_ctx = ctx;
 	gsi = arch_isa_gsi(isa_irq[port], &level);
-	err = arch_irq_register(gsi, level, interrupt, s);
+	err = s->registered ? 0 : arch_irq_register(gsi, level, interrupt, s);
 	if (err)
 		return err;
-	s->started = true;
+	s->registered = s->started = true;
 	(void)rx_take(s); /* what came earlier raises no edge any more */
 	reg_out(s, IER, s->ier = IER_RX);
 	return 0;
