@@ -22,13 +22,13 @@ say = $(if $(V),@:,@printf '  %-6s %s\n' $(1) $@)
 
 # ---- sources ---------------------------------------------------------------------------------
 
-HV_SRCS := $(sort $(wildcard arch/x86_64/*.[cS] boot/*.c kernel/*.c kernel/*/*.c mm/*.c \
-	vmx/*.[cS] svm/*.[cS] vdev/*.c drivers/*.c))
+HV_SRCS := $(sort $(wildcard arch/x86_64/*.[cS] arch/x86_64/*/*.c boot/*.c kernel/*.c kernel/*/*.c mm/*.c \
+	mm/*/*.c vmx/*.[cS] svm/*.[cS] vdev/*.c drivers/*.c))
 
 # The pure sources that the simulation links; NOT_PURE names those it replaces or cannot use.
-NOT_PURE  := kernel/main.c kernel/backends.c kernel/lib/string.c
-PURE_SRCS := $(filter-out $(NOT_PURE),$(sort $(wildcard mm/*.c vdev/*.c kernel/*.c \
-	kernel/lib/*.c kernel/console/*.c boot/*.c drivers/block.c drivers/block_turn.c drivers/fair.c drivers/depth.c drivers/partition.c drivers/ramdisk.c)))
+NOT_PURE  := kernel/main.c kernel/wires.c kernel/backends.c kernel/lib/string.c
+PURE_SRCS := $(filter-out $(NOT_PURE),$(sort $(wildcard arch/x86_64/virt/virt.c mm/*.c mm/*/*.c vdev/*.c kernel/*.c \
+	kernel/*/*.c boot/*.c drivers/block.c drivers/block_turn.c drivers/fair.c drivers/depth.c drivers/partition.c drivers/ramdisk.c)))
 SIM_SRCS  := $(sort $(wildcard tests/sim/*.c tests/fake/*.c)) $(PURE_SRCS)
 
 UNIT_SRCS  := $(sort $(wildcard tests/unit/test_*.c))

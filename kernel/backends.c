@@ -6,7 +6,6 @@
 #include "kernel/lib/lib.h"
 
 const struct virt_ops *const backends[] = { &vmx_ops, &svm_ops, NULL };
-const struct virt_ops *backend;
 
 int backend_select(char *why, size_t size)
 {

@@ -5,13 +5,11 @@
 #ifndef KERNEL_BACKENDS_H
 #define KERNEL_BACKENDS_H
 
-#include "arch/x86_64/virt.h"
+#include "arch/x86_64/virt/virt.h"
 
 extern const struct virt_ops *const backends[]; /* in order of preference, NULL at the end */
-extern const struct virt_ops *backend;          /* the one in use, NULL before backend_select() */
 
-/* Takes the first that this CPU can run and turns it on. E_NOTSUP: why says for each what is missing. */
+/* Takes the first that this CPU can run, turns it on and sets backend (virt.h). E_NOTSUP: why says for each what is missing. */
 int backend_select(char *why, size_t size) MUST_CHECK;
-static inline bool backend_has(enum virt_feature f) { return backend->has && backend->has(f); }
 
 #endif

@@ -10,9 +10,10 @@
 #include "boot/config.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager.h"
+#include "kernel/pcpu.h"
 #include "kernel/scan_clock.h"
 #include "kernel/trace.h"
-#include "kernel/vcpu.h"
+#include "kernel/vm.h"
 #include "mm/promise.h"
 #include "mm/swap.h"
 
@@ -45,7 +46,7 @@ static void miss(struct vm_mem *m)
 			trace_put(TRACE_PHASE, m->id, 0, 0, 0, 0);
 	}
 	if (balance_due(bal.b, now))
-		vcpu_kick();
+		pcpu_kick();
 }
 
 int balancer_init(u32 scan_ppm)
@@ -361,7 +362,7 @@ int balancer_set_qos(const struct qos_change *changes, u32 n, char *why, size_t 
 	}
 	if (bal.b && active())
 		decide(arch_ns()); /* the operator is told at once what can be had */
-	vcpu_kick();
+	pcpu_kick();
 	return 0;
 }
 

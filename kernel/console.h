@@ -15,9 +15,7 @@ bool console_poll(void);                 /* handles what was typed and prints wh
 void console_guest_tx(struct vm *vm, u8 byte); /* from vdev_uart_tx */
 /* The operator watches this guest's console, and it prints faster than the wire: let it wait. */
 bool console_holds(const struct vm *vm);
-/* A line of the hypervisor's own above the one being typed; nobody sees it while a guest's console has the terminal. */
-void console_note(const char *line);
-bool console_free(void);                 /* the operator's line has the terminal */
+bool console_free(void);                 /* the operator's line has the terminal: lines of the log are seen */
 int console_vm_init(struct vm *vm) MUST_CHECK; /* its output ring */
 
 /* Upward ports: the wire. kernel/main.c connects them to drivers/serial.h; the simulation to memory. */

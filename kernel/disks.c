@@ -6,7 +6,8 @@
 #include "arch/x86_64/arch.h"
 #include "drivers/partition.h"
 #include "kernel/lib/lib.h"
-#include "kernel/vcpu.h"
+#include "kernel/loop.h"
+#include "kernel/vm.h"
 #include "mm/frame.h"
 
 #define DISKS_MAX 8
@@ -32,8 +33,8 @@ static int read_head(struct block_dev *dev, void *buf, u32 sectors)
 	block_submit(&r);
 	while (!done) {
 		block_poll();
-		if (vcpu_housekeeping)
-			vcpu_housekeeping(arch_ns()); /* a lost interrupt, a silent drive */
+		if (loop_housekeeping)
+			loop_housekeeping(arch_ns()); /* a lost interrupt, a silent drive */
 		if (!done)
 			arch_idle(arch_tsc() + arch_ns_to_tsc(1000000));
 		/* A request that the driver still holds can't be left behind: its memory is ours. */

@@ -5,29 +5,16 @@
  */
 #include "kernel/exit.h"
 #include "arch/x86_64/arch.h"
-#include "kernel/backends.h"
+#include "arch/x86_64/virt/virt.h"
 #include "kernel/guest_regs.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager.h"
+#include "kernel/pcpu.h"
 #include "kernel/trace.h"
 #include "kernel/turn.h"
-#include "kernel/vcpu.h"
+#include "kernel/vm.h"
 
-#define VECTOR_UD 6
-#define VECTOR_GP 13
 #define VECTOR_PF 14
-
-enum verdict exit_gp(struct vcpu *v)
-{
-	backend->inject_exception(v->hw, VECTOR_GP, true, 0);
-	return V_RETRY;
-}
-
-enum verdict exit_ud(struct vcpu *v)
-{
-	backend->inject_exception(v->hw, VECTOR_UD, false, 0);
-	return V_RETRY;
-}
 
 static enum verdict exit_intr(struct vcpu *v, struct vmexit *x)
 {
@@ -81,7 +68,7 @@ static enum verdict exit_hlt(struct vcpu *v, struct vmexit *x)
 		return V_NEXT;
 	v->state = VCPU_HALTED;
 	v->halted_since = arch_tsc();
-	vcpu_kick();
+	pcpu_kick();
 	return V_NEXT;
 }
 
@@ -130,7 +117,7 @@ static enum verdict exit_triple(struct vcpu *v, struct vmexit *x)
 	vm_say(v->vm, "triple fault: reset");
 	v->vm->reset_wanted = true;
 	v->state = VCPU_HALTED; /* it must not run on until the main loop has reset it */
-	vcpu_kick();
+	pcpu_kick();
 	return V_RETRY;
 }
 

@@ -8,7 +8,7 @@
  */
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/msr.h"
-#include "kernel/backends.h"
+#include "arch/x86_64/virt/virt.h"
 #include "kernel/exit.h"
 #include "kernel/lib/lib.h"
 

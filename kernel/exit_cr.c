@@ -4,7 +4,7 @@
  * APIC's task priority.
  * Source: Intel SDM vol. 3, "Control Registers", "Task Priority in IA-32e Mode"; vol. 2, "XSETBV".
  */
-#include "kernel/backends.h"
+#include "arch/x86_64/virt/virt.h"
 #include "kernel/exit.h"
 #include "kernel/guest_regs.h"
 

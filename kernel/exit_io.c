@@ -4,7 +4,7 @@
  * until RCX is used up, so interrupts come in between as on the processor.
  * Source: Intel SDM vol. 2, "INS/INSB/INSW/INSD", "OUTS/OUTSB/OUTSW/OUTSD".
  */
-#include "kernel/backends.h"
+#include "arch/x86_64/virt/virt.h"
 #include "kernel/exit.h"
 #include "kernel/guest_regs.h"
 #include "kernel/guest_walk.h"

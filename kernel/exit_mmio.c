@@ -5,7 +5,7 @@
  * Source: Intel SDM vol. 2, "Instruction Set Reference" (flags of each operation).
  */
 #include "kernel/exit.h"
-#include "kernel/backends.h"
+#include "arch/x86_64/virt/virt.h"
 #include "kernel/guest_regs.h"
 #include "kernel/guest_walk.h"
 #include "kernel/lib/lib.h"

@@ -6,7 +6,7 @@
  */
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/msr.h"
-#include "kernel/backends.h"
+#include "arch/x86_64/virt/virt.h"
 #include "kernel/exit.h"
 
 #define MSR_IA32_PLATFORM_ID 0x17

@@ -4,7 +4,7 @@
  * read from disk is due for content that is going to die. The 4096 bytes are written here, inside the
  * exit, so the guest never sees a page that it has not written; REP goes on behind them.
  */
-#include "kernel/backends.h"
+#include "arch/x86_64/virt/virt.h"
 #include "kernel/exit.h"
 #include "kernel/guest_regs.h"
 #include "kernel/guest_walk.h"

@@ -5,10 +5,11 @@
  */
 #include "kernel/guest_regs.h"
 #include "kernel/guest_walk.h"
-#include "kernel/backends.h"
+#include "arch/x86_64/virt/virt.h"
 #include "kernel/exit.h"
 #include "kernel/lib/lib.h"
-#include "kernel/vcpu.h"
+#include "kernel/pcpu.h"
+#include "kernel/vm.h"
 #include "vdev/ports.h"
 
 #define CR0_PE BIT64(0)
@@ -151,7 +152,7 @@ enum verdict guest_walk_verdict(struct vcpu *v, int err, const struct walk_fault
 	case E_AGAIN:
 		return V_BLOCK;
 	case E_NOMEM:
-		vcpu_kick();
+		pcpu_kick();
 		return V_RETRY;
 	case E_INVAL:
 		if (f->code & WALK_NOT_CANONICAL)

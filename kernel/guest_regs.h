@@ -6,7 +6,7 @@
 #ifndef KERNEL_GUEST_REGS_H
 #define KERNEL_GUEST_REGS_H
 
-#include "arch/x86_64/virt.h"
+#include "arch/x86_64/virt/virt.h"
 
 #define REGS_CF BIT64(0)
 #define REGS_PF BIT64(2)

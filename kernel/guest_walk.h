@@ -7,7 +7,7 @@
 #ifndef KERNEL_GUEST_WALK_H
 #define KERNEL_GUEST_WALK_H
 
-#include "arch/x86_64/virt.h"
+#include "arch/x86_64/virt/virt.h"
 #include "kernel/lib/types.h"
 #include "vdev/insn.h"
 

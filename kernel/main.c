@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * main.c - the boot order, one step a line, and the wires between the console and the serial port.
+ * main.c - the boot order, one step a line.
  * arch_start() has made segments, paging, traps, interrupts and time work before.
  */
 #include "arch/x86_64/arch.h"
@@ -9,85 +9,23 @@
 #include "boot/config.h"
 #include "drivers/disk_drivers.h"
 #include "drivers/pci.h"
-#include "drivers/serial.h"
 #include "kernel/backends.h"
 #include "kernel/balancer.h"
 #include "kernel/console.h"
 #include "kernel/disks.h"
 #include "kernel/exit.h"
 #include "kernel/lib/lib.h"
+#include "kernel/loop.h"
 #include "kernel/pager.h"
 #include "kernel/tracer.h"
-#include "kernel/vcpu.h"
+#include "kernel/vm.h"
+#include "kernel/vm_life.h"
+#include "kernel/wires.h"
 #include "mm/frame.h"
 
 /* Too big for the stack, and needed for good: guests point into them. */
 static struct config config;
 static struct guest_disk disks[CONFIG_MAX_VMS][CONFIG_MAX_DISKS];
-static int console_serial = -1, trace_serial = -1;
-
-void console_port_write(const char *bytes, u32 n)
-{
-	if (console_serial >= 0)
-		serial_write(console_serial, bytes, n);
-}
-
-u32 console_port_queued(void)
-{
-	/* No port has all of the ring free. */
-	return (u32)(serial_tx_room(-1) - serial_tx_room(console_serial));
-}
-
-int console_port_read(void)
-{
-	return console_serial >= 0 ? serial_read(console_serial) : -1;
-}
-
-u64 console_port_lost(void)
-{
-	return console_serial >= 0 ? serial_overruns(console_serial) : 0;
-}
-
-void console_port_flush(void)
-{
-	if (console_serial >= 0)
-		serial_flush(console_serial);
-}
-
-int tracer_port_open(const char *spec)
-{
-	int port;
-
-	if (console_serial >= 0 && !strncmp(spec, "com", 3) && spec[3] == '1' + console_serial)
-		return E_BUSY;
-	port = serial_init_second(spec);
-	if (port >= 0 && serial_start(port, NULL, NULL))
-		return E_NOTSUP; /* without interrupts it would wait for the wire */
-	trace_serial = port;
-	return port < 0 ? port : 0;
-}
-
-u32 tracer_port_room(void)
-{
-	return (u32)serial_tx_room(trace_serial);
-}
-
-void tracer_port_write(const u8 *bytes, u32 n)
-{
-	serial_write(trace_serial, (const char *)bytes, n);
-}
-
-static void breathe(void)
-{
-	if (console_serial >= 0)
-		serial_poll(console_serial);
-}
-
-static void serial_typed(void *ctx)
-{
-	(void)ctx;
-	vcpu_kick();
-}
 
 static u64 clock_ms(void)
 {
@@ -150,7 +88,7 @@ static void init_disks(struct block_extent *swap, const struct boot_info *bi)
 	pci_init();
 	if (!disk_drivers_init())
 		log_warn("no disk was found");
-	vcpu_housekeeping = disk_drivers_tick;
+	loop_housekeeping = disk_drivers_tick;
 	disks_scan();
 	disks_swap(&config, swap);
 	log_info("swap: %s", swap->sectors ? fmt_size(size, sizeof(size), swap->sectors * SECTOR_SIZE) : "none");
@@ -171,13 +109,7 @@ static void create_guests(const struct boot_info *bi)
 
 static void start_console(void)
 {
-	char spec[32];
-
-	fmt(spec, sizeof(spec), "com%u,%u", config.console_com, config.console_baud);
-	console_serial = config.console_com ? serial_init(spec) : E_NOENT;
-	if (console_serial >= 0 && serial_start(console_serial, serial_typed, NULL))
-		log_warn("%s: no interrupts: input is polled", spec);
-	pager_breathe = divide_breathe = breathe;
+	wires_open(config.console_com, config.console_baud);
 	console_init();
 	tracer_init(config.trace);
 }
@@ -197,5 +129,5 @@ void kernel_main(struct boot_info *bi)
 		panic("no memory for the balancer");
 	create_guests(bi);                /* their structures; the main loop loads and starts them */
 	start_console();                  /* from here on an operator may type */
-	vcpu_loop();                      /* for good */
+	loop_run();                      /* for good */
 }

@@ -10,7 +10,7 @@
 #ifndef KERNEL_PAGER_H
 #define KERNEL_PAGER_H
 
-#include "arch/x86_64/virt.h"
+#include "arch/x86_64/virt/virt.h"
 #include "drivers/block.h"
 #include "kernel/lib/types.h"
 #include "mm/vmmem.h"

@@ -5,12 +5,13 @@
  * entry has to do; none of them calls back into its caller's room.
  */
 #include "arch/x86_64/arch.h"
-#include "kernel/backends.h"
+#include "arch/x86_64/virt/virt.h"
 #include "kernel/console.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager.h"
+#include "kernel/pcpu.h"
 #include "kernel/turn.h"
-#include "kernel/vcpu.h"
+#include "kernel/vm.h"
 #include "mm/frame.h"
 #include "vdev/ports.h"
 
@@ -19,10 +20,10 @@ void pager_wake(struct vm_mem *m)
 	struct vm *vm = m->vm;
 	struct vcpu *v = &vm->vcpu;
 
-	turn_blame(vm);
+	pcpu_blame(vm);
 	v->woken = true;
 	if (!vm->retry_board || v->state == VCPU_BLOCKED)
-		vcpu_kick();
+		pcpu_kick();
 	vm->retry_board = true;
 	if (v->state == VCPU_BLOCKED) {
 		u64 stalled = arch_tsc() - v->blocked_since;
@@ -38,12 +39,12 @@ void pager_again(struct vm_mem *m)
 	if (m->vm->io_more)
 		return; /* it waits for its turn: another turn of the loop would bring nothing */
 	m->vm->io_more = true;
-	vcpu_kick_for(m->vm);
+	pcpu_kick_for(m->vm);
 }
 
 void pager_worked(struct vm_mem *m)
 {
-	turn_blame(m->vm);
+	pcpu_blame(m->vm);
 }
 
 void pager_failed(struct vm_mem *m, const char *reason)
@@ -62,8 +63,8 @@ void pager_flush(struct vm_mem *m)
 void vdev_wake(struct vm *vm)
 {
 	vm->vcpu.look = true;
-	if (vcpu_sched.current != &vm->vcpu)
-		vcpu_kick_for(vm);
+	if (pcpu_this()->current != &vm->vcpu)
+		pcpu_kick_for(vm);
 }
 
 void vdev_again(struct vm *vm)
@@ -71,19 +72,19 @@ void vdev_again(struct vm *vm)
 	if (vm->retry_board)
 		return;
 	vm->retry_board = true;
-	vcpu_kick_for(vm);
+	pcpu_kick_for(vm);
 }
 
 void vdev_worked(struct vm *vm)
 {
-	turn_blame(vm);
+	pcpu_blame(vm);
 }
 
 void vdev_uart_tx(struct vm *vm, u8 byte)
 {
 	console_guest_tx(vm, byte);
 	if (console_holds(vm))
-		vcpu_kick_for(vm);
+		pcpu_kick_for(vm);
 }
 
 void vdev_power(struct vm *vm, enum vdev_power what)
@@ -92,7 +93,7 @@ void vdev_power(struct vm *vm, enum vdev_power what)
 		vm->reset_wanted = true;
 	else
 		vm->off_wanted = true;
-	vcpu_kick_for(vm);
+	pcpu_kick_for(vm);
 }
 
 pfn_t virt_frame_get(void)

@@ -11,7 +11,9 @@
 #include "kernel/balancer.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager.h"
-#include "kernel/vcpu.h"
+#include "kernel/pcpu.h"
+#include "kernel/turn.h"
+#include "kernel/vm.h"
 
 #define INTERVAL_NS 1000000000ull
 #define PATIENCE 5            /* thrashing intervals before anybody rests */
@@ -71,7 +73,7 @@ static void wake_rested(u64 now)
 		pager_resumed(&vm->mem);
 		balancer_back(vm);
 		log_info("%s: runs again after its rest", vm->name);
-		vcpu_kick();
+		pcpu_kick();
 	}
 }
 
@@ -93,7 +95,7 @@ static void rest_next(u64 now)
 		rest.turn = i + 1;
 		log_warn("%s: rests for %llu s: what all guests touch does not fit (it touches %u MiB, its fair share is %u)",
 			 vm->name, TURN_NS / 1000000000ull, touched(vm) / 256, rest.fair[vm->id] / 256);
-		vcpu_kick();
+		pcpu_kick();
 		return;
 	}
 }

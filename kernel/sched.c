@@ -4,54 +4,17 @@
  */
 #include "kernel/sched.h"
 #include "arch/x86_64/arch.h"
-#include "kernel/backends.h"
+#include "arch/x86_64/virt/virt.h"
 #include "kernel/balancer.h"
 #include "kernel/console.h"
 #include "kernel/guest_regs.h"
+#include "kernel/pcpu.h"
+#include "kernel/turn.h"
 
-#define VRUNTIME_WEIGHT 100 /* of a guest whose virtual time runs as fast as real time */
 #define SLICES_ALONE 5 /* whoever has the CPU for itself is disturbed less; a wake-up ends the slice */
 #define REBASE BIT64(62) /* half a year of a guest of weight 1, alone at 3 GHz: all virtual times are put back, long before they wrap */
 #define FAR_NS 1000000000ull /* nothing is looked at less often */
 #define AHEAD_OF_WOKEN 4 /* a guest that wakes ends another's slice once that is ahead of it by a slice / this */
-/*
- * A slice / this is what a guest that sleeps keeps of its share: twice what ends another's slice, so
- * that one that uses less than its share need not wait when its disk or timer wakes it
- * (hostile.share.disk.spin).
- */
-#define SLEEPERS_CREDIT 2
-
-/* ---- virtual time ---- */
-
-static u64 slice_ticks(void)
-{
-	return arch_ns_to_tsc(VCPU_SLICE_MS * 1000000ull);
-}
-
-/*
- * Who could not run, and had less than its share, is served at once when it can: it keeps a credit, but
- * no more of that time.
- */
-u64 sched_time(const struct vcpu *v)
-{
-	u64 credit = slice_ticks() / SLEEPERS_CREDIT, now = vcpu_sched.vruntime;
-
-	return v->ready ? v->vruntime : MAX(v->vruntime, now - MIN(credit, now));
-}
-
-void sched_pay(struct vcpu *v, u64 ticks)
-{
-	u32 weight = MAX(v->vm->weight, 1u);
-
-	v->vruntime += (ticks * VRUNTIME_WEIGHT + weight - 1) / weight; /* nothing is free */
-}
-
-void vcpu_charge(struct vcpu *v, u64 ticks)
-{
-	v->vruntime = sched_time(v); /* else what it pays now would be forgiven when it wakes */
-	sched_pay(v, ticks);
-	vcpu_sched.paid += ticks;
-}
 
 static bool runnable(const struct vm *vm)
 {
@@ -87,7 +50,7 @@ static bool look_at(struct vm *vm, u64 now)
 	if (!run)
 		v->fresh = true;
 	if (!v->ready)
-		v->vruntime = sched_time(v);
+		v->vruntime = turn_vtime(v);
 	v->ready = run || vm_queue_waits(vm);
 	return run;
 }
@@ -101,10 +64,10 @@ static void move_on(void)
 		if (vm_all[i]->vcpu.ready)
 			least = MIN(least, vm_all[i]->vcpu.vruntime);
 	if (least != ~0ull)
-		vcpu_sched.vruntime = MAX(vcpu_sched.vruntime, least);
-	if (vcpu_sched.vruntime < REBASE)
+		pcpu_this()->vruntime = MAX(pcpu_this()->vruntime, least);
+	if (pcpu_this()->vruntime < REBASE)
 		return;
-	vcpu_sched.vruntime -= REBASE / 2;
+	pcpu_this()->vruntime -= REBASE / 2;
 	for (u32 i = 0; i < vm_count; i++)
 		vm_all[i]->vcpu.vruntime -= MIN(vm_all[i]->vcpu.vruntime, REBASE / 2);
 }
@@ -121,7 +84,7 @@ static struct vm *first_queue(void)
 	struct vm *best = NULL;
 
 	for (u32 i = 0; i < vm_count; i++)
-		if (queue_asks(vm_all[i]) && (!best || sched_time(&vm_all[i]->vcpu) < sched_time(&best->vcpu)))
+		if (queue_asks(vm_all[i]) && (!best || turn_vtime(&vm_all[i]->vcpu) < turn_vtime(&best->vcpu)))
 			best = vm_all[i];
 	return best;
 }
@@ -139,10 +102,10 @@ struct vm *sched_queue(u64 now)
 	for (u32 i = 0; i < vm_count; i++)
 		if (look_at(vm_all[i], now))
 			least = MIN(least, vm_all[i]->vcpu.vruntime);
-	own = sched_time(&vm->vcpu);
-	if (own > least && own - least > slice_ticks() / AHEAD_OF_WOKEN)
+	own = turn_vtime(&vm->vcpu);
+	if (own > least && own - least > turn_slice_ticks() / AHEAD_OF_WOKEN)
 		return NULL;
-	vcpu_sched.vruntime = MAX(vcpu_sched.vruntime, MIN(own, least)); /* as if it were picked */
+	pcpu_this()->vruntime = MAX(pcpu_this()->vruntime, MIN(own, least)); /* as if it were picked */
 	return vm;
 }
 
@@ -151,14 +114,14 @@ static bool queue_is_preferred(const struct vcpu *v)
 {
 	const struct vm *vm = first_queue();
 
-	return vm && &vm->vcpu != v && sched_time(&vm->vcpu) + slice_ticks() / AHEAD_OF_WOKEN < v->vruntime;
+	return vm && &vm->vcpu != v && turn_vtime(&vm->vcpu) + turn_slice_ticks() / AHEAD_OF_WOKEN < v->vruntime;
 }
 
 struct vcpu *sched_pick(u64 now, bool more)
 {
-	struct vcpu_sched *s = &vcpu_sched;
+	struct pcpu *s = pcpu_this();
 	struct vcpu *best = NULL, *last = s->last;
-	u64 slice = slice_ticks();
+	u64 slice = turn_slice_ticks();
 	u32 n = 0;
 
 	move_on();
@@ -198,7 +161,7 @@ static void sooner(struct sched_end *e, u64 at, u32 for_whom)
 
 static u64 to_grid(u64 tsc)
 {
-	u64 grid = MAX(arch_ns_to_tsc(VCPU_GRID_NS), 1ull);
+	u64 grid = MAX(arch_ns_to_tsc(TURN_GRID_NS), 1ull);
 
 	return (tsc + grid - 1) / grid * grid;
 }
@@ -206,11 +169,11 @@ static u64 to_grid(u64 tsc)
 /* When v, if it runs on from now, is so far ahead of w that sched_pick() prefers w. */
 static u64 overtaken(const struct vcpu *v, const struct vcpu *w, u64 now)
 {
-	u64 slice = slice_ticks(), limit = sched_time(w) + slice / AHEAD_OF_WOKEN;
+	u64 slice = turn_slice_ticks(), limit = turn_vtime(w) + slice / AHEAD_OF_WOKEN;
 
 	if (!v || limit <= v->vruntime)
 		return now;
-	return now + MIN(limit - v->vruntime, slice * SLICES_ALONE) * v->vm->weight / VRUNTIME_WEIGHT;
+	return now + MIN(limit - v->vruntime, slice * SLICES_ALONE) * v->vm->weight / TURN_WEIGHT;
 }
 
 /* When vm next asks for CPU time that it has not: TSC, 0: it does not. */

@@ -287,12 +287,12 @@ static void dump_lines(void)
 		n = n ? trace_frame(frame, n) : 0;
 		if (!n) {
 			tr.dumping = false;
-			console_note("trace| end");
+			log_note("trace| end");
 			return;
 		}
 		base64(line + 7, frame, n);
 		tr.sent_bytes += n;
-		console_note(line);
+		log_note(line);
 	}
 }
 

@@ -4,22 +4,52 @@
  */
 #include "kernel/turn.h"
 #include "arch/x86_64/arch.h"
-#include "kernel/vcpu.h"
+#include "kernel/pcpu.h"
 
-static u32 bit_of(const struct vm *vm)
-{
-	return 1u << vm->id;
-}
-_Static_assert(VM_MAX <= 32, "vcpu_sched.causes has a bit for each guest");
+/*
+ * A slice / this is what a guest that sleeps keeps of its share: twice what ends another's slice, so
+ * that one that uses less than its share need not wait when its disk or timer wakes it
+ * (hostile.share.disk.spin).
+ */
+#define SLEEPERS_CREDIT 2
 
-void turn_blame(const struct vm *vm)
+/* ---- virtual time ---- */
+
+u64 turn_slice_ticks(void)
 {
-	vcpu_sched.causes |= bit_of(vm);
+	return arch_ns_to_tsc(TURN_SLICE_MS * 1000000ull);
 }
+
+/*
+ * Who could not run, and had less than its share, is served at once when it can: it keeps a credit, but
+ * no more of that time.
+ */
+u64 turn_vtime(const struct vcpu *v)
+{
+	u64 credit = turn_slice_ticks() / SLEEPERS_CREDIT, now = pcpu_this()->vruntime;
+
+	return v->ready ? v->vruntime : MAX(v->vruntime, now - MIN(credit, now));
+}
+
+void turn_pay(struct vcpu *v, u64 ticks)
+{
+	u32 weight = MAX(v->vm->weight, 1u);
+
+	v->vruntime += (ticks * TURN_WEIGHT + weight - 1) / weight; /* nothing is free */
+}
+
+void turn_charge(struct vcpu *v, u64 ticks)
+{
+	v->vruntime = turn_vtime(v); /* else what it pays now would be forgiven when it wakes */
+	turn_pay(v, ticks);
+	pcpu_this()->paid += ticks;
+}
+
+/* ---- turns ---- */
 
 u64 turn_lap(void)
 {
-	struct vcpu_sched *s = &vcpu_sched;
+	struct pcpu *s = pcpu_this();
 	u64 now = arch_tsc(), ticks = now - s->mark;
 
 	ticks -= MIN(ticks, s->paid);
@@ -34,13 +64,13 @@ static void split(u32 causes, u64 ticks)
 	u32 n = (u32)__builtin_popcount(causes);
 
 	for (u32 i = 0; i < vm_count; i++)
-		if (causes & bit_of(vm_all[i]))
-			vcpu_charge(&vm_all[i]->vcpu, (ticks + n - 1) / n);
+		if (causes & 1u << vm_all[i]->id)
+			turn_charge(&vm_all[i]->vcpu, (ticks + n - 1) / n);
 }
 
 void turn_end(void)
 {
-	struct vcpu_sched *s = &vcpu_sched;
+	struct pcpu *s = pcpu_this();
 	u64 ticks = turn_lap();
 
 	if (s->causes)
@@ -53,13 +83,13 @@ void turn_end(void)
 
 void turn_own(u64 ticks)
 {
-	vcpu_sched.paid += ticks;
-	vcpu_sched.own_ticks += ticks;
+	pcpu_this()->paid += ticks;
+	pcpu_this()->own_ticks += ticks;
 }
 
 void turn_measure(void (*work)(void))
 {
-	struct vcpu_sched *s = &vcpu_sched;
+	struct pcpu *s = pcpu_this();
 	/* In a slice nobody has asked for a turn yet: what was noted so far is the running guest's own affair. */
 	u32 before = s->current ? 0 : s->causes, during;
 	u64 start = arch_tsc();

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * virt_fetch.c - the upward port by which a backend reads the instruction that just left the guest
- * (arch/x86_64/virt.h). Only the vCPU that is being run asks.
+ * (arch/x86_64/virt/virt.h). Only the vCPU that is being run asks.
  */
-#include "kernel/backends.h"
+#include "arch/x86_64/virt/virt.h"
 #include "kernel/guest_walk.h"
-#include "kernel/vcpu.h"
+#include "kernel/pcpu.h"
+#include "kernel/vm.h"
 
 int virt_guest_fetch(struct vcpu_hw *hw, u8 bytes[15], u32 *n)
 {
-	struct vcpu *v = vcpu_sched.current;
+	struct vcpu *v = pcpu_this()->current;
 	struct walk_fault f = { 0, 0 };
 	struct guest_mode m;
 

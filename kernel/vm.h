@@ -5,7 +5,7 @@
 #ifndef KERNEL_VM_H
 #define KERNEL_VM_H
 
-#include "arch/x86_64/virt.h"
+#include "arch/x86_64/virt/virt.h"
 #include "boot/config.h"
 #include "kernel/lib/list.h"
 #include "kernel/lib/types.h"
@@ -79,30 +79,15 @@ struct vm {
 extern struct vm *vm_all[VM_MAX];
 extern u32 vm_count;
 
-/* Builds a guest in vm_all (kernel/create.c); one that can't be is there as VM_REFUSED. Its disks are in
- * disks[]; modules are bi's. */
-struct guest_disk;
-struct boot_info;
-struct vm *vm_create(const struct vm_config *c, const struct guest_disk *disks, u32 ndisks,
-		     const struct boot_info *bi);
-/* Wanted resets, power-offs and starts; from the main loop. */
-void vm_service(void);
-/* Do its kernel and modules fit this max, and the machine? One line in why if not (kernel/load.c). */
-bool vm_load_fits(const struct vm *vm, u32 max, char *why, size_t size);
-/* Power-on: copies the kernel into the empty guest memory and sets up the vCPU (kernel/load.c).
- * E_NOMEM and nothing in why: frames ran out half-way. */
-int vm_load(struct vm *vm, char *why, size_t size) MUST_CHECK;
 static inline bool vm_has_memory(const struct vm *vm) { return vm->mem.page != NULL; }
 /* Its devices' queues or disk transfers wait for the main loop. */
 static inline bool vm_queue_waits(const struct vm *vm) { return vm_has_memory(vm) && (vm->io_more || vm->retry_board); }
 
 struct vm *vm_by_name(const char *name);
 const char *vm_state_name(enum vm_state s);
-/* Operator's verbs; E_INVAL with one line in why when the state does not allow it. */
-int vm_pause(struct vm *vm, char *why, size_t size) MUST_CHECK;
-int vm_resume(struct vm *vm, char *why, size_t size) MUST_CHECK;
-int vm_reset(struct vm *vm, char *why, size_t size) MUST_CHECK;
-int vm_stop(struct vm *vm, char *why, size_t size) MUST_CHECK;
+void vm_set_state(struct vm *vm, enum vm_state s); /* the main loop looks at it */
+/* It drains, gives its memory back, and is in state `after` then. */
+void vm_begin_stop(struct vm *vm, enum vm_state after, const char *reason);
 /* Stops a guest for a fault of its own or of its devices; reason is kept and logged once. */
 void vm_fail(struct vm *vm, const char *format, ...) PRINTF_LIKE(2, 3);
 /* A log line that a guest can cause as often as it likes: one a second is shown, the others are counted. */

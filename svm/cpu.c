@@ -3,7 +3,7 @@
  * cpu.c - what this CPU's SVM offers against what we need, and SVM on and off.
  *
  * svm_cpu_on needs virt_frame_get(). File-scope state, since there is one host CPU: it becomes part of
- * struct percpu with the second.
+ * struct pcpu with the second.
  * Source: AMD APM vol. 2, "Enabling SVM"; vol. 3, "Function 8000_000Ah".
  */
 #include "arch/x86_64/arch.h"

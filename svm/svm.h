@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * svm.h - what the files of svm/ share: a vCPU's own state, the CPU's capabilities, and what
- * each file offers the others. kernel/ sees none of it, only svm_ops (arch/x86_64/virt.h).
+ * each file offers the others. kernel/ sees none of it, only svm_ops (arch/x86_64/virt/virt.h).
  *
  * One host CPU: nothing here is locked. A VMCB is ordinary memory; whoever changes a field that the
  * processor may keep clears its clean bit.
@@ -9,9 +9,9 @@
 #ifndef SVM_SVM_H
 #define SVM_SVM_H
 
-#include "arch/x86_64/vcontext.h"
-#include "arch/x86_64/virt.h"
-#include "arch/x86_64/vrules.h"
+#include "arch/x86_64/virt/vcontext.h"
+#include "arch/x86_64/virt/virt.h"
+#include "arch/x86_64/virt/vrules.h"
 #include "kernel/lib/types.h"
 #include "svm/svm_insn.h"
 #include "svm/vmcb.h"

@@ -7,7 +7,7 @@
 #ifndef SVM_INSN_H
 #define SVM_INSN_H
 
-#include "arch/x86_64/virt_insn.h"
+#include "arch/x86_64/virt/virt_insn.h"
 #include "kernel/lib/types.h"
 
 /* FS, GS, TR, LDTR and the syscall MSRs of this CPU into a page. */

@@ -3,7 +3,7 @@
  * cpu.c - VMX operation of this CPU: on, off, and whose VMCS is current.
  *
  * vmx_cpu_on needs virt_frame_get() (a VMXON region, the shared bitmaps). File-scope state,
- * since there is one host CPU: it becomes part of struct percpu with the second.
+ * since there is one host CPU: it becomes part of struct pcpu with the second.
  * Source: Intel SDM vol. 3, "Introduction to Virtual Machine Extensions".
  */
 #include "arch/x86_64/arch.h"

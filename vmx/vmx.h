@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * vmx.h - what the files of vmx/ share: a vCPU's own state, the CPU's capabilities, and what
- * each file offers the others. kernel/ sees none of it, only vmx_ops (arch/x86_64/virt.h).
+ * each file offers the others. kernel/ sees none of it, only vmx_ops (arch/x86_64/virt/virt.h).
  *
  * One host CPU: nothing here is locked. Whoever reads or writes a VMCS field calls vmx_use()
  * first; only enter() may rely on the VMCS being current after it.
@@ -9,9 +9,9 @@
 #ifndef VMX_VMX_H
 #define VMX_VMX_H
 
-#include "arch/x86_64/vcontext.h"
-#include "arch/x86_64/virt.h"
-#include "arch/x86_64/vrules.h"
+#include "arch/x86_64/virt/vcontext.h"
+#include "arch/x86_64/virt/virt.h"
+#include "arch/x86_64/virt/vrules.h"
 #include "kernel/lib/types.h"
 #include "vmx/vmcs.h"
 #include "vmx/vmx_insn.h"

@@ -11,7 +11,7 @@
 #ifndef VMX_INSN_H
 #define VMX_INSN_H
 
-#include "arch/x86_64/virt_insn.h"
+#include "arch/x86_64/virt/virt_insn.h"
 #include "kernel/lib/types.h"
 
 static inline u64 vmread(u64 field)

@@ -5,7 +5,7 @@
 #include "arch/x86_64/arch.h"
 #include "boot/config.h"
 #include "drivers/block.h"
-#include "kernel/backends.h"
+#include "arch/x86_64/virt/virt.h"
 #include "kernel/console.h"
 #include "kernel/console/cmd.h"
 #include "kernel/lib/lib.h"

@@ -2,11 +2,11 @@
 /*
  * cmd_vm.c - vm list, show, pause, resume, reset, stop; con; watch.
  */
-#include "kernel/backends.h"
+#include "arch/x86_64/virt/virt.h"
 #include "kernel/balancer.h"
 #include "kernel/console/cmd.h"
 #include "kernel/lib/lib.h"
-#include "kernel/vm.h"
+#include "kernel/vm_life.h"
 #include "mm/guest_swap.h"
 
 static const char *frames_str(char *buf, size_t size, u64 frames)

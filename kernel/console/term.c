@@ -4,21 +4,17 @@
  *
  * Whole lines of guests' output and of the log are shown above the line being typed, which is
  * taken off the screen and put back; nothing ever appears inside it. A guest's last output is kept in a
- * ring, so that `con` shows where it stands. Called from the main loop, except console_guest_tx(),
- * which comes from exit handlers and only fills rings.
+ * ring (ring.h), so that `con` shows where it stands. Called from the main loop.
  */
 #include "kernel/console.h"
 #include "kernel/console/cmd.h"
 #include "kernel/console/editor.h"
+#include "kernel/console/ring.h"
 #include "kernel/lib/lib.h"
 #include "kernel/turn.h"
-#include "kernel/vcpu.h"
 #include "kernel/vm.h"
-#include "mm/frame.h"
 #include "arch/x86_64/arch.h"
 
-#define RING_BYTES 8192u
-#define INPUT_BYTES 512u
 /* Guests' output waits in their rings, not before the wire: nobody waits for the wire, and the echo of a key not behind
  * more than 0.2 s of it at 115200 baud. */
 #define QUEUED_MAX 2048u
@@ -27,20 +23,6 @@
 /* Bytes of one guest looked at in one turn of the main loop: as many as may wait for the wire, some 20,000 instructions.
  * To write them cost the guest an exit each. */
 #define LOOKED_MAX QUEUED_MAX
-#define LINE_BYTES 200 /* a longer line is shown in pieces */
-
-struct guest_term {
-	char out[RING_BYTES];
-	u64 written;          /* bytes ever written into out */
-	u64 shown;            /* of them, how many the operator has seen: up to the start of the line in `line` */
-	u64 looked;           /* of them, how many are in `line` or were left out of it; from there it goes on */
-	char line[LINE_BYTES];
-	u32 len;              /* of the line so far: what of it is harmless for the terminal */
-	bool escape;          /* inside an escape sequence */
-	u8 in[INPUT_BYTES];
-	u32 in_head, in_count;
-};
-_Static_assert(sizeof(struct guest_term) <= 3 * PAGE_SIZE, "guest_term is taken as a run of three frames");
 
 static struct editor editor;      /* one terminal, one operator */
 static struct vm *connected;      /* whose console has the terminal */
@@ -55,52 +37,22 @@ void term_puts(const char *s) { console_port_write(s, (u32)strlen(s)); }
 void term_watch(bool on) { watch = on; }
 bool term_watching(void) { return watch; }
 
-int console_vm_init(struct vm *vm)
-{
-	pfn_t p = frame_get_run(3);
-
-	if (pfn_none(p))
-		return E_NOMEM;
-	vm->console = pfn_ptr(p);
-	return E_OK;
-}
-
-void console_guest_tx(struct vm *vm, u8 byte)
-{
-	struct guest_term *g = vm->console;
-
-	if (g)
-		g->out[g->written++ % RING_BYTES] = (char)byte;
-}
-
 static void log_to_term(enum log_level level, const char *line)
 {
+	static const char *const prefix[] = { [LOG_ERR] = "! ", [LOG_WARN] = "* ", [LOG_INFO] = "- ", [LOG_NOTE] = "" };
+
 	if (level == LOG_DEBUG)
 		return;
 	if (connected) {
-		log_missed++;
+		log_missed += level != LOG_NOTE;
 		return;
 	}
 	editor_hide(&editor);
-	term_puts(level == LOG_ERR ? "! " : level == LOG_WARN ? "* " : "- ");
+	term_puts(prefix[level]);
 	term_puts(line);
 	term_puts("\r\n");
 	if (ready && !busy)
 		editor_show(&editor);
-}
-
-void console_note(const char *line)
-{
-	editor_hide(&editor);
-	term_puts(line);
-	term_puts("\r\n");
-	if (ready && !busy)
-		editor_show(&editor);
-}
-
-bool console_free(void)
-{
-	return !connected;
 }
 
 static void list_word(const char *word)
@@ -133,12 +85,6 @@ void console_init(void)
 	editor_next(&editor);
 }
 
-/* The oldest byte still in the ring. */
-static u64 ring_start(const struct guest_term *g)
-{
-	return g->written > RING_BYTES ? g->written - RING_BYTES : 0;
-}
-
 /* All up to here is dealt with: the next line starts here. */
 static void start_line(struct guest_term *g, u64 at)
 {
@@ -168,19 +114,14 @@ static void show_raw(struct guest_term *g)
 	start_line(g, from);
 }
 
-bool console_holds(const struct vm *vm)
-{
-	const struct guest_term *g = vm->console;
-
-	return vm == connected && g && g->written - g->shown > RING_BYTES / 2;
-}
-
 void term_connect(struct vm *vm)
 {
 	struct guest_term *g = vm->console;
 	u64 back = MIN(g->written - ring_start(g), (u64)1024);
 
 	connected = vm;
+	g->connected = true;
+	ring_taken = true;
 	escape_seen = false;
 	log_missed = 0;
 	term_puts("[");
@@ -195,6 +136,8 @@ static void disconnect(const char *why)
 
 	fmt(note, sizeof(note), "\r\n[left %s%s%s%s]\r\n", connected->name, why ? ": " : "", why ? why : "",
 	    log_missed ? "; new lines in log" : "");
+	((struct guest_term *)connected->console)->connected = false;
+	ring_taken = false;
 	connected = NULL;
 	term_puts(note);
 	editor_next(&editor);
@@ -218,10 +161,10 @@ static void guest_key(u8 c)
 		escape_seen = true;
 		return;
 	}
-	if (g->in_count == INPUT_BYTES)
+	if (g->in_count == RING_INPUT_BYTES)
 		term_puts("\a");
 	else
-		g->in[(g->in_head + g->in_count++) % INPUT_BYTES] = c;
+		g->in[(g->in_head + g->in_count++) % RING_INPUT_BYTES] = c;
 }
 
 /* Gives the UART what it has room for. */
@@ -230,10 +173,10 @@ static void feed_guest(struct vm *vm)
 	struct guest_term *g = vm->console;
 
 	while (g->in_count) {
-		u32 n = MIN(g->in_count, INPUT_BYTES - g->in_head);
+		u32 n = MIN(g->in_count, RING_INPUT_BYTES - g->in_head);
 		u32 taken = vboard_uart_rx(vm->board, g->in + g->in_head, n);
 
-		g->in_head = (g->in_head + taken) % INPUT_BYTES;
+		g->in_head = (g->in_head + taken) % RING_INPUT_BYTES;
 		g->in_count -= taken;
 		if (taken < n)
 			return;
@@ -290,7 +233,7 @@ static bool show_lines(const struct vm *vm, u32 share)
 			g->escape = !((c | 32) >= 'a' && (c | 32) <= 'z');
 			continue;
 		}
-		if (c == '\n' || g->len == LINE_BYTES) {
+		if (c == '\n' || g->len == RING_LINE_BYTES) {
 			if (console_port_queued() >= most)
 				break;
 			any |= show_line(vm, g);
@@ -336,7 +279,7 @@ static bool show_guests(void)
 			any = true;
 			next_shown = n + 1;
 		}
-		vcpu_charge(&vm_all[n]->vcpu, arch_tsc() - start);
+		turn_charge(&vm_all[n]->vcpu, arch_tsc() - start);
 	}
 	if (any)
 		editor_show(&editor);
@@ -392,7 +335,7 @@ bool console_poll(void)
 		return show_guests() || did;
 	start = arch_tsc();
 	show_raw(connected->console);
-	vcpu_charge(&connected->vcpu, arch_tsc() - start);
+	turn_charge(&connected->vcpu, arch_tsc() - start);
 	if (connected->state == VM_OFF || connected->state == VM_FAILED || connected->state == VM_REFUSED)
 		disconnect(connected->reason);
 	return did;

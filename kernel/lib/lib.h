@@ -53,7 +53,7 @@ const char *err_str(int err);
  * Each call is one line.
  */
 #define LOG_RING_BYTES (64 * 1024)
-enum log_level { LOG_ERR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+enum log_level { LOG_ERR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_NOTE };
 void log_line(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
 #define log_err(...) log_line(LOG_ERR, __VA_ARGS__)
 #define log_warn(...) log_line(LOG_WARN, __VA_ARGS__)
@@ -61,6 +61,8 @@ void log_line(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
 typedef void log_sink_fn(enum log_level level, const char *line);
 extern log_sink_fn *log_sink;
+/* A line for whoever looks at the terminal now (LOG_NOTE): as it is, without a stamp, and not kept in the ring. */
+void log_note(const char *line);
 extern u64 (*log_clock_ms)(void); /* an upward port: set once time is known */
 /* Calls fn for the last `lines` lines, oldest first. */
 void log_last(unsigned int lines, void (*fn)(void *ctx, const char *line), void *ctx);

@@ -37,6 +37,15 @@ static void make_printable(char *s)
 			*s = '?';
 }
 
+static void to_sink(enum log_level level, const char *line)
+{
+	if (!log_sink || in_sink)
+		return;
+	in_sink = true;
+	log_sink(level, line);
+	in_sink = false;
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
 	static const char *const prefix[] = { "error: ", "warning: ", "", "" };
@@ -51,11 +60,12 @@ void log_line(enum log_level level, const char *format, ...)
 	va_end(ap);
 	make_printable(line);
 	ring_add(line);
-	if (log_sink && !in_sink) {
-		in_sink = true;
-		log_sink(level, line);
-		in_sink = false;
-	}
+	to_sink(level, line);
+}
+
+void log_note(const char *line)
+{
+	to_sink(LOG_NOTE, line);
 }
 
 /* Where the last `lines` whole lines begin. */

@@ -287,8 +287,8 @@ def run_lines():
     def code(*files):
         text = "".join(open(f, encoding="utf-8").read() for f in files)
         return sum(bool(x.strip()) for x in re.sub(r"/\*.*?\*/|//[^\n]*", "", text, flags=re.S).splitlines())
-    shared = [f"{TOP}/{x}" for x in ("mm/slat.c", "mm/slat.h", "arch/x86_64/virt.h", "arch/x86_64/vcontext.c",
-                                     "arch/x86_64/vcontext.h", "arch/x86_64/vrules.c", "arch/x86_64/vrules.h")]
+    shared = [f"{TOP}/{x}" for x in ("mm/slat.c", "mm/slat.h", "arch/x86_64/virt/virt.h", "arch/x86_64/virt/vcontext.c",
+                                     "arch/x86_64/virt/vcontext.h", "arch/x86_64/virt/vrules.c", "arch/x86_64/virt/vrules.h")]
     return {"vmx": code(*glob.glob(TOP + "/vmx/*")), "svm": code(*glob.glob(TOP + "/svm/*")),
             "shared": code(*shared)}
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * fake_cpu.c - the CPU behind tests/fake/arch/x86_64/virt_insn.h; see fake_cpu.h.
+ * fake_cpu.c - the CPU behind tests/fake/arch/x86_64/virt/virt_insn.h; see fake_cpu.h.
  */
 #include <assert.h>
 #include <string.h>

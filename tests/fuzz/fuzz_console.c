@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/console/cmd.c kernel/console/cmd_mem.c kernel/console/cmd_qos.c kernel/console/cmd_sys.c kernel/console/cmd_vm.c kernel/console/cmd_why.c kernel/scan_clock.c kernel/console/editor.c kernel/console/term.c kernel/lib/fmt.c kernel/lib/parse.c kernel/lib/err.c kernel/lib/log.c boot/config.c boot/config_keys.c mm/frame.c mm/promise.c mm/guest_swap.c mm/curve.c mm/curve_sleep.c mm/ages.c drivers/block.c drivers/block_turn.c drivers/fair.c drivers/depth.c tests/fake/fake_arch.c kernel/console/cmd_trace.c kernel/tracer.c kernel/trace.c kernel/trace_note.c mm/payer.c */
+/* SRCS: kernel/console/cmd.c kernel/console/cmd_mem.c kernel/console/cmd_qos.c kernel/console/cmd_sys.c kernel/console/cmd_vm.c kernel/console/cmd_why.c kernel/scan_clock.c kernel/console/editor.c kernel/console/term.c kernel/console/ring.c kernel/lib/fmt.c kernel/lib/parse.c kernel/lib/err.c kernel/lib/log.c boot/config.c boot/config_keys.c mm/frame.c mm/promise.c mm/guest_swap.c mm/curve.c mm/curve_sleep.c mm/ages.c drivers/block.c drivers/block_turn.c drivers/fair.c drivers/depth.c arch/x86_64/virt/virt.c tests/fake/fake_arch.c kernel/console/cmd_trace.c kernel/tracer.c kernel/trace.c kernel/trace_note.c mm/payer.c */
 /*
  * Any keys on the console, while two guests print any bytes: nothing overruns, nothing hangs, and no setting
  * that is out of its range reaches the balancer.
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/backends.h"
+#include "arch/x86_64/virt/virt.h"
 #include "kernel/balancer.h"
 #include "kernel/console.h"
 #include "kernel/lib/lib.h"
@@ -15,8 +15,8 @@
 #include "kernel/reclaim.h"
 #include "kernel/tracer.h"
 #include "kernel/turn.h"
-#include "kernel/vcpu.h"
 #include "kernel/vm.h"
+#include "kernel/vm_life.h"
 #include "mm/swap.h"
 #include "tests/fake/fake_arch.h"
 
@@ -24,7 +24,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct vm *vm_all[VM_MAX];
 u32 vm_count;
-const struct virt_ops *backend;
 static struct vm vms[2];
 static const uint8_t *keys;
 static size_t nkeys;
@@ -47,7 +46,7 @@ u32 console_port_queued(void) { return nkeys % 3 * 1500; }
 int console_port_read(void) { return nkeys ? (nkeys--, *keys++) : -1; }
 u64 console_port_lost(void) { return 0; }
 void console_port_flush(void) {}
-void vcpu_charge(struct vcpu *v, u64 ticks) { check(v && !ticks); }
+void turn_charge(struct vcpu *v, u64 ticks) { check(v && !ticks); }
 void turn_own(u64 ticks) { check(!ticks); }
 struct vm *vm_by_name(const char *name)
 {

@@ -19,12 +19,14 @@
 #include <string.h>
 
 #include "arch/x86_64/arch.h"
-#include "kernel/backends.h"
+#include "arch/x86_64/virt/virt.h"
 #include "kernel/balancer.h"
 #include "kernel/console.h"
 #include "kernel/lib/lib.h"
+#include "kernel/loop.h"
 #include "kernel/pager.h"
-#include "kernel/vcpu.h"
+#include "kernel/vm.h"
+#include "kernel/vm_life.h"
 #include "tests/fake/fake_arch.h"
 
 #define VM_PAGES 1024u
@@ -35,7 +37,6 @@ static struct { u64 ops, seed, check_every; u32 frames, vms, swap_frames; u8 zip
 	.ops = 1000000, .seed = 1, .check_every = 16, .frames = 2300, .vms = 3, .swap_frames = 4096,
 	.trace_ring = 256 * KIB,
 };
-const struct virt_ops *backend; /* in place of kernel/backends.c */
 
 static struct { u64 checks, sweeps, resets, pauses, qos, stopped; } n;
 static u64 state;
@@ -233,7 +234,7 @@ static void run(void)
 	u64 next_check = 0, loops_without = 0, last = 0;
 
 	while (goes_on()) {
-		vcpu_loop_once();
+		loop_once();
 		if (!sim_below(3))
 			sim_disk_complete(1 + sim_below(3));
 		if (sim_ops >= next_check) {

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "kernel/backends.h"
+#include "arch/x86_64/virt/virt.h"
 #include "kernel/balancer.h"
 #include "kernel/console.h"
 #include "kernel/exit.h"
@@ -22,7 +22,11 @@
 #include "kernel/guest_walk.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager.h"
+#include "kernel/loop.h"
+#include "kernel/pcpu.h"
+#include "kernel/vm_life.h"
 #include "kernel/tracer.h"
+#include "kernel/turn.h"
 #include "kernel/vcpu.h"
 #include "tests/fake/fake_arch.h"
 #include "vdev/ports.h"
@@ -396,7 +400,7 @@ static int env_setup(void **state)
 {
 	(void)state;
 	memset(&env, 0, sizeof(env));
-	memset(&vcpu_sched, 0, sizeof(vcpu_sched));
+	memset(pcpu_this(), 0, sizeof(struct pcpu));
 	fake_arena(1024);
 	fake_tsc = 1000;
 	env.ram = arch_direct_map + 256 * PAGE_SIZE;

@@ -11,11 +11,12 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "kernel/pcpu.h"
 #include "kernel/balancer.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager.h"
 #include "kernel/scan_clock.h"
-#include "kernel/vcpu.h"
+#include "kernel/vm.h"
 #include "mm/swap.h"
 #include "tests/fake/fake_arch.h"
 
@@ -25,7 +26,7 @@
 
 struct vm *vm_all[VM_MAX];
 u32 vm_count;
-struct vcpu_sched vcpu_sched;
+struct pcpu pcpu_boot;
 void (*pager_miss_hook)(struct vm_mem *m);
 static struct vm vms[VM_MAX];
 static u32 scans, scan_cost;

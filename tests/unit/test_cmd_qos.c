@@ -10,12 +10,13 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "kernel/pcpu.h"
 #include "kernel/balancer.h"
 #include "kernel/console/cmd.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager.h"
 #include "kernel/scan_clock.h"
-#include "kernel/vcpu.h"
+#include "kernel/vm.h"
 #include "mm/swap.h"
 #include "tests/fake/fake_arch.h"
 
@@ -25,7 +26,7 @@
 
 struct vm *vm_all[VM_MAX];
 u32 vm_count;
-struct vcpu_sched vcpu_sched;
+struct pcpu pcpu_boot;
 void (*pager_miss_hook)(struct vm_mem *m);
 const struct cmd_entry cmd_vm_table[] = { { NULL, NULL, NULL, NULL, 0, 0, NULL } };
 const struct cmd_entry cmd_mem_table[] = { { NULL, NULL, NULL, NULL, 0, 0, NULL } };

@@ -12,14 +12,16 @@
 #include <string.h>
 
 #include "drivers/partition.h"
+#include "kernel/pcpu.h"
 #include "kernel/disks.h"
 #include "kernel/lib/lib.h"
-#include "kernel/vcpu.h"
+#include "kernel/loop.h"
+#include "kernel/vm.h"
 #include "mm/frame.h"
 #include "tests/fake/fake_arch.h"
 
-void (*vcpu_housekeeping)(u64 now_ns);
-struct vcpu_sched vcpu_sched;
+void (*loop_housekeeping)(u64 now_ns);
+struct pcpu pcpu_boot;
 
 #define DISK_AT 100u /* frames */
 #define DISK_FRAMES 256u

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/create.c kernel/vm.c kernel/console/cmd.c kernel/console/cmd_vm.c kernel/console/cmd_qos.c kernel/console/cmd_why.c kernel/console/cmd_mem.c kernel/console/cmd_sys.c kernel/balancer.c kernel/resting.c kernel/scan_clock.c kernel/load.c kernel/exit_cpuid.c kernel/backends.c @pager mm/curve.c mm/divide.c mm/balance.c mm/balance_qos.c boot/config.c boot/config_keys.c boot/guest.c boot/linux.c boot/multiboot1.c boot/elf.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
+/* SRCS: kernel/vm_create.c kernel/vm.c kernel/pcpu.c kernel/vm_life.c kernel/console/cmd.c kernel/console/cmd_vm.c kernel/console/cmd_qos.c kernel/console/cmd_why.c kernel/console/cmd_mem.c kernel/console/cmd_sys.c kernel/balancer.c kernel/resting.c kernel/scan_clock.c kernel/vm_load.c kernel/exit_cpuid.c arch/x86_64/virt/virt.c kernel/backends.c @pager mm/curve.c mm/divide.c mm/balance.c mm/balance_qos.c boot/config.c boot/config_keys.c boot/guest.c boot/linux.c boot/multiboot1.c boot/elf.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
 /*
  * test_refused.c - what the console says about a guest that was refused: nothing of it may be another guest's.
  *
@@ -15,7 +15,8 @@
 #include <string.h>
 
 #include "boot/boot_info.h"
-#include "kernel/backends.h"
+#include "arch/x86_64/virt/virt.h"
+#include "kernel/pcpu.h"
 #include "kernel/balancer.h"
 #include "kernel/console.h"
 #include "kernel/console/cmd.h"
@@ -23,7 +24,9 @@
 #include "kernel/lib/lib.h"
 #include "kernel/pager.h"
 #include "kernel/tracer.h"
+#include "kernel/turn.h"
 #include "kernel/vcpu.h"
+#include "kernel/vm_life.h"
 #include "mm/gpage.h"
 #include "tests/fake/fake_arch.h"
 #include "vdev/vboard.h"
@@ -32,7 +35,6 @@
 #define HELD 300u /* of guest 0 */
 
 const struct cmd_entry cmd_trace_table[] = { { NULL, NULL, NULL, NULL, 0, 0, NULL } };
-struct vcpu_sched vcpu_sched;
 const char vmmb_version[] = "test";
 
 static const struct slat_format format = {
@@ -93,7 +95,7 @@ void vboard_reset(struct vboard *b) { (void)b; }
 int vboard_read_msr(struct vboard *b, u32 msr, u64 *v) { (void)b; (void)msr; (void)v; return E_NOENT; }
 int vboard_acpi(struct vboard *b, vboard_write_fn *w, void *ctx, u64 *rsdp) { (void)b; (void)w; (void)ctx; (void)rsdp; return 0; }
 void vcpu_reset(struct vcpu *v, const struct virt_entry *e) { (void)v; (void)e; }
-void vcpu_charge(struct vcpu *v, u64 ticks) { (void)v; (void)ticks; }
+void turn_charge(struct vcpu *v, u64 ticks) { (void)v; (void)ticks; }
 void block_share(u32 owner, u32 weight, u32 iops, u64 bps) { (void)owner; (void)weight; (void)iops; (void)bps; }
 void block_hurry(bool on) { (void)on; }
 bool block_contended(const struct block_dev *d, u32 owner) { (void)d; (void)owner; return false; }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/guest_walk.c kernel/guest_copy.c kernel/vcpu.c kernel/turn.c kernel/sched.c kernel/trace.c kernel/trace_note.c mm/payer.c mm/ages.c kernel/vm.c kernel/load.c kernel/ports.c kernel/backends.c kernel/exit.c kernel/exit_cpuid.c kernel/exit_cr.c kernel/exit_io.c kernel/exit_mmio.c kernel/exit_msr.c kernel/exit_overwrite.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/err.c kernel/lib/parse.c vdev/insn.c boot/guest.c boot/linux.c boot/multiboot1.c boot/elf.c mm/slat.c mm/frame.c tests/fake/fake_arch.c */
+/* SRCS: kernel/guest_walk.c kernel/guest_copy.c kernel/vcpu.c kernel/loop.c kernel/pcpu.c kernel/turn.c kernel/sched.c kernel/trace.c kernel/trace_note.c mm/payer.c mm/ages.c kernel/vm.c kernel/vm_life.c kernel/vm_load.c kernel/ports.c arch/x86_64/virt/virt.c kernel/backends.c kernel/exit.c kernel/exit_inject.c kernel/exit_cpuid.c kernel/exit_cr.c kernel/exit_io.c kernel/exit_mmio.c kernel/exit_msr.c kernel/exit_overwrite.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/err.c kernel/lib/parse.c vdev/insn.c boot/guest.c boot/linux.c boot/multiboot1.c boot/elf.c mm/slat.c mm/frame.c tests/fake/fake_arch.c */
 /*
  * test_share.c - no guest can take others' CPU: who pays for the turns of the main loop, when sleepers wake, when
  * queues wait, and what a busy guest keeps beside three that try all of it.
@@ -62,9 +62,9 @@ static void enter(struct vcpu_hw *v, u64 deadline, struct vmexit *x)
 
 static void interrupt(void)
 {
-	w.looks_away += env_away && !vcpu_sched.current;
-	assert_true(!vcpu_sched.current || !env_away);
-	if (!w.completed || vcpu_sched.current != &env.vm[0].vcpu)
+	w.looks_away += env_away && !pcpu_this()->current;
+	assert_true(!pcpu_this()->current || !env_away);
+	if (!w.completed || pcpu_this()->current != &env.vm[0].vcpu)
 		return;
 	fake_tsc += w.completion;
 	env.vm[0].vcpu.look |= w.looks;
@@ -86,7 +86,7 @@ static int setup(void **state)
 	fake_irq_hook = interrupt;
 	(void)env_setup(state);
 	env.enter = enter;
-	vcpu_sched.mark = fake_tsc;
+	pcpu_this()->mark = fake_tsc;
 	return 0;
 }
 
@@ -109,7 +109,7 @@ static void loop_for(u64 ticks)
 	u64 end = fake_tsc + ticks;
 
 	while (fake_tsc < end)
-		vcpu_loop_once();
+		loop_once();
 }
 
 /* ---- timers of sleepers ---- */
@@ -121,10 +121,10 @@ static void test_sleepers_wake_together(void **state)
 	sleeper(1, 1050 * US, 0);
 	sleeper(2, 1110 * US, 0);
 	sleeper(3, 1190 * US, 0);
-	vcpu_loop_once();
+	loop_once();
 	assert_int_equal(fake_tsc, 1200 * US); /* one wait for the three */
 	for (u32 i = 0; i < 3; i++)
-		vcpu_loop_once();
+		loop_once();
 	assert_int_equal(w.wakes, 3);
 	assert_int_equal(fake_tsc, 1215 * US);
 }
@@ -161,14 +161,14 @@ static void test_own_timer_is_exact(void **state)
 	(void)state;
 	start(0);
 	env.board[0].deadline = 1234567;
-	vcpu_loop_once();
+	loop_once();
 	assert_int_equal(env.board[0].taken, 0xec);
 	assert_int_equal(w.least_slice, 1234567 - 1000);
 }
 
 /* ---- who pays ---- */
 
-#define CREDIT (VCPU_SLICE_MS * MS / 2) /* what a guest that sleeps keeps of its share: sched.c */
+#define CREDIT (TURN_SLICE_MS * MS / 2) /* what a guest that sleeps keeps of its share: sched.c */
 
 static void halting(u32 i)
 {
@@ -183,9 +183,9 @@ static void test_who_halts_pays(void **state)
 	env.vm[0].vcpu.vruntime = 21 * MS; /* 1 goes first */
 	start(0);
 	env.turn_ticks = 7000;
-	vcpu_loop_once();
+	loop_once();
 	assert_int_equal(env.vm[1].vcpu.vruntime, 10 * US);
-	vcpu_loop_once();
+	loop_once();
 	assert_true(w.ran[0] > 0);
 	assert_int_equal(env.vm[1].vcpu.vruntime, 21 * MS - CREDIT + 7000); /* it comes back a credit before the place of who runs */
 	assert_int_equal(env.vm[0].vcpu.vruntime, 21 * MS + w.ran[0]);
@@ -197,13 +197,13 @@ static void test_who_sleeps_pays(void **state)
 
 	(void)state;
 	start(0);
-	vcpu_sched.vruntime = env.vm[0].vcpu.vruntime = 20 * MS;
+	pcpu_this()->vruntime = env.vm[0].vcpu.vruntime = 20 * MS;
 	sleeper(1, 3 * MS, 0);
 	env.turn_ticks = 7000;
-	vcpu_loop_once(); /* guest 0, until 1 would be preferred */
+	loop_once(); /* guest 0, until 1 would be preferred */
 	before = env.vm[0].vcpu.vruntime;
 	w.awake = 10 * US;
-	vcpu_loop_once();
+	loop_once();
 	assert_int_equal(w.wakes, 1);
 	assert_int_equal(env.vm[1].vcpu.vruntime, before - CREDIT + 7000 + 10 * US); /* from the time of who ran */
 	assert_int_equal(env.vm[0].vcpu.vruntime, before);
@@ -216,11 +216,11 @@ static void test_who_ends_a_wait_pays(void **state)
 	sleeper(1, 3 * MS, 0);
 	w.awake = 10 * US;
 	env.turn_ticks = 7000;
-	vcpu_loop_once();
-	assert_int_equal(vcpu_sched.own_ticks, 7000);
-	assert_true(vcpu_sched.idle_ticks > 2 * MS);
-	vcpu_loop_once();
-	assert_int_equal(vcpu_sched.own_ticks, 7000);
+	loop_once();
+	assert_int_equal(pcpu_this()->own_ticks, 7000);
+	assert_true(pcpu_this()->idle_ticks > 2 * MS);
+	loop_once();
+	assert_int_equal(pcpu_this()->own_ticks, 7000);
 	assert_int_equal(env.vm[1].vcpu.vruntime, 7000 + 10 * US);
 }
 
@@ -230,11 +230,11 @@ static void test_whose_slice_ended_pays(void **state)
 	start(0);
 	start(1);
 	for (u32 i = 0; i < 4; i++)
-		vcpu_loop_once();
-	assert_ptr_equal(vcpu_sched.last, &env.vm[1].vcpu);
+		loop_once();
+	assert_ptr_equal(pcpu_this()->last, &env.vm[1].vcpu);
 	env.turn_ticks = 7000;
-	vcpu_loop_once();
-	assert_ptr_equal(vcpu_sched.last, &env.vm[0].vcpu);
+	loop_once();
+	assert_ptr_equal(pcpu_this()->last, &env.vm[0].vcpu);
 	assert_int_equal(env.vm[0].vcpu.vruntime, w.ran[0]);
 	assert_int_equal(env.vm[1].vcpu.vruntime, w.ran[1] + 7000);
 }
@@ -245,9 +245,9 @@ static void test_two_share_a_turn(void **state)
 	sleeper(1, 1050 * US, 0);
 	sleeper(2, 1110 * US, 0);
 	w.awake = 10 * US;
-	vcpu_loop_once();
+	loop_once();
 	env.turn_ticks = 7000;
-	vcpu_loop_once();
+	loop_once();
 	assert_int_equal(env.vm[1].vcpu.vruntime + env.vm[2].vcpu.vruntime, 7000 + 10 * US);
 	assert_int_equal(env.vm[2].vcpu.vruntime, 3500);
 }
@@ -261,7 +261,7 @@ static void test_whose_completion_pays(void **state)
 	w.every = 100;
 	w.completion = 9000;
 	w.completed = &env.vm[1];
-	vcpu_loop_once();
+	loop_once();
 	assert_int_equal(w.ran[0], 100 * US);
 	assert_int_equal(env.vm[0].vcpu.vruntime, 100 * US);
 	assert_int_equal(env.vm[0].vcpu.run_ticks, 100 * US);
@@ -269,7 +269,7 @@ static void test_whose_completion_pays(void **state)
 	w.completed = NULL;
 	w.every = 0;
 	env.turn_ticks = 7000;
-	vcpu_loop_once();
+	loop_once();
 	assert_int_equal(env.vm[1].vcpu.vruntime, 9000 + 7000);
 }
 
@@ -283,10 +283,10 @@ static void test_whose_late_completion_pays(void **state)
 	w.completion = 60 * MS;
 	w.completed = &env.vm[1];
 	w.looks = true;
-	vcpu_loop_once();
+	loop_once();
 	w.completed = NULL;
 	env.turn_ticks = 7000;
-	vcpu_loop_once();
+	loop_once();
 	assert_int_equal(env.vm[0].vcpu.vruntime, w.ran[0]);
 }
 
@@ -296,16 +296,16 @@ static void test_looks_at_disks(void **state)
 	(void)state;
 	start(0);
 	w.every = 100;
-	vcpu_loop_once();
+	loop_once();
 	w.looks_away = 0;
 	for (u32 i = 1; i <= 3; i++) {
-		vcpu_loop_once();
+		loop_once();
 		assert_int_equal(w.looks_away, 2 * i);
 		assert_true(env_away);
 	}
 	env.vm[0].state = VM_PAUSED;
 	w.looks_away = 0;
-	vcpu_loop_once(); /* the third is arch_idle()'s, which looks all the time */
+	loop_once(); /* the third is arch_idle()'s, which looks all the time */
 	assert_int_equal(w.looks_away, 2);
 }
 
@@ -319,13 +319,13 @@ static void test_quiet_completions_pay(void **state)
 	w.completion = 9000;
 	w.completed = &env.vm[1];
 	w.quiet = true;
-	vcpu_loop_once();
-	assert_int_equal(vcpu_sched.loops, 1);
+	loop_once();
+	assert_int_equal(pcpu_this()->loops, 1);
 	assert_true(w.ran[0] > 9 * MS);
 	assert_int_equal(env.vm[0].vcpu.vruntime, w.ran[0]);
 	assert_int_equal(env.vm[1].vcpu.vruntime, w.ran[0] / (100 * US) * 9000);
 	env.turn_ticks = 7000;
-	vcpu_loop_once(); /* the turn is guest 0's: its slice ended */
+	loop_once(); /* the turn is guest 0's: its slice ended */
 	assert_int_equal(env.vm[0].vcpu.vruntime, w.ran[0] + 7000);
 }
 
@@ -337,8 +337,8 @@ static void test_nothing_twice(void **state)
 	start(1);
 	env.load_ticks = 100000;
 	env.vm[2].state = VM_STARTING;
-	vcpu_loop_once();
-	assert_int_equal(vcpu_sched.own_ticks, 0);
+	loop_once();
+	assert_int_equal(pcpu_this()->own_ticks, 0);
 	assert_int_equal(env.vm[0].vcpu.vruntime + env.vm[1].vcpu.vruntime, w.ran[0] + w.ran[1]);
 	assert_int_equal(env.vm[2].vcpu.vruntime, env.loads * 100000);
 }
@@ -377,7 +377,7 @@ static void test_woken_is_served_soon(void **state)
 		w.completed = &env.vm[1];
 		w.wakes = 0;
 		while (!w.wakes)
-			vcpu_loop_once();
+			loop_once();
 		assert_in_range(fake_tsc - at, 0, 10 * MS / 4 + 2 * MS);
 	}
 }
@@ -458,11 +458,11 @@ static void test_queue_turn_is_bounded(void **state)
 	env.retry = refill;
 	queue(1);
 	go_ticks = 10;
-	vcpu_loop_once();
+	loop_once();
 	before = env.board[1].retries;
 	assert_in_range(before, 1, 8);
 	go_ticks = 300 * US;
-	vcpu_loop_once();
+	loop_once();
 	assert_int_equal(env.board[1].retries, before + 1);
 }
 
@@ -482,7 +482,7 @@ static void test_transfers_wait_too(void **state)
 	env.drive = drive_more;
 	go_ticks = 1 * MS;
 	pager_again(&env.vm[1].mem);
-	assert_true(vcpu_sched.work);
+	assert_true(pcpu_this()->work);
 	loop_for(2000 * MS);
 	assert_in_range(w.ran[0], 980 * MS, 1020 * MS);
 	assert_in_range(env.drives, 980, 1020);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: svm/cpu.c svm/vmcb.c svm/npt.c svm/event.c svm/entry.c svm/exit.c svm/reg.c svm/vcpu.c arch/x86_64/vcontext.c arch/x86_64/vrules.c tests/fake/fake_svm.c tests/fake/fake_cpu.c kernel/lib/fmt.c kernel/lib/parse.c */
+/* SRCS: svm/cpu.c svm/vmcb.c svm/npt.c svm/event.c svm/entry.c svm/exit.c svm/reg.c svm/vcpu.c arch/x86_64/virt/vcontext.c arch/x86_64/virt/vrules.c tests/fake/fake_svm.c tests/fake/fake_cpu.c kernel/lib/fmt.c kernel/lib/parse.c */
 /*
  * test_svm_caps.c - which CPUs are refused, in which words, and what the VMCB and the permission maps get.
  */

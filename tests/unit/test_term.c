@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/console/term.c kernel/console/editor.c kernel/lib/fmt.c kernel/lib/log.c tests/fake/fake_arch.c */
+/* SRCS: kernel/console/term.c kernel/console/ring.c kernel/console/editor.c kernel/lib/fmt.c kernel/lib/log.c tests/fake/fake_arch.c */
 /* Guests that print faster than the wire: nobody waits, the watched one is held, and what is lost is said. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,6 @@
 #include "kernel/console/cmd.h"
 #include "kernel/lib/lib.h"
 #include "kernel/turn.h"
-#include "kernel/vcpu.h"
 #include "kernel/vm.h"
 #include "mm/frame.h"
 #include "tests/fake/fake_arch.h"
@@ -40,7 +39,7 @@ void console_port_write(const char *bytes, u32 n)
 u32 console_port_queued(void) { return queued; }
 int console_port_read(void) { return *keys ? (u8)*keys++ : -1; }
 void console_port_flush(void) { }
-void vcpu_charge(struct vcpu *v, u64 ticks) { paid[v->vm - vms] += ticks; }
+void turn_charge(struct vcpu *v, u64 ticks) { paid[v->vm - vms] += ticks; }
 void turn_own(u64 ticks) { own += ticks; }
 void cmd_run(char *line)
 {

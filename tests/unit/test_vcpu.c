@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/guest_walk.c kernel/guest_copy.c kernel/vcpu.c kernel/turn.c kernel/sched.c kernel/trace.c kernel/trace_note.c mm/payer.c mm/ages.c kernel/vm.c kernel/load.c kernel/ports.c kernel/backends.c kernel/exit.c kernel/exit_cpuid.c kernel/exit_cr.c kernel/exit_io.c kernel/exit_mmio.c kernel/exit_msr.c kernel/exit_overwrite.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/err.c kernel/lib/parse.c vdev/insn.c boot/guest.c boot/linux.c boot/multiboot1.c mm/slat.c mm/frame.c tests/fake/fake_arch.c boot/elf.c */
+/* SRCS: kernel/guest_walk.c kernel/guest_copy.c kernel/vcpu.c kernel/loop.c kernel/pcpu.c kernel/turn.c kernel/sched.c kernel/trace.c kernel/trace_note.c mm/payer.c mm/ages.c kernel/vm.c kernel/vm_life.c kernel/vm_load.c kernel/ports.c arch/x86_64/virt/virt.c kernel/backends.c kernel/exit.c kernel/exit_inject.c kernel/exit_cpuid.c kernel/exit_cr.c kernel/exit_io.c kernel/exit_mmio.c kernel/exit_msr.c kernel/exit_overwrite.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/err.c kernel/lib/parse.c vdev/insn.c boot/guest.c boot/linux.c boot/multiboot1.c mm/slat.c mm/frame.c tests/fake/fake_arch.c boot/elf.c */
 /*
  * test_vcpu.c - the main loop and the hot path over a scripted backend: fair shares, halting and
  * waking, parking, interrupts and windows, deadlines.
@@ -38,7 +38,7 @@ static void test_fair(void **state)
 	env.vm[2].weight = 200;
 	env.enter = enter_busy;
 	for (u32 i = 0; i < 400; i++)
-		vcpu_loop_once();
+		loop_once();
 	a = env.vm[0].vcpu.run_ticks;
 	b = env.vm[1].vcpu.run_ticks;
 	c = env.vm[2].vcpu.run_ticks;
@@ -67,9 +67,9 @@ static void test_hot_path(void **state)
 	start(0);
 	script = 0;
 	env.enter = enter_cpuid;
-	vcpu_loop_once();
+	loop_once();
 	/* One round of the main loop, thousands of entries: until the slice ended. */
-	assert_int_equal(vcpu_sched.loops, 1);
+	assert_int_equal(pcpu_this()->loops, 1);
 	assert_in_range(script, 49950, 50050);
 	assert_int_equal(env.hw[0].regs.rip, 2 * (script - 1));
 	assert_int_equal(env.vm[0].vcpu.exits[VMEXIT_CPUID], script - 1);
@@ -89,14 +89,14 @@ static void test_halt(void **state)
 	start(0);
 	env.enter = enter_hlt;
 	env.board[0].deadline = 5 * MS;
-	vcpu_loop_once();
+	loop_once();
 	assert_int_equal(env.vm[0].vcpu.state, VCPU_HALTED);
 	assert_int_equal(env.hw[0].regs.rip, 1);
 	assert_int_equal(env.hw[0].entries, 1);
-	vcpu_loop_once(); /* idle until the deadline */
+	loop_once(); /* idle until the deadline */
 	assert_int_equal(fake_tsc, 5 * MS);
 	assert_int_equal(env.hw[0].entries, 1);
-	vcpu_loop_once();
+	loop_once();
 	assert_int_equal(env.board[0].ticks, 1);
 	assert_int_equal(env.hw[0].wakes, 1);
 	assert_int_equal(env.hw[0].irq, 0xec);
@@ -105,7 +105,7 @@ static void test_halt(void **state)
 	/* With IF=0 it sleeps for good. */
 	env.hw[0].regs.rflags = 2;
 	env.board[0].pending = 0x31;
-	vcpu_loop_once();
+	loop_once();
 	assert_int_equal(env.hw[0].entries, 2);
 }
 
@@ -143,7 +143,7 @@ static void test_window(void **state)
 	env.hw[0].can_take = false;
 	env.board[0].pending = 0x41;
 	env.enter = enter_window;
-	vcpu_loop_once();
+	loop_once();
 	assert_int_equal(script, 2);
 	assert_int_equal(env.board[0].taken, 0x41);
 }
@@ -163,17 +163,17 @@ static void test_block(void **state)
 	start(0);
 	env.enter = enter_fault;
 	env.fault_verdict = V_BLOCK;
-	vcpu_loop_once();
+	loop_once();
 	assert_int_equal(env.vm[0].vcpu.state, VCPU_BLOCKED);
 	assert_int_equal(env.hw[0].entries, 1);
 	env.board[0].pending = 0x41; /* an interrupt does not wake it */
-	vcpu_loop_once();
+	loop_once();
 	assert_int_equal(env.hw[0].entries, 1);
 	fake_tsc += 3 * MS;
 	pager_wake(&env.vm[0].mem);
 	assert_int_equal(env.vm[0].vcpu.state, VCPU_RUNNABLE);
 	assert_true(env.vm[0].mem.n.stall_ticks >= 3 * MS);
-	vcpu_loop_once();
+	loop_once();
 	assert_int_equal(env.board[0].retries, 1);
 	assert_int_equal(env.hw[0].entries, 2);
 }
@@ -196,7 +196,7 @@ static void test_flush(void **state)
 	start(0);
 	env.enter = enter_busy;
 	env.vm[0].mem.slat.stale = true;
-	vcpu_loop_once();
+	loop_once();
 	assert_int_equal(env.hw[0].flushes, 1);
 	assert_false(env.vm[0].mem.slat.stale);
 }
@@ -211,10 +211,10 @@ static void test_wake_preempts(void **state)
 	env.vm[1].vcpu.state = VCPU_HALTED;
 	env.vm[0].vcpu.vruntime = 50 * MS;
 	env.board[1].deadline = fake_tsc + 2 * MS;
-	vcpu_loop_once();
+	loop_once();
 	assert_int_equal(fake_tsc, 2200 * MS / 1000); /* on the grid of 200 us */
 	assert_int_equal(env.hw[1].entries, 0);
-	vcpu_loop_once();
+	loop_once();
 	assert_true(env.hw[1].entries > 0);
 	assert_int_equal(env.hw[1].irq, 0xec);
 }
@@ -233,10 +233,10 @@ static void test_triple(void **state)
 	start(0);
 	env.enter = enter_reset;
 	env.drain = E_AGAIN;
-	vcpu_loop_once();
+	loop_once();
 	assert_int_equal(env.hw[0].entries, 1);
 	assert_true(env.vm[0].reset_wanted);
-	vcpu_loop_once();
+	loop_once();
 	assert_int_equal(env.vm[0].state, VM_STARTING);
 	assert_int_equal(env.hw[0].entries, 1);
 }
@@ -255,10 +255,10 @@ static void test_bad(void **state)
 	start(0);
 	start(1);
 	env.enter = enter_bad;
-	vcpu_loop_once();
+	loop_once();
 	assert_int_equal(env.vm[0].state, VM_STOPPING);
 	env.enter = enter_busy;
-	vcpu_loop_once();
+	loop_once();
 	assert_int_equal(env.vm[0].state, VM_FAILED);
 	assert_int_equal(env.vm[1].state, VM_RUNNING); /* no other guest notices */
 	assert_int_equal(env.hw[1].entries, 1);
@@ -278,7 +278,7 @@ static void test_no_progress(void **state)
 	(void)state;
 	start(0);
 	env.enter = enter_no_progress;
-	vcpu_loop_once();
+	loop_once();
 	assert_in_range(env.hw[0].entries, 10000, 50010);
 }
 
@@ -291,7 +291,7 @@ static void test_halted_for_good(void **state)
 	env.hw[1].regs.rflags = 2; /* IF=0: no timer wakes it */
 	env.board[1].deadline = fake_tsc + 20000;
 	env.enter = enter_busy;
-	vcpu_loop_once();
+	loop_once();
 	assert_true(fake_tsc >= 10 * MS);
 }
 
@@ -304,18 +304,18 @@ static void test_console_holds(void **state)
 	start(0);
 	start(1);
 	env.enter = enter_busy;
-	vcpu_loop_once();
-	vcpu_loop_once();
+	loop_once();
+	loop_once();
 	assert_true(env.hw[0].entries && env.hw[1].entries);
 	env.held[0] = true;
 	before = env.hw[0].entries;
 	for (u32 i = 0; i < 10; i++)
-		vcpu_loop_once();
+		loop_once();
 	assert_int_equal(env.hw[0].entries, before);
 	assert_true(env.hw[1].entries > 5);
-	vcpu_sched.work = false;
+	pcpu_this()->work = false;
 	vdev_uart_tx(&env.vm[0], 'x');
-	assert_true(vcpu_sched.work); /* its slice ends */
+	assert_true(pcpu_this()->work); /* its slice ends */
 }
 
 /* ---- queues ---- */
@@ -335,13 +335,13 @@ static void test_woken_goes_before_queues(void **state)
 	env.retry = refill;
 	env.enter = enter_busy;
 	env.vm[0].vcpu.state = env.vm[1].vcpu.state = VCPU_HALTED;
-	env.vm[0].vcpu.vruntime = env.vm[1].vcpu.vruntime = vcpu_sched.vruntime = 50 * MS;
+	env.vm[0].vcpu.vruntime = env.vm[1].vcpu.vruntime = pcpu_this()->vruntime = 50 * MS;
 	env.vm[1].vcpu.vruntime += 3 * MS;
 	vdev_again(&env.vm[1]);
-	vcpu_loop_once();
+	loop_once();
 	assert_int_equal(env.board[1].retries, 1); /* nobody else wants the CPU */
 	env.board[0].pending = 0x31;
-	vcpu_loop_once();
+	loop_once();
 	assert_int_equal(env.board[1].retries, 1);
 	assert_int_equal(env.hw[0].irq, 0x31);
 	assert_int_equal(env.hw[0].entries, 1);
@@ -359,7 +359,7 @@ static void test_queues_take_turns(void **state)
 	}
 	env.vm[2].weight = 200;
 	for (u32 i = 0; i < 40; i++)
-		vcpu_loop_once();
+		loop_once();
 	assert_int_equal(env.board[0].retries + env.board[1].retries + env.board[2].retries, 40);
 	assert_in_range(env.board[0].retries, 9, 11);
 	assert_in_range(env.board[2].retries, 19, 21);
@@ -372,15 +372,15 @@ static void test_completions_are_not_slept_over(void **state)
 
 	(void)state;
 	env.deferred = BIT64(1);
-	vcpu_loop_once();
+	loop_once();
 	assert_int_equal(fake_tsc, before); /* not idle */
 	start(0);
 	env.enter = enter_busy;
 	before = fake_tsc;
-	vcpu_loop_once();
-	assert_int_equal(fake_tsc - before, VCPU_GRID_NS);
+	loop_once();
+	assert_int_equal(fake_tsc - before, TURN_GRID_NS);
 	env.deferred = 0;
-	vcpu_loop_once();
+	loop_once();
 	assert_true(fake_tsc - before > 10 * MS);
 }
 
@@ -395,9 +395,9 @@ static void test_completions_left_are_paid_for(void **state)
 	env.turn_ticks = MS / 40;
 	env.deferred = BIT64(1);
 	while (fake_tsc < before + 100 * MS)
-		vcpu_loop_once();
+		loop_once();
 	assert_in_range(env.vm[0].vcpu.vruntime, env.vm[0].vcpu.run_ticks, env.vm[0].vcpu.run_ticks + MS / 10);
-	assert_true(vcpu_sched.own_ticks < MS / 10); /* nor nobody: 25 us of each 225 are the other's */
+	assert_true(pcpu_this()->own_ticks < MS / 10); /* nor nobody: 25 us of each 225 are the other's */
 	assert_true(env.vm[0].vcpu.run_ticks < 90 * MS);
 }
 
@@ -427,7 +427,7 @@ static void queue_beside(void (*enter)(struct vcpu_hw *v, u64 deadline, struct v
 		went += !env.vm[1].io_more;
 		pager_again(&env.vm[1].mem); /* its own transfers never end either */
 		pager_wake(&env.vm[1].mem);
-		vcpu_loop_once();
+		loop_once();
 	}
 	assert_true(went > turns / 50); /* they go on, if not in each turn */
 	if (enter == enter_busy)
@@ -482,7 +482,7 @@ static void test_own_queue_leaves_the_vcpu_its_turn(void **state)
 		env.enter = enter_timed;
 		vdev_again(&env.vm[0]);
 		while (fake_tsc < from + 5000 * MS)
-			vcpu_loop_once();
+			loop_once();
 		assert_true(longest < 25 * MS);
 	}
 }
@@ -500,7 +500,7 @@ static void test_woken_takes_no_more_than_its_credit(void **state)
 		env.enter = enter_timed;
 		from = fake_tsc;
 		while (fake_tsc < from + 1000 * MS)
-			vcpu_loop_once();
+			loop_once();
 		longest = 0;
 		last_run = fake_tsc;
 		env.retry = refill;
@@ -509,7 +509,7 @@ static void test_woken_takes_no_more_than_its_credit(void **state)
 		else
 			vdev_again(&env.vm[1]);
 		for (u32 i = 0; i < 1000; i++)
-			vcpu_loop_once();
+			loop_once();
 		assert_true(longest < (k ? 21 : 6) * MS); /* half a slice, and until it is overtaken, or a whole one */
 	}
 }
@@ -522,10 +522,10 @@ static void test_virtual_time_does_not_wrap(void **state)
 	start(1);
 	env.enter = enter_busy;
 	env.vm[0].weight = 1;
-	env.vm[0].vcpu.vruntime = env.vm[1].vcpu.vruntime = vcpu_sched.vruntime = BIT64(62) - 3000 * MS;
+	env.vm[0].vcpu.vruntime = env.vm[1].vcpu.vruntime = pcpu_this()->vruntime = BIT64(62) - 3000 * MS;
 	for (u32 i = 0; i < 3000; i++)
-		vcpu_loop_once();
-	assert_true(vcpu_sched.vruntime < BIT64(62));
+		loop_once();
+	assert_true(pcpu_this()->vruntime < BIT64(62));
 	assert_in_range(env.vm[0].vcpu.run_ticks, 250 * MS, 350 * MS); /* a hundredth */
 	assert_true(env.vm[1].vcpu.run_ticks > 29000 * MS);
 }
@@ -550,10 +550,10 @@ static void test_each_go_pays_for_its_turn(void **state)
 		for (u32 i = 0; i < 3; i++)
 			vdev_again(&env.vm[i]);
 		for (u32 i = 0; i < 3; i++)
-			vcpu_loop_once();
+			loop_once();
 	}
 	assert_int_equal(env.board[0].retries + env.board[1].retries + env.board[2].retries, 300);
-	assert_true(vcpu_sched.own_ticks <= MS / 10);
+	assert_true(pcpu_this()->own_ticks <= MS / 10);
 }
 
 int main(void)

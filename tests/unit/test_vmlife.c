@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/guest_walk.c kernel/guest_copy.c kernel/vcpu.c kernel/turn.c kernel/sched.c kernel/trace.c kernel/trace_note.c mm/payer.c mm/ages.c kernel/vm.c kernel/load.c kernel/ports.c kernel/backends.c kernel/exit.c kernel/exit_cpuid.c kernel/exit_cr.c kernel/exit_io.c kernel/exit_mmio.c kernel/exit_msr.c kernel/exit_overwrite.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/err.c kernel/lib/parse.c vdev/insn.c boot/guest.c boot/linux.c boot/multiboot1.c mm/slat.c mm/frame.c tests/fake/fake_arch.c boot/elf.c */
+/* SRCS: kernel/guest_walk.c kernel/guest_copy.c kernel/vcpu.c kernel/loop.c kernel/pcpu.c kernel/turn.c kernel/sched.c kernel/trace.c kernel/trace_note.c mm/payer.c mm/ages.c kernel/vm.c kernel/vm_life.c kernel/vm_load.c kernel/ports.c arch/x86_64/virt/virt.c kernel/backends.c kernel/exit.c kernel/exit_inject.c kernel/exit_cpuid.c kernel/exit_cr.c kernel/exit_io.c kernel/exit_mmio.c kernel/exit_msr.c kernel/exit_overwrite.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/err.c kernel/lib/parse.c vdev/insn.c boot/guest.c boot/linux.c boot/multiboot1.c mm/slat.c mm/frame.c tests/fake/fake_arch.c boot/elf.c */
 /*
  * test_vmlife.c - start, pause, reset, power-off and failure of guests: each waits for what it needs
  * and leaves its neighbours alone.
@@ -134,7 +134,7 @@ static void test_own_resets_wait(void **state)
 	for (u32 i = 0; i < 100 && vm->state == VM_STARTING; i++) {
 		u32 loads = env.loads;
 
-		vcpu_loop_once();
+		loop_once();
 		assert_true(env.loads == loads || fake_tsc >= first + 1000000000);
 	}
 	assert_int_equal(vm->state, VM_RUNNING);
@@ -159,7 +159,7 @@ static void test_neighbour_of_one_that_falls(void **state)
 	env.vm[1].state = VM_RUNNING;
 	env.enter = enter_fall;
 	while (fake_tsc - start < 5000000000)
-		vcpu_loop_once();
+		loop_once();
 	assert_in_range(env.vm[0].resets, 8, 11);
 	assert_true(env.vm[1].vcpu.run_ticks > (fake_tsc - start) / 100 * 95);
 }
@@ -348,7 +348,7 @@ static void test_uart(void **state)
 	assert_int_equal(env.tx[0], 'x');
 	vdev_wake(&env.vm[1]);
 	assert_true(env.vm[1].vcpu.look);
-	assert_true(vcpu_sched.work);
+	assert_true(pcpu_this()->work);
 }
 
 int main(void)

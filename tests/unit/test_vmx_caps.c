@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: vmx/caps.c vmx/cpu.c vmx/bitmap.c vmx/ept.c vmx/vmcs.c vmx/context.c vmx/event.c vmx/entry.c vmx/exit.c vmx/cr.c vmx/msr.c vmx/vcpu.c arch/x86_64/vcontext.c arch/x86_64/vrules.c tests/fake/fake_vmx.c tests/fake/fake_cpu.c kernel/lib/fmt.c kernel/lib/parse.c */
+/* SRCS: vmx/caps.c vmx/cpu.c vmx/bitmap.c vmx/ept.c vmx/vmcs.c vmx/context.c vmx/event.c vmx/entry.c vmx/exit.c vmx/cr.c vmx/msr.c vmx/vcpu.c arch/x86_64/virt/vcontext.c arch/x86_64/virt/vrules.c tests/fake/fake_vmx.c tests/fake/fake_cpu.c kernel/lib/fmt.c kernel/lib/parse.c */
 /*
  * test_vmx_caps.c - which CPUs are refused, in which words, and what VMXON and the VMCS get.
  */

@@ -5,7 +5,7 @@
 #ifndef SVM_INSN_H
 #define SVM_INSN_H
 
-#include "arch/x86_64/virt_insn.h"
+#include "arch/x86_64/virt/virt_insn.h"
 #include "tests/fake/fake_svm.h"
 
 #define svm_insn_vmsave fake_svm_vmsave

@@ -6,7 +6,7 @@
 #ifndef VMX_INSN_H
 #define VMX_INSN_H
 
-#include "arch/x86_64/virt_insn.h"
+#include "arch/x86_64/virt/virt_insn.h"
 #include "tests/fake/fake_vmx.h"
 
 #define vmread fake_vmx_read

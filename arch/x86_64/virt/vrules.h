@@ -5,10 +5,10 @@
  * Sources: Intel SDM vol. 3, "Processor State After Reset", "Interrupt 8 - Double Fault Exception";
  * vol. 2, "WRMSR"; the boot protocols' flat segments.
  */
-#ifndef ARCH_VRULES_H
-#define ARCH_VRULES_H
+#ifndef VIRT_VRULES_H
+#define VIRT_VRULES_H
 
-#include "arch/x86_64/virt.h"
+#include "arch/x86_64/virt/virt.h"
 
 /* Exception vectors that backends tell apart. */
 #define VECTOR_DE 0

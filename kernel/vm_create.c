@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * create.c - a guest's structures, made once at boot and kept for good: struct vm, memory arrays, board,
+ * vm_create.c - a guest's structures, made once at boot and kept for good: struct vm, memory arrays, board,
  * vCPU. A guest that can't be made is listed as refused with the reason; whatever it took is given back.
  */
 #include "arch/x86_64/arch.h"
-#include "kernel/backends.h"
+#include "arch/x86_64/virt/virt.h"
 #include "kernel/balancer.h"
 #include "kernel/console.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager.h"
-#include "kernel/vcpu.h"
+#include "kernel/pcpu.h"
+#include "kernel/vm.h"
+#include "kernel/vm_life.h"
 
 _Static_assert(CONFIG_ZIP_AUTO == ZPLAN_AUTO && CONFIG_ZIP_MOST == ZPLAN_MOST_PERCENT, "boot/ does not know mm/");
 
@@ -164,6 +166,6 @@ struct vm *vm_create(const struct vm_config *c, const struct guest_disk *disks, 
 		return refuse(vm, err == E_NOMEM ? "no memory for its tables" : err_str(err));
 	vm->state = VM_STARTING;
 	balancer_started(vm);
-	vcpu_kick();
+	pcpu_kick();
 	return vm;
 }

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * load.c - a guest's power-on: its kernel, initrd and modules from GRUB's modules, which stay in memory, the board's
+ * vm_load.c - a guest's power-on: its kernel, initrd and modules from GRUB's modules, which stay in memory, the board's
  * ACPI tables, the device pages in its second-level table, the first state of its vCPU.
  */
 #include "arch/x86_64/arch.h"
 #include "boot/linux.h"
 #include "boot/multiboot1.h"
-#include "kernel/backends.h"
+#include "arch/x86_64/virt/virt.h"
 #include "kernel/exit.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager.h"
 #include "kernel/vcpu.h"
+#include "kernel/vm_life.h"
 
 _Static_assert(CONFIG_MAX_MODULES == MULTIBOOT1_MODULES_MAX, "a guest's modules");
 

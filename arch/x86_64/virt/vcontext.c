@@ -3,9 +3,9 @@
  * vcontext.c - saves and loads what vcontext.h names. All components that a guest may ever touch
  * are moved, enabled in its XCR0 or not, so that none leaks to the next one.
  */
-#include "arch/x86_64/vcontext.h"
+#include "arch/x86_64/virt/vcontext.h"
 #include "arch/x86_64/arch.h"
-#include "arch/x86_64/virt_insn.h"
+#include "arch/x86_64/virt/virt_insn.h"
 #include "kernel/lib/lib.h"
 
 #define XSAVE_LEAF 0xd

@@ -7,8 +7,8 @@
  * says why, in plain data. Whoever handles it answers with a verdict; only
  * kernel/vcpu.c advances RIP.
  */
-#ifndef ARCH_VIRT_H
-#define ARCH_VIRT_H
+#ifndef VIRT_VIRT_H
+#define VIRT_VIRT_H
 
 #include "kernel/lib/types.h"
 
@@ -164,5 +164,9 @@ struct virt_ops {
 
 extern const struct virt_ops vmx_ops;
 extern const struct virt_ops svm_ops;
+
+/* The one in use; NULL before kernel/backends.h has chosen it. */
+extern const struct virt_ops *backend;
+static inline bool backend_has(enum virt_feature f) { return backend->has && backend->has(f); }
 
 #endif

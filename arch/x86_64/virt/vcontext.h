@@ -5,8 +5,8 @@
  * CPU across exits and calls these only when another vCPU is entered. One CPU; nothing is locked.
  * Source: Intel SDM vol. 1, "Managing State Using the XSAVE Feature Set".
  */
-#ifndef ARCH_VCONTEXT_H
-#define ARCH_VCONTEXT_H
+#ifndef VIRT_VCONTEXT_H
+#define VIRT_VCONTEXT_H
 
 #include "kernel/lib/types.h"
 

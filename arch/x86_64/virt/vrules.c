@@ -2,9 +2,9 @@
 /*
  * vrules.c - see vrules.h.
  */
-#include "arch/x86_64/vrules.h"
+#include "arch/x86_64/virt/vrules.h"
 #include "arch/x86_64/arch.h"
-#include "arch/x86_64/virt_insn.h"
+#include "arch/x86_64/virt/virt_insn.h"
 
 /* Access rights: P=80h, S=10h, code (read, accessed) 0Bh, data (write, accessed) 03h, L=2000h,
  * D/B=4000h, G=8000h. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * virt_insn.h - stands in for arch/x86_64/virt_insn.h on Linux: the same functions over the fake CPU of
+ * virt_insn.h - stands in for arch/x86_64/virt/virt_insn.h on Linux: the same functions over the fake CPU of
  * tests/fake/fake_cpu.c. Constants still come from the real headers, whose inline functions are
  * privileged and stay unused.
  */
