@@ -36,7 +36,7 @@ FUZZ_SRCS  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 UNIT_PROGS := $(UNIT_SRCS:tests/unit/%.c=build/unit/%)
 FUZZ_PROGS := $(FUZZ_SRCS:tests/fuzz/%.c=build/fuzz/%)
 
-# A test program's second line names the project sources that it links: /* SRCS: mm/curve.c */
+# A test program's second line names the project sources that it links: /* SRCS: mm/share/curve.c */
 # @mem: what a guest's memory is made of; @pager: that, and a guest page's life.
 srcs = $(subst @mem,$(MEM_SRCS),$(subst @pager,$(PAGER_SRCS) @mem,$(shell \
 	sed -n '2s|^/\* SRCS:\(.*\)\*/.*|\1|p' $(1) 2>/dev/null)))
@@ -44,10 +44,11 @@ srcs = $(subst @mem,$(MEM_SRCS),$(subst @pager,$(PAGER_SRCS) @mem,$(shell \
 # __wrap_slat_map() of its own, which may call __real_slat_map().
 wraps = $(patsubst %,-Wl$(COMMA)--wrap=%,$(shell sed -n '3s|^/\* WRAP:\(.*\)\*/.*|\1|p' $(1) 2>/dev/null))
 COMMA := ,
-MEM_SRCS   := $(patsubst %,mm/%.c,frame slat swap blockmap page_cache gpage guest_swap zstore lz4 vmmem payer promise readahead ages curve curve_sleep) \
+MEM_SRCS   := $(patsubst %,mm/%.c,frame slat swap blockmap page_cache gpage guest_swap zstore lz4 vmmem readahead) \
+	$(patsubst %,mm/share/%.c,payer promise ages curve curve_sleep) \
 	kernel/lib/fmt.c kernel/lib/err.c
-PAGER_SRCS := $(patsubst %,kernel/%.c,pager pool pager_check fault fill ahead reclaim zip swapout scan trace trace_note guest_io guest_plan \
-	guest_read guest_cache guest_write guest_bounce guest_mem io_range) mm/zplan.c
+PAGER_SRCS := $(patsubst %,kernel/%.c,pager pool pager_check fault fill ahead reclaim zip swapout scan guest_cache guest_mem guest_io guest_plan guest_read guest_write guest_bounce io_range trace trace_note) \
+	$(patsubst %,mm/%.c,zplan)
 # $(call objs,KIND,SOURCES)
 objs = $(patsubst %,build/$(1)/%.o,$(2))
 

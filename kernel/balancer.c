@@ -11,10 +11,10 @@
 #include "kernel/lib/lib.h"
 #include "kernel/pager.h"
 #include "kernel/pcpu.h"
-#include "kernel/scan_clock.h"
+#include "mm/share/scan_clock.h"
 #include "kernel/trace.h"
 #include "kernel/vm.h"
-#include "mm/promise.h"
+#include "mm/share/promise.h"
 #include "mm/swap.h"
 
 #define SAY_NS 3000000000ull /* who loses is said when it has been so for so long */

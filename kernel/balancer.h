@@ -8,7 +8,7 @@
 #define KERNEL_BALANCER_H
 
 #include "kernel/lib/types.h"
-#include "mm/balance.h"
+#include "mm/share/balance.h"
 
 struct vm;
 

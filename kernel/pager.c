@@ -10,7 +10,7 @@
 #include "kernel/pool.h"
 #include "kernel/reclaim.h"
 #include "kernel/zip.h"
-#include "mm/promise.h"
+#include "mm/share/promise.h"
 #include "mm/swap.h"
 
 #define MARGIN_FRAMES 64          /* kept free above the reserve by whoever is above its target */

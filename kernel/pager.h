@@ -61,7 +61,7 @@ int pager_load(struct vm_mem *m, gpa_t gpa, const void *src, u64 len) MUST_CHECK
 /* Frames the guests can share: all but the hypervisor's own, modules and the reserve. */
 u32 pager_guest_frames(void);
 /*
- * May a guest of this much RAM be admitted beside those in vmmem_all? mm/promise.h says what all of them must fit into.
+ * May a guest of this much RAM be admitted beside those in vmmem_all? mm/share/promise.h says what all of them must fit into.
  * E_NOMEM with the arithmetic in why, one line.
  */
 int pager_admit(u32 ram_pages, u32 min_frames, u32 max_frames, char *why, size_t size) MUST_CHECK;

@@ -36,7 +36,7 @@ u32 reclaim_writing(void);
 #define SWAPOUT_PAGES PAYER_WRITE
 bool swapout_ready(struct vm_mem *m);
 /* Slots that m may still fill: the free ones, less what other guests whose max is below their RAM will need
- * (mm/promise.h). NULL: one that has no such claim. */
+ * (mm/share/promise.h). NULL: one that has no such claim. */
 u32 swapout_room(const struct vm_mem *m);
 /* g[]: SOFT pages on the FIFO, not droppable. Writes the first of them for which contiguous slots were found;
  * returns how many (0: the area is full, or m is dead or draining). */

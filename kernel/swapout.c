@@ -12,7 +12,7 @@
 #include "kernel/pool.h"
 #include "kernel/reclaim.h"
 #include "mm/gpage.h"
-#include "mm/promise.h"
+#include "mm/share/promise.h"
 #include "mm/swap.h"
 
 #define COPY_LOOKS 8192 /* slots looked at for copies by one request */

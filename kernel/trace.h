@@ -14,7 +14,7 @@
 #define KERNEL_TRACE_H
 
 #include "kernel/trace_format.h"
-#include "mm/ages.h"
+#include "mm/share/ages.h"
 #include "mm/vmmem.h"
 
 struct vm;

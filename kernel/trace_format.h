@@ -45,7 +45,7 @@ enum trace_kind {
 	TRACE_KINDS
 };
 
-/* Of a guest's curve (mm/curve.h): what a replay needs to decide as the hypervisor would. Steps without a touch are left out. */
+/* Of a guest's curve (mm/share/curve.h): what a replay needs to decide as the hypervisor would. Steps without a touch are left out. */
 enum trace_curve {
 	TRACE_CURVE_SHAPE, /* page: frames a step; value: ms of the past that it is made of */
 	TRACE_CURVE_COLD,  /* page: cold touches, 1/256; value: their cost, us */
@@ -66,7 +66,7 @@ enum trace_life { TRACE_LIFE_THERE, TRACE_LIFE_STARTED, TRACE_LIFE_STOPPED, TRAC
 enum trace_set {
 	TRACE_SET_TOUCHED, /* by the pass that ends next */
 	TRACE_SET_EVICTED, /* unmapped softly: the coldest */
-	TRACE_SET_HELD,    /* at the start: resident; n: the page's age, see mm/ages.h */
+	TRACE_SET_HELD,    /* at the start: resident; n: the page's age, see mm/share/ages.h */
 	TRACE_SET_DISC,    /* at the start: evicted, in a block of the guest's disk; n: the age it has by now; */
 	TRACE_SET_SWAP,    /* in the swap area; n likewise */
 	TRACE_SET_WARM,    /* touched since the last pass, as the reclaimer found: the next pass will not see that */

@@ -5,7 +5,7 @@
 #include "kernel/lib/lib.h"
 #include "kernel/trace.h"
 #include "kernel/vm.h"
-#include "mm/balance.h"
+#include "mm/share/balance.h"
 #include "arch/x86_64/arch.h"
 
 #define GROUP 64u

@@ -14,7 +14,7 @@
 #include "kernel/reclaim.h"
 #include "kernel/vm.h"
 #include "mm/frame.h"
-#include "mm/promise.h"
+#include "mm/share/promise.h"
 #include "mm/swap.h"
 
 #define FRAMES_A_POLL 8

@@ -9,7 +9,7 @@
 #include "kernel/pager.h"
 #include "kernel/pcpu.h"
 #include "kernel/tracer.h"
-#include "mm/divide.h"
+#include "mm/share/divide.h"
 
 static int console_serial = -1, trace_serial = -1;
 

@@ -13,7 +13,7 @@
 #ifndef MM_ZPLAN_H
 #define MM_ZPLAN_H
 
-#include "mm/curve.h"
+#include "mm/share/curve.h"
 
 #define ZPLAN_AUTO 255
 #define ZPLAN_MOST_PERCENT 50

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * divisions.h - the divisions that mm/divide.c is compared with, on exact curves.
+ * divisions.h - the divisions that mm/share/divide.c is compared with, on exact curves.
  *
  * curve[i][m], m in 0..pages[i], are misses of guest i with m frames, as
  * oracle_lru_curve() makes them. share[i] receives frames.

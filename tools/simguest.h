@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * simguest.h - a guest made of a trace and a page table: references set A bits,
- * passes run mm/ages.c and mm/curve.c over the table as the hypervisor does,
+ * passes run mm/share/ages.c and mm/share/curve.c over the table as the hypervisor does,
  * misses evict by curve_choose(). One reference takes a microsecond, unless
  * the caller keeps now_ns and calls simguest_pass itself (interval ~0).
  */
 #ifndef TOOLS_SIMGUEST_H
 #define TOOLS_SIMGUEST_H
 
-#include "mm/ages.h"
-#include "mm/curve.h"
+#include "mm/share/ages.h"
+#include "mm/share/curve.h"
 #include "tools/oracle.h"
 
 enum simguest_policy { SIM_VMMB, SIM_OLDEST };

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * simhost.h - guests made of traces sharing frames under mm/balance.c, in
+ * simhost.h - guests made of traces sharing frames under mm/share/balance.c, in
  * emulated time: a hit takes hit_ns, a miss miss_ns, each guest has a CPU of
  * its own, one disk each. What kernel/ does around the balancer, in small.
  */
 #ifndef TOOLS_SIMHOST_H
 #define TOOLS_SIMHOST_H
 
-#include "mm/balance.h"
+#include "mm/share/balance.h"
 #include "tools/simguest.h"
 
 #define SIMHOST_MAX 16

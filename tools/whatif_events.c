@@ -3,7 +3,7 @@
  * whatif_events.c - from records to touches in time. Contract: whatif_events.h. A recording may be cut, and lie.
  */
 #include "tools/whatif_events.h"
-#include "mm/curve.h"
+#include "mm/share/curve.h"
 #include "tools/oracle.h"
 
 #include <stdio.h>

@@ -7,8 +7,8 @@
 #ifndef TOOLS_WHATIF_EVENTS_H
 #define TOOLS_WHATIF_EVENTS_H
 
-#include "mm/curve.h"
-#include "mm/payer.h"
+#include "mm/share/curve.h"
+#include "mm/share/payer.h"
 #include "tools/whatif_mem.h"
 #include "tools/tracefile.h"
 

@@ -5,7 +5,7 @@
 #ifndef TOOLS_WHATIF_RUN_H
 #define TOOLS_WHATIF_RUN_H
 
-#include "mm/balance.h"
+#include "mm/share/balance.h"
 #include "tools/whatif_events.h"
 
 struct wi_override { char name[17]; bool min, max, weight, goal; struct wi_settings q; };

@@ -3,7 +3,7 @@
  * whatif_start.c - who is in a recording, which blocks they read, and what their curves knew when it began. Contract:
  * whatif_events.h.
  */
-#include "mm/curve.h"
+#include "mm/share/curve.h"
 #include "tools/oracle.h"
 #include "tools/whatif_events.h"
 

@@ -7,7 +7,7 @@
 #include "kernel/console/cmd.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager.h"
-#include "kernel/scan_clock.h"
+#include "mm/share/scan_clock.h"
 #include "kernel/vm.h"
 
 static const char *frames_str(char *buf, size_t size, u64 frames)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: mm/ages.c mm/curve.c mm/curve_sleep.c mm/divide.c mm/balance.c mm/balance_qos.c */
+/* SRCS: mm/share/ages.c mm/share/curve.c mm/share/curve_sleep.c mm/share/divide.c mm/share/balance.c mm/share/balance_qos.c */
 /*
  * cost scan MIB PERCENT SPAN - whole scan passes over guests of MIB in all, each of at most 4 GiB, in
  * which PERCENT of the pages were touched since the last pass, in runs of SPAN pages.
@@ -8,7 +8,7 @@
  * Both run under callgrind, with --toggle-collect=one_pass or =balance_step; how many entries were
  * scanned or decisions made is printed.
  */
-#include "mm/balance.h"
+#include "mm/share/balance.h"
 
 #include <stdio.h>
 #include <stdlib.h>

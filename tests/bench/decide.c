@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: mm/ages.c mm/curve.c mm/curve_sleep.c mm/divide.c mm/balance.c mm/balance_qos.c */
+/* SRCS: mm/share/ages.c mm/share/curve.c mm/share/curve_sleep.c mm/share/divide.c mm/share/balance.c mm/share/balance_qos.c */
 /*
  * decide GUESTS - balance_step() once a second for guests whose working sets differ, as in use: the curves
  * are filled by scans of accessed bits and by misses. Run under callgrind with --toggle-collect=balance_step,
@@ -7,7 +7,7 @@
  *
  * Each guest has 256 MiB of RAM, the machine 128 MiB a guest, divided in steps of 1 MiB.
  */
-#include "mm/balance.h"
+#include "mm/share/balance.h"
 
 #include <stdio.h>
 #include <stdlib.h>

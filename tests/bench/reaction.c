@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: tools/oracle.c tools/simguest.c tools/simhost.c tools/simreact.c mm/ages.c mm/curve.c mm/curve_sleep.c mm/divide.c mm/balance.c mm/balance_qos.c */
+/* SRCS: tools/oracle.c tools/simguest.c tools/simhost.c tools/simreact.c mm/share/ages.c mm/share/curve.c mm/share/curve_sleep.c mm/share/divide.c mm/share/balance.c mm/share/balance_qos.c */
 /*
  * reaction - how fast targets follow a change, how still they are without one; one JSON object a line:
  * {change, miss_us, before, after, first_ms, settled_ms, misses} and {load, miss_us, seconds, turns}.

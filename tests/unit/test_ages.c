@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: mm/ages.c tools/oracle.c */
+/* SRCS: mm/share/ages.c tools/oracle.c */
 /*
  * test_ages.c - ages from accessed bits: the scan loop, counts, order, distances.
  */
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "mm/ages.h"
+#include "mm/share/ages.h"
 #include "tools/oracle.h"
 
 #define A BIT64(8)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/balancer.c kernel/resting.c kernel/scan_clock.c mm/ages.c mm/curve.c mm/curve_sleep.c mm/divide.c mm/balance.c mm/balance_qos.c mm/frame.c boot/config.c boot/config_keys.c kernel/lib/err.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c kernel/trace.c kernel/trace_note.c mm/payer.c mm/promise.c */
+/* SRCS: kernel/balancer.c kernel/resting.c mm/share/scan_clock.c mm/share/ages.c mm/share/curve.c mm/share/curve_sleep.c mm/share/divide.c mm/share/balance.c mm/share/balance_qos.c mm/frame.c boot/config.c boot/config_keys.c kernel/lib/err.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c kernel/trace.c kernel/trace_note.c mm/share/payer.c mm/share/promise.c */
 /*
  * test_balancer.c - the clockwork around the division: scan periods, targets, the operator's atomic QoS,
  * guests that take turns when they thrash.
@@ -15,7 +15,7 @@
 #include "kernel/balancer.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pager.h"
-#include "kernel/scan_clock.h"
+#include "mm/share/scan_clock.h"
 #include "kernel/vm.h"
 #include "mm/swap.h"
 #include "tests/fake/fake_arch.h"

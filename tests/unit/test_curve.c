@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: mm/ages.c mm/curve.c mm/curve_sleep.c tools/oracle.c tools/simguest.c */
+/* SRCS: mm/share/ages.c mm/share/curve.c mm/share/curve_sleep.c tools/oracle.c tools/simguest.c */
 /*
  * test_curve.c - the curve against the exact LRU stack, on generated traces and
  * on those in the directory TRACES; replacement against exact LRU and MIN.
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "mm/curve.h"
+#include "mm/share/curve.h"
 #include "tools/oracle.h"
 #include "tools/simguest.h"
 

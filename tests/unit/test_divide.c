@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: mm/ages.c mm/curve.c mm/curve_sleep.c mm/divide.c tools/oracle.c */
+/* SRCS: mm/share/ages.c mm/share/curve.c mm/share/curve_sleep.c mm/share/divide.c tools/oracle.c */
 /*
  * test_divide.c - the division against brute force, its floors, goals and bounds.
  */
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "mm/divide.h"
+#include "mm/share/divide.h"
 #include "tools/oracle.h"
 
 #define STEP 256u

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/guest_walk.c kernel/guest_copy.c kernel/vcpu.c kernel/loop.c kernel/pcpu.c kernel/turn.c kernel/sched.c kernel/trace.c kernel/trace_note.c mm/payer.c mm/ages.c kernel/vm.c kernel/vm_life.c kernel/vm_load.c kernel/ports.c arch/x86_64/virt/virt.c kernel/backends.c kernel/exit.c kernel/exit_inject.c kernel/exit_cpuid.c kernel/exit_cr.c kernel/exit_io.c kernel/exit_mmio.c kernel/exit_msr.c kernel/exit_overwrite.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/err.c kernel/lib/parse.c vdev/insn.c boot/guest.c boot/linux.c boot/multiboot1.c mm/slat.c mm/frame.c tests/fake/fake_arch.c boot/elf.c */
+/* SRCS: kernel/guest_walk.c kernel/guest_copy.c kernel/vcpu.c kernel/loop.c kernel/pcpu.c kernel/turn.c kernel/sched.c kernel/trace.c kernel/trace_note.c mm/share/payer.c mm/share/ages.c kernel/vm.c kernel/vm_life.c kernel/vm_load.c kernel/ports.c arch/x86_64/virt/virt.c kernel/backends.c kernel/exit.c kernel/exit_inject.c kernel/exit_cpuid.c kernel/exit_cr.c kernel/exit_io.c kernel/exit_mmio.c kernel/exit_msr.c kernel/exit_overwrite.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/err.c kernel/lib/parse.c vdev/insn.c boot/guest.c boot/linux.c boot/multiboot1.c mm/slat.c mm/frame.c tests/fake/fake_arch.c boot/elf.c */
 /*
  * test_msr.c - RDMSR, WRMSR, control registers and XSETBV, by policy.
  */

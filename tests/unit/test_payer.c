@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: mm/payer.c mm/ages.c kernel/lib/fmt.c tests/fake/fake_arch.c */
+/* SRCS: mm/share/payer.c mm/share/ages.c kernel/lib/fmt.c tests/fake/fake_arch.c */
 /*
  * test_payer.c - what is idle, and who gives frames up.
  */
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "mm/payer.h"
+#include "mm/share/payer.h"
 
 #define S 1000000000ull
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: mm/promise.c */
+/* SRCS: mm/share/promise.c */
 /*
  * test_promise.c - what guests were promised against what there is.
  */
@@ -9,8 +9,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "mm/payer.h"
-#include "mm/promise.h"
+#include "mm/share/payer.h"
+#include "mm/share/promise.h"
 
 static const struct promise nothing;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: mm/ages.c mm/curve.c mm/curve_sleep.c mm/divide.c mm/balance.c mm/balance_qos.c tools/oracle.c tools/simguest.c tools/simhost.c tools/simreact.c */
+/* SRCS: mm/share/ages.c mm/share/curve.c mm/share/curve_sleep.c mm/share/divide.c mm/share/balance.c mm/share/balance_qos.c tools/oracle.c tools/simguest.c tools/simhost.c tools/simreact.c */
 /*
  * test_reaction.c - targets follow a change of load within a second, arrive within three, and are still without one:
  * with misses of 0.1 ms (NVMe) and of 6 ms (a disk that seeks).

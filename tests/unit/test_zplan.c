@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: mm/zplan.c mm/curve.c mm/curve_sleep.c mm/ages.c kernel/lib/fmt.c tests/fake/fake_arch.c */
+/* SRCS: mm/zplan.c mm/share/curve.c mm/share/curve_sleep.c mm/share/ages.c kernel/lib/fmt.c tests/fake/fake_arch.c */
 /*
  * test_zplan.c - when a store of compressed pages pays, by curves of known form and costs of known disks.
  */

@@ -6,7 +6,7 @@
  * so that its frames can go where they are needed now. How it was is remembered: it wakes to that when it is touched
  * again, and until then curve_add_regret() charges for what taking its frames would cost if it did.
  */
-#include "mm/curve.h"
+#include "mm/share/curve.h"
 
 #define QUIET_HALF_MS 250  /* a band that falls asleep fades by this half-life */
 #define QUIET_FADE_MS 750 /* for so long, to about an eighth */

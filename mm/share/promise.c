@@ -2,7 +2,7 @@
 /*
  * promise.c - what guests were promised. Contract: promise.h.
  */
-#include "mm/promise.h"
+#include "mm/share/promise.h"
 
 void promise_add(struct promise *p, u32 ram, u32 min, u32 max)
 {

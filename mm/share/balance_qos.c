@@ -4,7 +4,7 @@
  * balance.h that runs at an operator's pace. Whatever changes, targets stay
  * within min and max and their sum within the frames there are.
  */
-#include "mm/balance.h"
+#include "mm/share/balance.h"
 
 #define NS_PER_MS 1000000ull
 #define NS_PER_S 1000000000ull

@@ -13,11 +13,11 @@
  * reported in flags, never hidden. Pure: same input, same answer; scratch is
  * the caller's, divide_scratch_bytes() of it, 8-byte aligned.
  */
-#ifndef MM_DIVIDE_H
-#define MM_DIVIDE_H
+#ifndef MM_SHARE_DIVIDE_H
+#define MM_SHARE_DIVIDE_H
 
 #include "kernel/lib/types.h"
-#include "mm/curve.h"
+#include "mm/share/curve.h"
 
 #define DIVIDE_VMS_MAX 64
 #define DIVIDE_STEPS_MAX 4096

@@ -3,11 +3,11 @@
  * promise.h - what guests were promised, and whether there is as much: pure. All guests may want all of it at once. By
  * pages: a page of RAM needs a frame or a slot of the swap area.
  */
-#ifndef MM_PROMISE_H
-#define MM_PROMISE_H
+#ifndef MM_SHARE_PROMISE_H
+#define MM_SHARE_PROMISE_H
 
 #include "kernel/lib/types.h"
-#include "mm/payer.h"
+#include "mm/share/payer.h"
 
 struct promise {
 	u64 mins;   /* frames */

@@ -8,7 +8,7 @@
  * bits and one addition to their eight age bytes, whatever those are, and a
  * touched one costs four instructions more.
  */
-#include "mm/ages.h"
+#include "mm/share/ages.h"
 
 #define BYTES_OF(k) ((u64)(k) * 0x0101010101010101ull)
 

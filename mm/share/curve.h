@@ -20,11 +20,11 @@
  * second and in microseconds of waiting a second. Storage is the caller's:
  * curve_bytes(points) bytes, 8-byte aligned. No locks: one CPU at a time.
  */
-#ifndef MM_CURVE_H
-#define MM_CURVE_H
+#ifndef MM_SHARE_CURVE_H
+#define MM_SHARE_CURVE_H
 
 #include "kernel/lib/types.h"
-#include "mm/ages.h"
+#include "mm/share/ages.h"
 
 #define CURVE_POINTS_MAX 4096
 #define CURVE_STEP_FRAMES 256 /* 1 MiB, the usual step */

@@ -6,7 +6,7 @@
  * s * step_frames <= d < (s + 1) * step_frames: they hit with more than d
  * frames and miss with fewer. Misses at m are the sum from m upwards.
  */
-#include "mm/curve.h"
+#include "mm/share/curve.h"
 
 #define PROBATION 12    /* see least_promising() */
 #define COST_ONE 256ull /* cost[] units a microsecond */

@@ -6,7 +6,7 @@
  * before those made so far are paid for at the budget's rate, whatever they really cost. The sixteenth keeps credit in
  * hand, or one guest's long pass would put off the others'.
  */
-#include "kernel/scan_clock.h"
+#include "mm/share/scan_clock.h"
 #include "kernel/vm.h"
 
 #define START_NS 1000000000ull /* from a guest's start to its first pass; its period then */

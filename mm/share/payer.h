@@ -3,11 +3,11 @@
  * payer.h - the rules of who gives frames up, and how many at once: pure, so that a replay of a recording (tools/whatif*.c)
  * goes by the same ones as kernel/reclaim.c. Who asks whom, and the pages themselves, are the caller's.
  */
-#ifndef MM_PAYER_H
-#define MM_PAYER_H
+#ifndef MM_SHARE_PAYER_H
+#define MM_SHARE_PAYER_H
 
 #include "kernel/lib/types.h"
-#include "mm/ages.h"
+#include "mm/share/ages.h"
 
 #define PAYER_BATCH 64u       /* pages unmapped softly at once */
 #define PAYER_WRITE 32u       /* pages a swap write takes */

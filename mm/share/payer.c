@@ -2,7 +2,7 @@
 /*
  * payer.c - who gives frames up. Contract: payer.h.
  */
-#include "mm/payer.h"
+#include "mm/share/payer.h"
 
 u64 payer_pass_ns(const struct payer_idle *i, u32 back)
 {

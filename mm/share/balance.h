@@ -22,13 +22,13 @@
  *
  * No locks: called by one CPU at a time, never from an interrupt.
  */
-#ifndef MM_BALANCE_H
-#define MM_BALANCE_H
+#ifndef MM_SHARE_BALANCE_H
+#define MM_SHARE_BALANCE_H
 
 #include "kernel/lib/types.h"
-#include "mm/ages.h"
-#include "mm/curve.h"
-#include "mm/divide.h"
+#include "mm/share/ages.h"
+#include "mm/share/curve.h"
+#include "mm/share/divide.h"
 
 #define BALANCE_VMS_MAX DIVIDE_VMS_MAX
 

@@ -27,8 +27,8 @@
  * No locks: one CPU works on a guest's ages at a time. The entries scanned may
  * be changed by processors that walk them meanwhile.
  */
-#ifndef MM_AGES_H
-#define MM_AGES_H
+#ifndef MM_SHARE_AGES_H
+#define MM_SHARE_AGES_H
 
 #include "kernel/lib/types.h"
 

@@ -9,7 +9,7 @@
  * in place where the curves are flat. If the table would cost too much, the
  * step doubles, and finer searches around the coarse answer follow.
  */
-#include "mm/divide.h"
+#include "mm/share/divide.h"
 
 #define WINDOW 2 /* a finer search looks so many coarse steps to each side */
 #define FINER 4  /* and its step is so much smaller */

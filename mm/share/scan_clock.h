@@ -8,12 +8,12 @@
  * equal share to the others, so that one which touches everything takes no pass from those that need theirs.
  * Pure but for its own state: time and costs are the caller's (kernel/balancer.c), guests are numbers.
  */
-#ifndef KERNEL_SCAN_CLOCK_H
-#define KERNEL_SCAN_CLOCK_H
+#ifndef MM_SHARE_SCAN_CLOCK_H
+#define MM_SHARE_SCAN_CLOCK_H
 
 #include "boot/config.h"
 #include "kernel/lib/types.h"
-#include "mm/ages.h"
+#include "mm/share/ages.h"
 
 #define SCAN_BUDGET_DEFAULT 5000u /* 1/1,000,000 of the CPU: 0.5 % */
 #define SCAN_BUDGET_MIN CONFIG_SCAN_MIN

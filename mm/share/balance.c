@@ -7,7 +7,7 @@
  * pays. Damping is in four places: the division itself charges for every frame
  * moved, small differences are left alone, directions dwell, bad moves are vetoed.
  */
-#include "mm/balance.h"
+#include "mm/share/balance.h"
 
 #define NS_PER_MS 1000000ull
 #define NS_PER_S 1000000000ull
