@@ -44,11 +44,12 @@ srcs = $(subst @mem,$(MEM_SRCS),$(subst @pager,$(PAGER_SRCS) @mem,$(shell \
 # __wrap_slat_map() of its own, which may call __real_slat_map().
 wraps = $(patsubst %,-Wl$(COMMA)--wrap=%,$(shell sed -n '3s|^/\* WRAP:\(.*\)\*/.*|\1|p' $(1) 2>/dev/null))
 COMMA := ,
-MEM_SRCS   := $(patsubst %,mm/%.c,frame slat swap blockmap page_cache gpage guest_swap zstore lz4 vmmem readahead) \
+MEM_SRCS   := $(patsubst %,mm/%.c,frame slat) \
+	$(patsubst %,mm/pager/%.c,swap blockmap page_cache gpage guest_swap zstore lz4 vmmem readahead) \
 	$(patsubst %,mm/share/%.c,payer promise ages curve curve_sleep) \
 	kernel/lib/fmt.c kernel/lib/err.c
-PAGER_SRCS := $(patsubst %,kernel/%.c,pager pool pager_check fault fill ahead reclaim zip swapout scan guest_cache guest_mem guest_io guest_plan guest_read guest_write guest_bounce io_range trace trace_note) \
-	$(patsubst %,mm/%.c,zplan)
+PAGER_SRCS := $(patsubst %,kernel/%.c,guest_io guest_plan guest_read guest_write guest_bounce io_range trace trace_note) \
+	$(patsubst %,mm/pager/%.c,pager pool pager_check fault fill ahead reclaim zip zplan swapout scan guest_cache guest_mem)
 # $(call objs,KIND,SOURCES)
 objs = $(patsubst %,build/$(1)/%.o,$(2))
 

@@ -9,13 +9,13 @@
 #include "arch/x86_64/arch.h"
 #include "boot/config.h"
 #include "kernel/lib/lib.h"
-#include "kernel/pager.h"
+#include "mm/pager/pager.h"
 #include "kernel/pcpu.h"
 #include "mm/share/scan_clock.h"
 #include "kernel/trace.h"
 #include "kernel/vm.h"
 #include "mm/share/promise.h"
-#include "mm/swap.h"
+#include "mm/pager/swap.h"
 
 #define SAY_NS 3000000000ull /* who loses is said when it has been so for so long */
 

@@ -7,7 +7,7 @@
 
 #include "boot/config.h"
 #include "drivers/block.h"
-#include "mm/vmmem.h"
+#include "mm/pager/vmmem.h"
 
 /* Reads the partition table of every registered disk; waits for each (interrupts must work). */
 void disks_scan(void);

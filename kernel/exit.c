@@ -8,7 +8,7 @@
 #include "arch/x86_64/virt/virt.h"
 #include "kernel/guest_regs.h"
 #include "kernel/lib/lib.h"
-#include "kernel/pager.h"
+#include "mm/pager/pager.h"
 #include "kernel/pcpu.h"
 #include "kernel/trace.h"
 #include "kernel/turn.h"

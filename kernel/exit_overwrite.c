@@ -9,7 +9,7 @@
 #include "kernel/guest_regs.h"
 #include "kernel/guest_walk.h"
 #include "kernel/lib/lib.h"
-#include "kernel/pager.h"
+#include "mm/pager/pager.h"
 #include "kernel/trace.h"
 #include "vdev/ports.h"
 

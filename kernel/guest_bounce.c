@@ -8,9 +8,9 @@
 #include "arch/x86_64/arch.h"
 #include "kernel/guest_io.h"
 #include "kernel/lib/lib.h"
-#include "kernel/pager_priv.h"
-#include "kernel/reclaim.h"
-#include "mm/gpage.h"
+#include "mm/pager/pager_priv.h"
+#include "mm/pager/reclaim.h"
+#include "mm/pager/gpage.h"
 
 static void zeros(const void *ctx, void *page)
 {

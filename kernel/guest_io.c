@@ -9,10 +9,10 @@
 #include "kernel/guest_io.h"
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/lib.h"
-#include "kernel/pager_priv.h"
-#include "kernel/pool.h"
-#include "mm/blockmap.h"
-#include "mm/gpage.h"
+#include "mm/pager/pager_priv.h"
+#include "mm/pager/pool.h"
+#include "mm/pager/blockmap.h"
+#include "mm/pager/gpage.h"
 
 /* Parts after which a go ends: a neighbour waits for so many, and GIO_GO_PARTS more. */
 #define DRIVE_PARTS 16u

@@ -12,7 +12,7 @@
 #ifndef KERNEL_GUEST_IO_H
 #define KERNEL_GUEST_IO_H
 
-#include "kernel/pager.h"
+#include "mm/pager/pager.h"
 #include "kernel/vm.h"
 #include "vdev/ports.h"
 

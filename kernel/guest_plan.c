@@ -7,7 +7,7 @@
  */
 #include "kernel/guest_io.h"
 #include "kernel/lib/lib.h"
-#include "mm/blockmap.h"
+#include "mm/pager/blockmap.h"
 
 /*
  * Of a chunk while others use the disk too: 128 KiB on any address. They wait for its preparing, about

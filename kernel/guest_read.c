@@ -6,16 +6,16 @@
  * block (association is made at once, tentatively: nobody trusts a FILLING page). What it held before is dropped
  * unread, or goes to the cache if it provably equals another block.
  */
-#include "kernel/guest_cache.h"
+#include "mm/pager/guest_cache.h"
 #include "kernel/guest_io.h"
 #include "kernel/lib/lib.h"
-#include "kernel/pager_priv.h"
-#include "kernel/reclaim.h"
+#include "mm/pager/pager_priv.h"
+#include "mm/pager/reclaim.h"
 #include "kernel/trace.h"
-#include "mm/blockmap.h"
-#include "mm/gpage.h"
-#include "mm/guest_swap.h"
-#include "mm/page_cache.h"
+#include "mm/pager/blockmap.h"
+#include "mm/pager/gpage.h"
+#include "mm/pager/guest_swap.h"
+#include "mm/pager/page_cache.h"
 
 #define CUT 1 /* the part must wait for this very chunk: end it here */
 

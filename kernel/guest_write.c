@@ -7,16 +7,16 @@
  * transfer (D cleared and flushed) until after it equals the block then.
  */
 #include "arch/x86_64/arch.h"
-#include "kernel/fill.h"
-#include "kernel/guest_cache.h"
+#include "mm/pager/fill.h"
+#include "mm/pager/guest_cache.h"
 #include "kernel/guest_io.h"
 #include "kernel/lib/lib.h"
-#include "kernel/pager_priv.h"
-#include "kernel/reclaim.h"
+#include "mm/pager/pager_priv.h"
+#include "mm/pager/reclaim.h"
 #include "kernel/trace.h"
-#include "mm/blockmap.h"
-#include "mm/gpage.h"
-#include "mm/page_cache.h"
+#include "mm/pager/blockmap.h"
+#include "mm/pager/gpage.h"
+#include "mm/pager/page_cache.h"
 
 static void bounced(void *ctx, int err)
 {

@@ -10,14 +10,14 @@
  * looks a little ahead, so that several rescues are under way at once. A long range goes in pieces of
  * RANGE_BLOCKS, with a turn of the main loop between two of them.
  */
-#include "kernel/fill.h"
-#include "kernel/guest_cache.h"
+#include "mm/pager/fill.h"
+#include "mm/pager/guest_cache.h"
 #include "kernel/guest_io.h"
 #include "kernel/lib/lib.h"
-#include "kernel/pool.h"
-#include "mm/blockmap.h"
-#include "mm/gpage.h"
-#include "mm/page_cache.h"
+#include "mm/pager/pool.h"
+#include "mm/pager/blockmap.h"
+#include "mm/pager/gpage.h"
+#include "mm/pager/page_cache.h"
 
 #define LOOK_AHEAD 64 /* blocks beyond the first that is not done */
 /*

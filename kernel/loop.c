@@ -11,7 +11,7 @@
 #include "kernel/balancer.h"
 #include "kernel/console.h"
 #include "kernel/lib/lib.h"
-#include "kernel/pager.h"
+#include "mm/pager/pager.h"
 #include "kernel/pcpu.h"
 #include "kernel/sched.h"
 #include "kernel/tracer.h"

@@ -16,7 +16,7 @@
 #include "kernel/exit.h"
 #include "kernel/lib/lib.h"
 #include "kernel/loop.h"
-#include "kernel/pager.h"
+#include "mm/pager/pager.h"
 #include "kernel/tracer.h"
 #include "kernel/vm.h"
 #include "kernel/vm_life.h"

@@ -10,7 +10,7 @@
 #include "arch/x86_64/arch.h"
 #include "kernel/balancer.h"
 #include "kernel/lib/lib.h"
-#include "kernel/pager.h"
+#include "mm/pager/pager.h"
 #include "kernel/pcpu.h"
 #include "kernel/turn.h"
 #include "kernel/vm.h"

@@ -15,7 +15,7 @@
 
 #include "kernel/trace_format.h"
 #include "mm/share/ages.h"
-#include "mm/vmmem.h"
+#include "mm/pager/vmmem.h"
 
 struct vm;
 struct balance_vm;

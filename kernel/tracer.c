@@ -10,12 +10,12 @@
 #include "kernel/balancer.h"
 #include "kernel/console.h"
 #include "kernel/lib/lib.h"
-#include "kernel/pager.h"
-#include "kernel/reclaim.h"
+#include "mm/pager/pager.h"
+#include "mm/pager/reclaim.h"
 #include "kernel/vm.h"
 #include "mm/frame.h"
 #include "mm/share/promise.h"
-#include "mm/swap.h"
+#include "mm/pager/swap.h"
 
 #define FRAMES_A_POLL 8
 #define DUMP_RECORDS 24        /* a line of 552 letters */

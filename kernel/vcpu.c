@@ -8,7 +8,7 @@
 #include "kernel/vcpu.h"
 #include "arch/x86_64/arch.h"
 #include "kernel/exit.h"
-#include "kernel/pager.h"
+#include "mm/pager/pager.h"
 #include "kernel/pcpu.h"
 
 void vcpu_block(struct vcpu *v)

@@ -9,7 +9,7 @@
 #include "boot/config.h"
 #include "kernel/lib/list.h"
 #include "kernel/lib/types.h"
-#include "mm/vmmem.h"
+#include "mm/pager/vmmem.h"
 #include "vdev/vboard.h"
 
 enum vm_state {

@@ -14,7 +14,7 @@
 #include "arch/x86_64/arch.h"
 #include "kernel/balancer.h"
 #include "kernel/lib/lib.h"
-#include "kernel/pager.h"
+#include "mm/pager/pager.h"
 #include "kernel/turn.h"
 
 #define WAIT_SAID_NS 10000000000ull

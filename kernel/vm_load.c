@@ -9,7 +9,7 @@
 #include "arch/x86_64/virt/virt.h"
 #include "kernel/exit.h"
 #include "kernel/lib/lib.h"
-#include "kernel/pager.h"
+#include "mm/pager/pager.h"
 #include "kernel/vcpu.h"
 #include "kernel/vm_life.h"
 

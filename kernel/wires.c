@@ -6,7 +6,7 @@
 #include "drivers/serial.h"
 #include "kernel/console.h"
 #include "kernel/lib/lib.h"
-#include "kernel/pager.h"
+#include "mm/pager/pager.h"
 #include "kernel/pcpu.h"
 #include "kernel/tracer.h"
 #include "mm/share/divide.h"

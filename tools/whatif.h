@@ -10,7 +10,7 @@
  * they were when the recording began, and the curves know what they knew.
  *
  * As decided, targets, bursts and what came back unasked are the recorded ones; deciding anew, they are made by mm/share/balance.c and
- * mm/readahead.c. Pages and blocks that came back and were used are misses, asked for or not: that is what memory avoids.
+ * mm/pager/readahead.c. Pages and blocks that came back and were used are misses, asked for or not: that is what memory avoids.
  */
 #ifndef TOOLS_WHATIF_H
 #define TOOLS_WHATIF_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * whatif_ahead.h - what a guest of a replay touches, and what comes back beside it and in the background: mm/readahead.c over
+ * whatif_ahead.h - what a guest of a replay touches, and what comes back beside it and in the background: mm/pager/readahead.c over
  * where things would lie on the disks. Private to whatif.
  *
  * Slots of the swap area are given out in the order of eviction, and never again: as pages that go together are written

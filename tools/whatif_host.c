@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * whatif_host.c - who pays for frames in a replay. Contract: whatif_host.h. The order is that of kernel/reclaim.c.
+ * whatif_host.c - who pays for frames in a replay. Contract: whatif_host.h. The order is that of mm/pager/reclaim.c.
  */
 #include "tools/whatif_host.h"
 #include "tools/oracle.h"

@@ -3,7 +3,7 @@
  * whatif_mem.c - one guest's memory in a replay. Contract: whatif_mem.h.
  */
 #include "tools/whatif_mem.h"
-#include "mm/readahead.h"
+#include "mm/pager/readahead.h"
 #include "tools/oracle.h"
 
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 /*
  * whatif_mem.h - one guest's memory in a replay: its pages and the blocks that it read, items of one LRU stack. Private to whatif.
  *
- * mm/share/ages.c, mm/share/curve.c and mm/share/payer.c say which items go, as in the hypervisor; the steps are those of kernel/reclaim.c in
+ * mm/share/ages.c, mm/share/curve.c and mm/share/payer.c say which items go, as in the hypervisor; the steps are those of mm/pager/reclaim.c in
  * small: the coldest are unmapped softly, a batch at a time, and wait on a FIFO, where a touch finds them without I/O; its
  * head and blocks kept in the cache go for good, the colder first. What has to be written goes as many at once as one write takes,
  * so that frames come free in batches.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * whatif_reclaim.c - which items of a guest go, in the steps of kernel/reclaim.c. Contract: whatif_mem.h.
+ * whatif_reclaim.c - which items of a guest go, in the steps of mm/pager/reclaim.c. Contract: whatif_mem.h.
  */
 #include "tools/whatif_mem.h"
 

@@ -4,9 +4,9 @@
  */
 #include "kernel/console/cmd.h"
 #include "kernel/lib/lib.h"
-#include "kernel/pager.h"
+#include "mm/pager/pager.h"
 #include "kernel/vm.h"
-#include "mm/swap.h"
+#include "mm/pager/swap.h"
 
 static const struct { enum frame_state state; const char *name; } states[] = {
 	{ FRAME_HYP, "hypervisor" }, { FRAME_MODULE, "modules" }, { FRAME_TABLE, "tables" },

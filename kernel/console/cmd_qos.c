@@ -7,7 +7,7 @@
 #include "kernel/balancer.h"
 #include "kernel/console/cmd.h"
 #include "kernel/lib/lib.h"
-#include "kernel/pager.h"
+#include "mm/pager/pager.h"
 #include "kernel/vm.h"
 
 static const char *frames_str(char *buf, size_t size, u64 frames)

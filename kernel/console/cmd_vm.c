@@ -7,7 +7,7 @@
 #include "kernel/console/cmd.h"
 #include "kernel/lib/lib.h"
 #include "kernel/vm_life.h"
-#include "mm/guest_swap.h"
+#include "mm/pager/guest_swap.h"
 
 static const char *frames_str(char *buf, size_t size, u64 frames)
 {

@@ -6,7 +6,7 @@
 #include "kernel/balancer.h"
 #include "kernel/console/cmd.h"
 #include "kernel/lib/lib.h"
-#include "kernel/pager.h"
+#include "mm/pager/pager.h"
 #include "mm/share/scan_clock.h"
 #include "kernel/vm.h"
 

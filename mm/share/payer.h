@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * payer.h - the rules of who gives frames up, and how many at once: pure, so that a replay of a recording (tools/whatif*.c)
- * goes by the same ones as kernel/reclaim.c. Who asks whom, and the pages themselves, are the caller's.
+ * goes by the same ones as mm/pager/reclaim.c. Who asks whom, and the pages themselves, are the caller's.
  */
 #ifndef MM_SHARE_PAYER_H
 #define MM_SHARE_PAYER_H

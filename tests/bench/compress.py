@@ -28,7 +28,7 @@ BUDGETS = (6, 12, 25, 50, "auto")  # per cent of the guest's frames
 DIRTY = 30  # per cent of the references write
 # Disks: instructions a second beside it; seconds a read, the same for a page that came along, a page of a write of 32,
 # and of a fault without them (exit, mapping, entry). Bochs: as tests/boot measures its IDE disk at 50 million instructions a
-# second. The others at 3 GHz and 2 instructions a cycle (a 2.6 GHz EPYC did 3.3 in mm/lz4.c).
+# second. The others at 3 GHz and 2 instructions a cycle (a 2.6 GHz EPYC did 3.3 in mm/pager/lz4.c).
 DISKS = {
     "bochs": (50e6, 3e-3, 0.27e-3, 0.3e-3, 0.03e-3),
     "seek": (6e9, 7e-3, 0.03e-3, 0.25e-3, 1e-6),
@@ -66,13 +66,13 @@ def data():
 # ---- cost ----
 
 def build():
-    """mm/lz4.c with the hypervisor's flags, so that what is counted is what runs."""
+    """mm/pager/lz4.c with the hypervisor's flags, so that what is counted is what runs."""
     flags = ["-std=gnu11", "-O2", "-g", "-DVMMB_HOST", "-Itests/fake", "-I.", "-fno-strict-aliasing",
              "-fno-omit-frame-pointer"]
     hv = ["-ffreestanding", "-mgeneral-regs-only", "-mno-red-zone", "-fcf-protection=none"]
     os.makedirs(BENCH + "/zip.o", exist_ok=True)
     # memset and memcpy are the hypervisor's own too, or vector instructions would flatter the count.
-    for source in "mm/lz4.c", "kernel/lib/string.c":
+    for source in "mm/pager/lz4.c", "kernel/lib/string.c":
         subprocess.run(["gcc", *flags, *hv, "-c", source, "-o", f"{BENCH}/zip.o/{os.path.basename(source)}.o"],
                        cwd=TOP, check=True)
     subprocess.run(["gcc", *flags, "tests/bench/zip.c", "tests/fake/fake_arch.c", "kernel/lib/fmt.c",

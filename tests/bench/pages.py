@@ -7,7 +7,7 @@
 
 For each state the guest's memory is saved by QEMU's pmemsave with the processor stopped, just after the guest itself wrote
 /proc/kpageflags to a disk; build/bench/zip joins the two: a page is anonymous, a file's, a slab's ... by the guest kernel's
-own word, and its size is what mm/lz4.c makes of it. Results: build/bench/pages/STATE.json, a sample of the processes'
+own word, and its size is what mm/pager/lz4.c makes of it. Results: build/bench/pages/STATE.json, a sample of the processes'
 pages in STATE.sample, all of it in sizes.json (kept as tests/bench/page_sizes.json, from which compress.py draws).
 The kernel is build/guests/cloud's, the programs are Debian's packages.
 """

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: mm/lz4.c tests/fake/fake_arch.c kernel/lib/fmt.c */
+/* SRCS: mm/pager/lz4.c tests/fake/fake_arch.c kernel/lib/fmt.c */
 /*
- * zip.c - what pages are made of, by mm/lz4.c.
+ * zip.c - what pages are made of, by mm/pager/lz4.c.
  *
  * zip measure MEMORY FLAGS [SAMPLE] - a guest's memory as a file and its /proc/kpageflags: for each kind of page one JSON
  *	object with how many there are, how many are zero, compress to at most 1/4, 1/3, 1/2, 3/4, and the histogram of sizes
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mm/lz4.h"
+#include "mm/pager/lz4.h"
 
 #define ROOM (PAGE_SIZE * 3 / 4) /* what does not fit is not worth keeping */
 #define STEP 64u

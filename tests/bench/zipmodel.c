@@ -13,7 +13,7 @@
  *
  * A page has one size for ever, drawn by its number. Every page is anonymous: the first touch costs nothing, an evicted
  * page goes to the store or the swap area, unless a copy of it is there. The store is first in, first out and has
- * mm/zstore.c's arithmetic: chunks of 256 bytes that hold 248, 16 of them the page's own, always dense. When the budget is full, the
+ * mm/pager/zstore.c's arithmetic: chunks of 256 bytes that hold 248, 16 of them the page's own, always dense. When the budget is full, the
  * oldest go on to the swap area.
  */
 #include <stdio.h>

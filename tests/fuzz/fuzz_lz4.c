@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: mm/lz4.c tests/fake/fake_arch.c kernel/lib/fmt.c */
+/* SRCS: mm/pager/lz4.c tests/fake/fake_arch.c kernel/lib/fmt.c */
 /*
  * fuzz_lz4 - LZ4 blocks against liblz4 and against a decoder that does one byte at a time.
  *
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mm/lz4.h"
+#include "mm/pager/lz4.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

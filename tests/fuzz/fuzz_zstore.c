@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: mm/zstore.c mm/lz4.c mm/frame.c kernel/lib/fmt.c kernel/lib/err.c tests/fake/fake_arch.c */
+/* SRCS: mm/pager/zstore.c mm/pager/lz4.c mm/frame.c kernel/lib/fmt.c kernel/lib/err.c tests/fake/fake_arch.c */
 /*
  * fuzz_zstore - the store of compressed pages, any row of operations on two guests: four bytes each (operation and guest,
  * page, content). Every page's content, the order and the frames are known; everything is recounted at the end.

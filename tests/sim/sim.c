@@ -24,7 +24,7 @@
 #include "kernel/console.h"
 #include "kernel/lib/lib.h"
 #include "kernel/loop.h"
-#include "kernel/pager.h"
+#include "mm/pager/pager.h"
 #include "kernel/vm.h"
 #include "kernel/vm_life.h"
 #include "tests/fake/fake_arch.h"

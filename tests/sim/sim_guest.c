@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "arch/x86_64/arch.h"
-#include "kernel/pager.h"
-#include "mm/guest_swap.h"
+#include "mm/pager/pager.h"
+#include "mm/pager/guest_swap.h"
 #include "tests/fake/fake_arch.h"
 #include "tests/sim/sim.h"
 

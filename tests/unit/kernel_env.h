@@ -21,7 +21,7 @@
 #include "kernel/guest_regs.h"
 #include "kernel/guest_walk.h"
 #include "kernel/lib/lib.h"
-#include "kernel/pager.h"
+#include "mm/pager/pager.h"
 #include "kernel/loop.h"
 #include "kernel/pcpu.h"
 #include "kernel/vm_life.h"

@@ -20,15 +20,15 @@
 #include <cmocka.h>
 
 #include "kernel/lib/lib.h"
-#include "kernel/pager.h"
-#include "kernel/pager_priv.h"
-#include "kernel/reclaim.h"
+#include "mm/pager/pager.h"
+#include "mm/pager/pager_priv.h"
+#include "mm/pager/reclaim.h"
 #include "kernel/vm.h"
-#include "mm/blockmap.h"
-#include "mm/gpage.h"
-#include "mm/guest_swap.h"
-#include "mm/page_cache.h"
-#include "mm/swap.h"
+#include "mm/pager/blockmap.h"
+#include "mm/pager/gpage.h"
+#include "mm/pager/guest_swap.h"
+#include "mm/pager/page_cache.h"
+#include "mm/pager/swap.h"
 #include "tests/fake/fake_arch.h"
 #include "vdev/ports.h"
 

@@ -3,7 +3,7 @@
 /*
  * test_ahead.c - what is read back unasked: neighbours on the disk, and all of it while a guest wakes up.
  */
-#include "kernel/ahead.h"
+#include "mm/pager/ahead.h"
 #include "tests/unit/pager_env.h"
 
 #define DISK0 8000u

@@ -14,10 +14,10 @@
 #include "kernel/pcpu.h"
 #include "kernel/balancer.h"
 #include "kernel/lib/lib.h"
-#include "kernel/pager.h"
+#include "mm/pager/pager.h"
 #include "mm/share/scan_clock.h"
 #include "kernel/vm.h"
-#include "mm/swap.h"
+#include "mm/pager/swap.h"
 #include "tests/fake/fake_arch.h"
 
 #define FRAMES 40000u

@@ -11,10 +11,10 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "mm/blockmap.h"
-#include "mm/gpage.h"
-#include "mm/page_cache.h"
-#include "mm/swap.h"
+#include "mm/pager/blockmap.h"
+#include "mm/pager/gpage.h"
+#include "mm/pager/page_cache.h"
+#include "mm/pager/swap.h"
 #include "tests/fake/fake_arch.h"
 
 static const struct slat_format format = {

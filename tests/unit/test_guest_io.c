@@ -5,7 +5,7 @@
  */
 #define ENV_VMS 6u
 #include "tests/unit/pager_env.h"
-#include "kernel/pool.h"
+#include "mm/pager/pool.h"
 
 #define DISK0 8000u
 #define DISK_SECTORS 2000u

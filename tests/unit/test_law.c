@@ -20,7 +20,7 @@ static u32 ndisks;
 #define law_disk disks[ndisks]
 
 #include "tests/unit/pager_env.h"
-#include "kernel/pool.h"
+#include "mm/pager/pool.h"
 
 #define S_NS 1000000000ull
 #define PAGES 1200u

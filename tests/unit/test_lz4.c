@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: mm/lz4.c tests/fake/fake_arch.c kernel/lib/fmt.c */
+/* SRCS: mm/pager/lz4.c tests/fake/fake_arch.c kernel/lib/fmt.c */
 /*
  * test_lz4.c - LZ4 blocks: round trips in buffers of exactly the size that may be touched (the sanitizer watches their
  * ends), blocks written by hand, broken ones.
@@ -12,7 +12,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "mm/lz4.h"
+#include "mm/pager/lz4.h"
 
 static u64 seed = 1;
 static struct lz4_work work;

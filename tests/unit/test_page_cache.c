@@ -11,8 +11,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "mm/blockmap.h"
-#include "mm/page_cache.h"
+#include "mm/pager/blockmap.h"
+#include "mm/pager/page_cache.h"
 #include "tests/fake/fake_arch.h"
 
 static const struct slat_format format = {

@@ -6,7 +6,7 @@
  * disk is known, and the conservation law is checked all the time. Whatever is mapped is looked at in that moment: another
  * processor of the guest could see it. PAGER_OPS and PAGER_SEED from the environment.
  */
-#include "kernel/zip.h"
+#include "mm/pager/zip.h"
 #include "tests/unit/pager_env.h"
 
 #define PAGES 400u

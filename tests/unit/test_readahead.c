@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: mm/readahead.c kernel/lib/fmt.c tests/fake/fake_arch.c */
+/* SRCS: mm/pager/readahead.c kernel/lib/fmt.c tests/fake/fake_arch.c */
 /*
  * test_readahead.c - runs on a disk, the window, what there is room for, and when a guest wakes up.
  */
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "mm/readahead.h"
+#include "mm/pager/readahead.h"
 
 #define MS 1000000ull
 #define PAGES 1000u

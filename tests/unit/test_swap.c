@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: mm/swap.c mm/frame.c kernel/lib/fmt.c kernel/lib/err.c tests/fake/fake_arch.c */
+/* SRCS: mm/pager/swap.c mm/frame.c kernel/lib/fmt.c kernel/lib/err.c tests/fake/fake_arch.c */
 /*
  * test_swap.c - slots: contiguous runs, one owner each, against a plain model.
  */
@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "mm/frame.h"
-#include "mm/swap.h"
+#include "mm/pager/swap.h"
 #include "tests/fake/fake_arch.h"
 
 static struct block_dev dev;

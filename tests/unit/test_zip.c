@@ -3,7 +3,7 @@
 /*
  * test_zip.c - cold pages compressed in memory, one story a test. Random mixtures: test_pager_random.c.
  */
-#include "kernel/zip.h"
+#include "mm/pager/zip.h"
 #include "tests/unit/pager_env.h"
 
 #define PAGES 300u

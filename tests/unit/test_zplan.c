@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: mm/zplan.c mm/share/curve.c mm/share/curve_sleep.c mm/share/ages.c kernel/lib/fmt.c tests/fake/fake_arch.c */
+/* SRCS: mm/pager/zplan.c mm/share/curve.c mm/share/curve_sleep.c mm/share/ages.c kernel/lib/fmt.c tests/fake/fake_arch.c */
 /*
  * test_zplan.c - when a store of compressed pages pays, by curves of known form and costs of known disks.
  */
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "mm/zplan.h"
+#include "mm/pager/zplan.h"
 
 #define FRAMES 8192u
 #define SEC 1000000000ull

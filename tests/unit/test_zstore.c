@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: mm/zstore.c mm/lz4.c mm/frame.c kernel/lib/fmt.c kernel/lib/err.c tests/fake/fake_arch.c */
+/* SRCS: mm/pager/zstore.c mm/pager/lz4.c mm/frame.c kernel/lib/fmt.c kernel/lib/err.c tests/fake/fake_arch.c */
 /*
  * test_zstore.c - the store of compressed pages: dense, in order, each page its own content whatever moves.
  */

@@ -12,8 +12,8 @@
 
 #include "kernel/lib/lib.h"
 #include "mm/frame.h"
-#include "mm/vmmem.h"
-#include "mm/zstore.h"
+#include "mm/pager/vmmem.h"
+#include "mm/pager/zstore.h"
 #include "tests/fake/fake_arch.h"
 
 #define ZENV_PAGES 200u
