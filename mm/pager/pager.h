@@ -71,7 +71,7 @@ bool pager_make_room(u32 n);
  * reserve, zeroing of free frames. Bounded (~50 us). True: there is more to do. */
 bool pager_chore(void);
 
-/* Goes on with m's disk transfers as far as can be done now: kernel/guest_io.c. */
+/* Goes on with m's disk transfers as far as can be done now: mm/gio/guest_io.c. */
 void guest_io_drive(struct vm_mem *m);
 bool guest_io_wants(const struct vm_mem *m); /* there is something that it could do */
 void guest_io_ask(struct vm_mem *m);             /* for a turn in which it is called */

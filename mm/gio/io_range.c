@@ -12,7 +12,7 @@
  */
 #include "mm/pager/fill.h"
 #include "mm/pager/guest_cache.h"
-#include "kernel/guest_io.h"
+#include "mm/gio/guest_io.h"
 #include "kernel/lib/lib.h"
 #include "mm/pager/pool.h"
 #include "mm/pager/blockmap.h"

@@ -7,7 +7,7 @@
  * unread, or goes to the cache if it provably equals another block.
  */
 #include "mm/pager/guest_cache.h"
-#include "kernel/guest_io.h"
+#include "mm/gio/guest_io.h"
 #include "kernel/lib/lib.h"
 #include "mm/pager/pager_priv.h"
 #include "mm/pager/reclaim.h"

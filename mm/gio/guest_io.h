@@ -9,8 +9,8 @@
  * Preparing may have to wait (frames, fills); only one request of a guest prepares at a time (m->io_preparing), so
  * that two half-prepared ones can't wait for each other's frames.
  */
-#ifndef KERNEL_GUEST_IO_H
-#define KERNEL_GUEST_IO_H
+#ifndef MM_GIO_GUEST_IO_H
+#define MM_GIO_GUEST_IO_H
 
 #include "mm/pager/pager.h"
 #include "kernel/vm.h"

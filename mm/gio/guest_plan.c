@@ -5,7 +5,7 @@
  * Segments that follow each other in guest memory are one run, so that a page filled by eight segments of a sector is
  * still a whole page.
  */
-#include "kernel/guest_io.h"
+#include "mm/gio/guest_io.h"
 #include "kernel/lib/lib.h"
 #include "mm/pager/blockmap.h"
 

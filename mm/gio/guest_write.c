@@ -9,7 +9,7 @@
 #include "arch/x86_64/arch.h"
 #include "mm/pager/fill.h"
 #include "mm/pager/guest_cache.h"
-#include "kernel/guest_io.h"
+#include "mm/gio/guest_io.h"
 #include "kernel/lib/lib.h"
 #include "mm/pager/pager_priv.h"
 #include "mm/pager/reclaim.h"

@@ -6,7 +6,7 @@
  * through a few private frames, 16 KiB at a time. No association.
  */
 #include "arch/x86_64/arch.h"
-#include "kernel/guest_io.h"
+#include "mm/gio/guest_io.h"
 #include "kernel/lib/lib.h"
 #include "mm/pager/pager_priv.h"
 #include "mm/pager/reclaim.h"

@@ -6,7 +6,7 @@
  * guest_io_drive() does what can be done now, bounded; it is called when a request arrives, and from the main loop, in its
  * guest's turn, once anything of the guest got on (guest_io_ask). It never recurses: done() may submit again, which only queues.
  */
-#include "kernel/guest_io.h"
+#include "mm/gio/guest_io.h"
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/lib.h"
 #include "mm/pager/pager_priv.h"
