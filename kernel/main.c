@@ -13,7 +13,7 @@
 #include "kernel/balancer.h"
 #include "kernel/console.h"
 #include "kernel/disks.h"
-#include "kernel/exit.h"
+#include "kernel/exit/exit.h"
 #include "kernel/lib/lib.h"
 #include "kernel/loop.h"
 #include "mm/pager/pager.h"

@@ -7,7 +7,7 @@
  */
 #include "kernel/vcpu.h"
 #include "arch/x86_64/arch.h"
-#include "kernel/exit.h"
+#include "kernel/exit/exit.h"
 #include "mm/pager/pager.h"
 #include "kernel/pcpu.h"
 

@@ -7,7 +7,7 @@
 #include "boot/linux.h"
 #include "boot/multiboot1.h"
 #include "arch/x86_64/virt/virt.h"
-#include "kernel/exit.h"
+#include "kernel/exit/exit.h"
 #include "kernel/lib/lib.h"
 #include "mm/pager/pager.h"
 #include "kernel/vcpu.h"

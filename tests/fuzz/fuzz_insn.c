@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: vdev/insn.c */
+/* SRCS: kernel/exit/insn.c */
 /*
  * fuzz_insn - the instruction decoder against Zydis: whatever we accept, Zydis must decode to the
  * same length, operation, sizes, memory operand, register and immediate.
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vdev/insn.h"
+#include "kernel/exit/insn.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: vdev/insn.c */
+/* SRCS: kernel/exit/insn.c */
 /* test_insn - instructions that kernels really use on device memory, byte for byte; and refusals. fuzz_insn has the rest. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "vdev/insn.h"
+#include "kernel/exit/insn.h"
 
 #define BYTES(...) (const u8[]){ __VA_ARGS__ }, sizeof((const u8[]){ __VA_ARGS__ })
 

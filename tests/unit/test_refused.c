@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/vm_create.c kernel/vm.c kernel/pcpu.c kernel/vm_life.c kernel/console/cmd.c kernel/console/cmd_vm.c kernel/console/cmd_qos.c kernel/console/cmd_why.c kernel/console/cmd_mem.c kernel/console/cmd_sys.c kernel/balancer.c kernel/resting.c mm/share/scan_clock.c kernel/vm_load.c kernel/exit_cpuid.c arch/x86_64/virt/virt.c kernel/backends.c @pager mm/share/curve.c mm/share/divide.c mm/share/balance.c mm/share/balance_qos.c boot/config.c boot/config_keys.c boot/guest.c boot/linux.c boot/multiboot1.c boot/elf.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
+/* SRCS: kernel/vm_create.c kernel/vm.c kernel/pcpu.c kernel/vm_life.c kernel/console/cmd.c kernel/console/cmd_vm.c kernel/console/cmd_qos.c kernel/console/cmd_why.c kernel/console/cmd_mem.c kernel/console/cmd_sys.c kernel/balancer.c kernel/resting.c mm/share/scan_clock.c kernel/vm_load.c kernel/exit/exit_cpuid.c arch/x86_64/virt/virt.c kernel/backends.c @pager mm/share/curve.c mm/share/divide.c mm/share/balance.c mm/share/balance_qos.c boot/config.c boot/config_keys.c boot/guest.c boot/linux.c boot/multiboot1.c boot/elf.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
 /*
  * test_refused.c - what the console says about a guest that was refused: nothing of it may be another guest's.
  *
@@ -20,7 +20,7 @@
 #include "kernel/balancer.h"
 #include "kernel/console.h"
 #include "kernel/console/cmd.h"
-#include "kernel/exit.h"
+#include "kernel/exit/exit.h"
 #include "kernel/lib/lib.h"
 #include "mm/pager/pager.h"
 #include "kernel/tracer.h"

@@ -3,10 +3,10 @@
  * guest_copy.c - copies to and from a guest's linear addresses, instruction bytes and operand
  * addresses. A copy translates and pins all of its pages before it moves a byte.
  */
-#include "kernel/guest_regs.h"
-#include "kernel/guest_walk.h"
+#include "kernel/exit/guest_regs.h"
+#include "kernel/exit/guest_walk.h"
 #include "arch/x86_64/virt/virt.h"
-#include "kernel/exit.h"
+#include "kernel/exit/exit.h"
 #include "kernel/lib/lib.h"
 #include "kernel/pcpu.h"
 #include "kernel/vm.h"

@@ -8,9 +8,9 @@
  * once, and A and D are set by a compare-and-exchange of the whole entry, as the processor does: if it is not what
  * was read any more, the walk begins anew.
  */
-#include "kernel/guest_walk.h"
+#include "kernel/exit/guest_walk.h"
 #include "arch/x86_64/msr.h"
-#include "kernel/guest_regs.h"
+#include "kernel/exit/guest_regs.h"
 #include "kernel/lib/lib.h"
 #include "vdev/ports.h"
 

@@ -4,12 +4,12 @@
  * and from them. For the few instructions that the hypervisor completes itself.
  * Source: Intel SDM vol. 3, "Paging".
  */
-#ifndef KERNEL_GUEST_WALK_H
-#define KERNEL_GUEST_WALK_H
+#ifndef KERNEL_EXIT_GUEST_WALK_H
+#define KERNEL_EXIT_GUEST_WALK_H
 
 #include "arch/x86_64/virt/virt.h"
 #include "kernel/lib/types.h"
-#include "vdev/insn.h"
+#include "kernel/exit/insn.h"
 
 struct vm;
 struct vcpu;

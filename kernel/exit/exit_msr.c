@@ -7,7 +7,7 @@
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/msr.h"
 #include "arch/x86_64/virt/virt.h"
-#include "kernel/exit.h"
+#include "kernel/exit/exit.h"
 
 #define MSR_IA32_PLATFORM_ID 0x17
 #define MSR_AMD_INT_PENDING 0xc0010055

@@ -6,8 +6,8 @@
  * Anything else: E_NOTSUP with the length where it is known.
  * Source: Intel SDM vol. 2, "Instruction Format".
  */
-#ifndef VDEV_INSN_H
-#define VDEV_INSN_H
+#ifndef KERNEL_EXIT_INSN_H
+#define KERNEL_EXIT_INSN_H
 
 #include "kernel/lib/types.h"
 

@@ -3,8 +3,8 @@
  * exit.h - why a guest came back, and what is done about it: one handler a kind, each in the
  * file of its subject. Handlers never wait and never advance RIP.
  */
-#ifndef KERNEL_EXIT_H
-#define KERNEL_EXIT_H
+#ifndef KERNEL_EXIT_EXIT_H
+#define KERNEL_EXIT_EXIT_H
 
 #include "kernel/vm.h"
 

@@ -3,10 +3,10 @@
  * exit.c - one const table from the kind of an exit to its handler, and the handlers that need no
  * file of their own.
  */
-#include "kernel/exit.h"
+#include "kernel/exit/exit.h"
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/virt/virt.h"
-#include "kernel/guest_regs.h"
+#include "kernel/exit/guest_regs.h"
 #include "kernel/lib/lib.h"
 #include "mm/pager/pager.h"
 #include "kernel/pcpu.h"

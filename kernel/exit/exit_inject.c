@@ -2,7 +2,7 @@
 /*
  * exit_inject.c - the exceptions that handlers answer with.
  */
-#include "kernel/exit.h"
+#include "kernel/exit/exit.h"
 
 #define VECTOR_UD 6
 #define VECTOR_GP 13

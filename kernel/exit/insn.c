@@ -5,7 +5,7 @@
  * What would raise #UD, or has no memory operand, is refused, and so is what only an adversary writes (two
  * different segment overrides, REP on a MOV).
  */
-#include "vdev/insn.h"
+#include "kernel/exit/insn.h"
 
 #include "kernel/lib/lib.h"
 

@@ -5,8 +5,8 @@
  * Source: Intel SDM vol. 3, "Control Registers", "Task Priority in IA-32e Mode"; vol. 2, "XSETBV".
  */
 #include "arch/x86_64/virt/virt.h"
-#include "kernel/exit.h"
-#include "kernel/guest_regs.h"
+#include "kernel/exit/exit.h"
+#include "kernel/exit/guest_regs.h"
 
 #define APIC_TPR 0x80
 

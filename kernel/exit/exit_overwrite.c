@@ -5,9 +5,9 @@
  * exit, so the guest never sees a page that it has not written; REP goes on behind them.
  */
 #include "arch/x86_64/virt/virt.h"
-#include "kernel/exit.h"
-#include "kernel/guest_regs.h"
-#include "kernel/guest_walk.h"
+#include "kernel/exit/exit.h"
+#include "kernel/exit/guest_regs.h"
+#include "kernel/exit/guest_walk.h"
 #include "kernel/lib/lib.h"
 #include "mm/pager/pager.h"
 #include "kernel/trace.h"

@@ -4,7 +4,7 @@
  * (arch/x86_64/virt/virt.h). Only the vCPU that is being run asks.
  */
 #include "arch/x86_64/virt/virt.h"
-#include "kernel/guest_walk.h"
+#include "kernel/exit/guest_walk.h"
 #include "kernel/pcpu.h"
 #include "kernel/vm.h"
 

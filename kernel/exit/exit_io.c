@@ -5,9 +5,9 @@
  * Source: Intel SDM vol. 2, "INS/INSB/INSW/INSD", "OUTS/OUTSB/OUTSW/OUTSD".
  */
 #include "arch/x86_64/virt/virt.h"
-#include "kernel/exit.h"
-#include "kernel/guest_regs.h"
-#include "kernel/guest_walk.h"
+#include "kernel/exit/exit.h"
+#include "kernel/exit/guest_regs.h"
+#include "kernel/exit/guest_walk.h"
 #include "kernel/lib/lib.h"
 
 enum verdict exit_io(struct vcpu *v, struct vmexit *x)

@@ -4,10 +4,10 @@
  * bytes between registers (or RAM) and the board. The decoder only describes; all effects are here.
  * Source: Intel SDM vol. 2, "Instruction Set Reference" (flags of each operation).
  */
-#include "kernel/exit.h"
+#include "kernel/exit/exit.h"
 #include "arch/x86_64/virt/virt.h"
-#include "kernel/guest_regs.h"
-#include "kernel/guest_walk.h"
+#include "kernel/exit/guest_regs.h"
+#include "kernel/exit/guest_walk.h"
 #include "kernel/lib/lib.h"
 
 #define ARITH_FLAGS (REGS_CF | REGS_PF | REGS_AF | REGS_ZF | REGS_SF | REGS_OF)

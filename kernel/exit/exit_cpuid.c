@@ -9,7 +9,7 @@
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/msr.h"
 #include "arch/x86_64/virt/virt.h"
-#include "kernel/exit.h"
+#include "kernel/exit/exit.h"
 #include "kernel/lib/lib.h"
 
 #define ALL 0xffffffffu

@@ -3,8 +3,8 @@
  * guest_regs.h - parts of a guest's general registers, as instructions of different widths see
  * them. Pure; used by the exits that complete an instruction.
  */
-#ifndef KERNEL_GUEST_REGS_H
-#define KERNEL_GUEST_REGS_H
+#ifndef KERNEL_EXIT_GUEST_REGS_H
+#define KERNEL_EXIT_GUEST_REGS_H
 
 #include "arch/x86_64/virt/virt.h"
 
