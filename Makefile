@@ -48,9 +48,9 @@ MEM_SRCS   := $(patsubst %,mm/%.c,frame slat) \
 	$(patsubst %,mm/pager/%.c,swap blockmap page_cache gpage guest_swap zstore lz4 vmmem readahead) \
 	$(patsubst %,mm/share/%.c,payer promise ages curve curve_sleep) \
 	kernel/lib/fmt.c kernel/lib/err.c
-PAGER_SRCS := $(patsubst %,kernel/%.c,trace trace_note) \
-	$(patsubst %,mm/pager/%.c,pager pool pager_check fault fill ahead reclaim zip zplan swapout scan guest_cache guest_mem) \
-	$(patsubst %,mm/gio/%.c,guest_io guest_plan guest_read guest_write guest_bounce io_range)
+PAGER_SRCS := $(patsubst %,mm/pager/%.c,pager pool pager_check fault fill ahead reclaim zip zplan swapout scan guest_cache guest_mem) \
+	$(patsubst %,mm/gio/%.c,guest_io guest_plan guest_read guest_write guest_bounce io_range) \
+	$(patsubst %,kernel/trace/%.c,trace trace_note)
 # $(call objs,KIND,SOURCES)
 objs = $(patsubst %,build/$(1)/%.o,$(2))
 

@@ -12,7 +12,7 @@
 #include "mm/pager/pager.h"
 #include "kernel/pcpu.h"
 #include "mm/share/scan_clock.h"
-#include "kernel/trace.h"
+#include "kernel/trace/trace.h"
 #include "kernel/vm.h"
 #include "mm/share/promise.h"
 #include "mm/pager/swap.h"

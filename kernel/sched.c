@@ -6,7 +6,7 @@
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/virt/virt.h"
 #include "kernel/balancer.h"
-#include "kernel/console.h"
+#include "kernel/console/console.h"
 #include "kernel/exit/guest_regs.h"
 #include "kernel/pcpu.h"
 #include "kernel/turn.h"

@@ -6,7 +6,7 @@
 #include "arch/x86_64/arch.h"
 #include "arch/x86_64/virt/virt.h"
 #include "kernel/balancer.h"
-#include "kernel/console.h"
+#include "kernel/console/console.h"
 #include "kernel/lib/lib.h"
 #include "mm/pager/pager.h"
 #include "kernel/pcpu.h"

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * wires.c - the upward ports of console and tracer (kernel/console.h, kernel/tracer.h) over the serial ports.
+ * wires.c - the upward ports of console and tracer (kernel/console/console.h, kernel/trace/tracer.h) over the serial ports.
  */
 #include "kernel/wires.h"
 #include "drivers/serial.h"
-#include "kernel/console.h"
+#include "kernel/console/console.h"
 #include "kernel/lib/lib.h"
 #include "mm/pager/pager.h"
 #include "kernel/pcpu.h"
-#include "kernel/tracer.h"
+#include "kernel/trace/tracer.h"
 #include "mm/share/divide.h"
 
 static int console_serial = -1, trace_serial = -1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: tools/oracle.c tools/simguest.c tools/simhost.c tools/divisions.c mm/share/ages.c mm/share/curve.c mm/share/curve_sleep.c mm/share/divide.c mm/share/balance.c mm/share/balance_qos.c mm/share/payer.c mm/pager/readahead.c tools/whatif.c tools/whatif_run.c tools/whatif_ahead.c tools/whatif_host.c tools/whatif_mem.c tools/whatif_reclaim.c tools/whatif_events.c tools/whatif_start.c tools/tracefile.c kernel/trace.c kernel/lib/parse.c kernel/lib/fmt.c tests/fake/fake_arch.c */
+/* SRCS: tools/oracle.c tools/simguest.c tools/simhost.c tools/divisions.c mm/share/ages.c mm/share/curve.c mm/share/curve_sleep.c mm/share/divide.c mm/share/balance.c mm/share/balance_qos.c mm/share/payer.c mm/pager/readahead.c tools/whatif.c tools/whatif_run.c tools/whatif_ahead.c tools/whatif_host.c tools/whatif_mem.c tools/whatif_reclaim.c tools/whatif_events.c tools/whatif_start.c tools/tracefile.c kernel/trace/trace.c kernel/lib/parse.c kernel/lib/fmt.c tests/fake/fake_arch.c */
 /*
  * replay.c - run the hypervisor's own ages, curve and division over page traces
  * and compare them with exact algorithms. One JSON object a line on stdout:

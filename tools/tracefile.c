@@ -3,7 +3,7 @@
  * tracefile.c - recordings from files. Contract: tracefile.h.
  */
 #include "tools/tracefile.h"
-#include "kernel/trace.h"
+#include "kernel/trace/trace.h"
 #include "tools/oracle.h"
 
 #include <errno.h>

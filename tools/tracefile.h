@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tracefile.h - reads a recording (kernel/trace_format.h) for the tools in C. Whatever is no whole, right frame is
+ * tracefile.h - reads a recording (kernel/trace/trace_format.h) for the tools in C. Whatever is no whole, right frame is
  * skipped and counted; any bytes will do.
  */
 #ifndef TOOLS_TRACEFILE_H
 #define TOOLS_TRACEFILE_H
 
-#include "kernel/trace_format.h"
+#include "kernel/trace/trace_format.h"
 
 struct tracefile {
 	struct trace_rec *rec;

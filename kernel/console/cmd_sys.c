@@ -6,7 +6,7 @@
 #include "boot/config.h"
 #include "drivers/block.h"
 #include "arch/x86_64/virt/virt.h"
-#include "kernel/console.h"
+#include "kernel/console/console.h"
 #include "kernel/console/cmd.h"
 #include "kernel/lib/lib.h"
 #include "kernel/vm.h"

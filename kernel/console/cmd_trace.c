@@ -5,7 +5,7 @@
 #include "arch/x86_64/arch.h"
 #include "kernel/console/cmd.h"
 #include "kernel/lib/lib.h"
-#include "kernel/tracer.h"
+#include "kernel/trace/tracer.h"
 
 static void say(struct cmd *c, const char *what, const char *line)
 {

@@ -6,7 +6,7 @@
  * taken off the screen and put back; nothing ever appears inside it. A guest's last output is kept in a
  * ring (ring.h), so that `con` shows where it stands. Called from the main loop.
  */
-#include "kernel/console.h"
+#include "kernel/console/console.h"
 #include "kernel/console/cmd.h"
 #include "kernel/console/editor.h"
 #include "kernel/console/ring.h"

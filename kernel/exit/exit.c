@@ -10,7 +10,7 @@
 #include "kernel/lib/lib.h"
 #include "mm/pager/pager.h"
 #include "kernel/pcpu.h"
-#include "kernel/trace.h"
+#include "kernel/trace/trace.h"
 #include "kernel/turn.h"
 #include "kernel/vm.h"
 

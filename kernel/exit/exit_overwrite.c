@@ -10,7 +10,7 @@
 #include "kernel/exit/guest_walk.h"
 #include "kernel/lib/lib.h"
 #include "mm/pager/pager.h"
-#include "kernel/trace.h"
+#include "kernel/trace/trace.h"
 #include "vdev/ports.h"
 
 #define DR7_ENABLED 0xffull /* L0 to G3 */

@@ -11,7 +11,7 @@
 #include "kernel/lib/lib.h"
 #include "mm/pager/pager_priv.h"
 #include "mm/pager/reclaim.h"
-#include "kernel/trace.h"
+#include "kernel/trace/trace.h"
 #include "mm/pager/blockmap.h"
 #include "mm/pager/gpage.h"
 #include "mm/pager/guest_swap.h"

@@ -10,7 +10,7 @@
 #include "mm/pager/reclaim.h"
 #include "mm/pager/zip.h"
 #include "mm/pager/blockmap.h"
-#include "kernel/trace.h"
+#include "kernel/trace/trace.h"
 #include "mm/pager/gpage.h"
 
 #define AROUND_PAGES 64u

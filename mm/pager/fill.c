@@ -13,7 +13,7 @@
 #include "mm/pager/pool.h"
 #include "mm/pager/reclaim.h"
 #include "mm/pager/zip.h"
-#include "kernel/trace.h"
+#include "kernel/trace/trace.h"
 #include "mm/pager/blockmap.h"
 #include "mm/pager/gpage.h"
 #include "mm/pager/guest_swap.h"

@@ -13,7 +13,7 @@
 #include "kernel/lib/lib.h"
 #include "mm/pager/pager_priv.h"
 #include "mm/pager/zip.h"
-#include "kernel/trace.h"
+#include "kernel/trace/trace.h"
 #include "mm/pager/gpage.h"
 #include "mm/pager/page_cache.h"
 #include "mm/pager/swap.h"

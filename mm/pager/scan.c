@@ -9,7 +9,7 @@
 #include "mm/pager/ahead.h"
 #include "mm/pager/pager.h"
 #include "mm/pager/zip.h"
-#include "kernel/trace.h"
+#include "kernel/trace/trace.h"
 
 #define BREATHE_TABLES 8 /* leaf tables between two looks at what can't wait for the end of a pass */
 

@@ -7,7 +7,7 @@
 #include "kernel/lib/lib.h"
 #include "mm/pager/pager_priv.h"
 #include "mm/pager/reclaim.h"
-#include "kernel/trace.h"
+#include "kernel/trace/trace.h"
 #include "mm/pager/gpage.h"
 
 #define DRAIN_PAGES 16u /* a chore hands on */

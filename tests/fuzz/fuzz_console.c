@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/console/cmd.c kernel/console/cmd_mem.c kernel/console/cmd_qos.c kernel/console/cmd_sys.c kernel/console/cmd_vm.c kernel/console/cmd_why.c mm/share/scan_clock.c kernel/console/editor.c kernel/console/term.c kernel/console/ring.c kernel/lib/fmt.c kernel/lib/parse.c kernel/lib/err.c kernel/lib/log.c boot/config.c boot/config_keys.c mm/frame.c mm/share/promise.c mm/pager/guest_swap.c mm/share/curve.c mm/share/curve_sleep.c mm/share/ages.c drivers/block.c drivers/block_turn.c drivers/fair.c drivers/depth.c arch/x86_64/virt/virt.c tests/fake/fake_arch.c kernel/console/cmd_trace.c kernel/tracer.c kernel/trace.c kernel/trace_note.c mm/share/payer.c */
+/* SRCS: kernel/console/cmd.c kernel/console/cmd_mem.c kernel/console/cmd_qos.c kernel/console/cmd_sys.c kernel/console/cmd_vm.c kernel/console/cmd_why.c mm/share/scan_clock.c kernel/console/editor.c kernel/console/term.c kernel/console/ring.c kernel/lib/fmt.c kernel/lib/parse.c kernel/lib/err.c kernel/lib/log.c boot/config.c boot/config_keys.c mm/frame.c mm/share/promise.c mm/pager/guest_swap.c mm/share/curve.c mm/share/curve_sleep.c mm/share/ages.c drivers/block.c drivers/block_turn.c drivers/fair.c drivers/depth.c arch/x86_64/virt/virt.c tests/fake/fake_arch.c kernel/console/cmd_trace.c kernel/trace/tracer.c kernel/trace/trace.c kernel/trace/trace_note.c mm/share/payer.c */
 /*
  * Any keys on the console, while two guests print any bytes: nothing overruns, nothing hangs, and no setting
  * that is out of its range reaches the balancer.
@@ -9,11 +9,11 @@
 
 #include "arch/x86_64/virt/virt.h"
 #include "kernel/balancer.h"
-#include "kernel/console.h"
+#include "kernel/console/console.h"
 #include "kernel/lib/lib.h"
 #include "mm/pager/pager.h"
 #include "mm/pager/reclaim.h"
-#include "kernel/tracer.h"
+#include "kernel/trace/tracer.h"
 #include "kernel/turn.h"
 #include "kernel/vm.h"
 #include "kernel/vm_life.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: tools/tracefile.c tools/whatif_events.c tools/whatif_start.c tools/oracle.c kernel/trace.c kernel/lib/fmt.c tests/fake/fake_arch.c */
+/* SRCS: tools/tracefile.c tools/whatif_events.c tools/whatif_start.c tools/oracle.c kernel/trace/trace.c kernel/lib/fmt.c tests/fake/fake_arch.c */
 /*
  * fuzz_trace.c - any records as a recording: the first byte says how many a frame holds, the rest become frames with right
  * checksums, so that what lies behind the reader is reached; then the same bytes as they are.
@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "kernel/lib/lib.h"
-#include "kernel/trace.h"
+#include "kernel/trace/trace.h"
 #include "tools/whatif_events.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/tracer.h"
+#include "kernel/trace/tracer.h"
 #include "kernel/vm.h"
 #include "tests/sim/sim.h"
 

@@ -16,7 +16,7 @@
 
 #include "arch/x86_64/virt/virt.h"
 #include "kernel/balancer.h"
-#include "kernel/console.h"
+#include "kernel/console/console.h"
 #include "kernel/exit/exit.h"
 #include "kernel/exit/guest_regs.h"
 #include "kernel/exit/guest_walk.h"
@@ -25,7 +25,7 @@
 #include "kernel/loop.h"
 #include "kernel/pcpu.h"
 #include "kernel/vm_life.h"
-#include "kernel/tracer.h"
+#include "kernel/trace/tracer.h"
 #include "kernel/turn.h"
 #include "kernel/vcpu.h"
 #include "tests/fake/fake_arch.h"

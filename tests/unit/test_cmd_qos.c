@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/console/cmd.c kernel/console/cmd_qos.c kernel/console/cmd_why.c kernel/balancer.c kernel/trace.c kernel/trace_note.c mm/share/payer.c mm/share/promise.c kernel/resting.c mm/share/scan_clock.c mm/share/ages.c mm/share/curve.c mm/share/curve_sleep.c mm/share/divide.c mm/share/balance.c mm/share/balance_qos.c mm/frame.c boot/config.c boot/config_keys.c kernel/lib/err.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
+/* SRCS: kernel/console/cmd.c kernel/console/cmd_qos.c kernel/console/cmd_why.c kernel/balancer.c kernel/trace/trace.c kernel/trace/trace_note.c mm/share/payer.c mm/share/promise.c kernel/resting.c mm/share/scan_clock.c mm/share/ages.c mm/share/curve.c mm/share/curve_sleep.c mm/share/divide.c mm/share/balance.c mm/share/balance_qos.c mm/frame.c boot/config.c boot/config_keys.c kernel/lib/err.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
 /*
  * test_cmd_qos.c - what an operator reads and types about shares: qos, why, scan, over the real balancer.
  */

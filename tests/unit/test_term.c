@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "kernel/console.h"
+#include "kernel/console/console.h"
 #include "kernel/console/cmd.h"
 #include "kernel/lib/lib.h"
 #include "kernel/turn.h"

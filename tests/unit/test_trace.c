@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/trace.c kernel/trace_note.c mm/frame.c mm/share/ages.c mm/share/payer.c kernel/lib/fmt.c tests/fake/fake_arch.c */
+/* SRCS: kernel/trace/trace.c kernel/trace/trace_note.c mm/frame.c mm/share/ages.c mm/share/payer.c kernel/lib/fmt.c tests/fake/fake_arch.c */
 /*
  * test_trace.c - the ring, what does not fit it, sets of pages, frames, and what the hooks make of misses.
  */
@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "kernel/lib/lib.h"
-#include "kernel/trace.h"
+#include "kernel/trace/trace.h"
 #include "kernel/vm.h"
 #include "mm/share/balance.h"
 #include "tests/fake/fake_arch.h"

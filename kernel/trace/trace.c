@@ -2,7 +2,7 @@
 /*
  * trace.c - the ring of trace records and the frames that they leave in. Contract: trace.h.
  */
-#include "kernel/trace.h"
+#include "kernel/trace/trace.h"
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/lib.h"
 

@@ -5,10 +5,10 @@
  * The ring is made of single frames, wherever they lie, so that it can be had on a machine whose memory is all shared out;
  * one run holds their addresses.
  */
-#include "kernel/tracer.h"
+#include "kernel/trace/tracer.h"
 #include "arch/x86_64/arch.h"
 #include "kernel/balancer.h"
-#include "kernel/console.h"
+#include "kernel/console/console.h"
 #include "kernel/lib/lib.h"
 #include "mm/pager/pager.h"
 #include "mm/pager/reclaim.h"

@@ -9,8 +9,8 @@
  * first record follows by less than 2^32. Sets of pages (MASK and RUN) keep no time: they belong to the next record of
  * their guest that does.
  */
-#ifndef KERNEL_TRACE_FORMAT_H
-#define KERNEL_TRACE_FORMAT_H
+#ifndef KERNEL_TRACE_TRACE_FORMAT_H
+#define KERNEL_TRACE_TRACE_FORMAT_H
 
 #include "kernel/lib/types.h"
 

@@ -6,11 +6,11 @@
  * the console (`trace dump`), as fast as its wire takes them; or not at all, until the ring is full. Called from the main
  * loop and the console only.
  */
-#ifndef KERNEL_TRACER_H
-#define KERNEL_TRACER_H
+#ifndef KERNEL_TRACE_TRACER_H
+#define KERNEL_TRACE_TRACER_H
 
 #include "kernel/lib/types.h"
-#include "kernel/trace.h"
+#include "kernel/trace/trace.h"
 
 #define TRACER_MIN_BYTES (64 * KIB)
 #define TRACER_MAX_BYTES (16 * MIB)

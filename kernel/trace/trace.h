@@ -10,10 +10,10 @@
  * Sets of pages may be added to only between trace_set_begin() and trace_set_end(); nothing else is recorded in between. A
  * new begin for the same set changes nothing, for another one it is an end too.
  */
-#ifndef KERNEL_TRACE_H
-#define KERNEL_TRACE_H
+#ifndef KERNEL_TRACE_TRACE_H
+#define KERNEL_TRACE_TRACE_H
 
-#include "kernel/trace_format.h"
+#include "kernel/trace/trace_format.h"
 #include "mm/share/ages.h"
 #include "mm/pager/vmmem.h"
 

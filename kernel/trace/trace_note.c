@@ -3,7 +3,7 @@
  * trace_note.c - what happens to guests' memory, as trace records. Contract: trace.h. Called only while trace_on.
  */
 #include "kernel/lib/lib.h"
-#include "kernel/trace.h"
+#include "kernel/trace/trace.h"
 #include "kernel/vm.h"
 #include "mm/share/balance.h"
 #include "arch/x86_64/arch.h"

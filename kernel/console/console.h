@@ -3,8 +3,8 @@
  * console.h - the operator's serial console: line editor, command table, guests' terminals.
  * Implemented in kernel/console/. Called from the main loop only.
  */
-#ifndef KERNEL_CONSOLE_H
-#define KERNEL_CONSOLE_H
+#ifndef KERNEL_CONSOLE_CONSOLE_H
+#define KERNEL_CONSOLE_CONSOLE_H
 
 #include "kernel/lib/types.h"
 
