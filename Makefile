@@ -214,7 +214,7 @@ test-long: setup-test
 	@tools/runtests boot --long $(if $(K),-k "$(K)")
 boot-tests: setup-test
 	@tools/runtests boot $(if $(K),-k "$(K)")
-layers:
+layers: $(ELF)
 	@$(PYTHON) tests/layers.py
 
 guests: setup

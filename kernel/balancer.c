@@ -17,6 +17,9 @@
 #include "mm/share/promise.h"
 #include "mm/pager/swap.h"
 
+_Static_assert(CONFIG_SCAN_MIN == SCAN_BUDGET_MIN && CONFIG_SCAN_MAX == SCAN_BUDGET_MAX, "boot/ does not know mm/");
+_Static_assert(VM_MAX == FRAME_MAX_VMS, "scan_clock counts guests as frame.h does");
+
 #define SAY_NS 3000000000ull /* who loses is said when it has been so for so long */
 
 static struct {

@@ -12,11 +12,8 @@
 struct vm; /* opaque here */
 
 /*
- * Guest memory. guest_pin makes the page that holds [gpa, gpa+len) resident and keeps it (len may not
- * cross the page), marks its age, and its dirty state if write, and returns a host pointer to gpa.
- * E_AGAIN: its content is on disk and a fill has been started: give up now; vboard_retry()
- * is called when it makes sense to try again. E_RANGE: not RAM. E_NOMEM: the guest's bound of pins.
- * Every successful pin needs one guest_unpin of the same gpa.
+ * Guest memory: pager_pin() and pager_unpin() of the guest's memory (mm/pager/pager.h). After E_AGAIN vboard_retry() is called
+ * when it makes sense to try again.
  */
 int guest_pin(struct vm *vm, gpa_t gpa, u32 len, bool write, void **out) MUST_CHECK;
 void guest_unpin(struct vm *vm, gpa_t gpa);

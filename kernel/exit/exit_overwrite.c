@@ -11,7 +11,6 @@
 #include "kernel/lib/lib.h"
 #include "mm/pager/pager.h"
 #include "kernel/trace/trace.h"
-#include "vdev/ports.h"
 
 #define DR7_ENABLED 0xffull /* L0 to G3 */
 

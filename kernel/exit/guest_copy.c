@@ -8,9 +8,9 @@
 #include "arch/x86_64/virt/virt.h"
 #include "kernel/exit/exit.h"
 #include "kernel/lib/lib.h"
+#include "mm/pager/pager.h"
 #include "kernel/pcpu.h"
 #include "kernel/vm.h"
-#include "vdev/ports.h"
 
 #define CR0_PE BIT64(0)
 #define EFER_LMA_BIT BIT64(10)
@@ -31,7 +31,7 @@ int guest_pieces_pin(struct vcpu *v, const struct guest_mode *m, u64 la, u32 n, 
 
 		p->len = MIN(n - done, PAGE_SIZE - (u32)(at & PAGE_MASK));
 		if (!err)
-			err = guest_pin(v->vm, p->gpa, p->len, how == WALK_WRITE, &p->p);
+			err = pager_pin(&v->vm->mem, p->gpa, p->len, how == WALK_WRITE, &p->p);
 		if (err) {
 			guest_pieces_unpin(v, piece, *count);
 			return err;
@@ -44,7 +44,7 @@ int guest_pieces_pin(struct vcpu *v, const struct guest_mode *m, u64 la, u32 n, 
 void guest_pieces_unpin(struct vcpu *v, const struct guest_piece *piece, u32 count)
 {
 	for (u32 i = 0; i < count; i++)
-		guest_unpin(v->vm, piece[i].gpa);
+		pager_unpin(&v->vm->mem, piece[i].gpa);
 }
 
 int guest_copy_in(struct vcpu *v, const struct guest_mode *m, u64 la, void *buf, u32 n,

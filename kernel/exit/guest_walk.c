@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * guest_walk.c - walks a guest's page tables in every paging mode. What differs between
- * modes is a small table; the walk is one loop. Guest tables are reached through guest_pin() only, so
+ * modes is a small table; the walk is one loop. Guest tables are reached through pager_pin() only, so
  * they may be evicted (E_AGAIN) or lie anywhere.
  *
  * The guest's other processors, and those that walk for them, change entries at the same time. So an entry is read at
@@ -12,7 +12,8 @@
 #include "arch/x86_64/msr.h"
 #include "kernel/exit/guest_regs.h"
 #include "kernel/lib/lib.h"
-#include "vdev/ports.h"
+#include "kernel/vm.h"
+#include "mm/pager/pager.h"
 
 #define CR0_WP BIT64(16)
 #define CR0_PG BIT64(31)
@@ -62,7 +63,7 @@ static const struct walk_mode *mode_of(const struct guest_mode *m)
 static int read_entry(const struct walk *w, gpa_t at, u64 *entry)
 {
 	void *p;
-	int err = guest_pin(w->vm, at, w->mode->entry_bytes, false, &p);
+	int err = pager_pin(&w->vm->mem, at, w->mode->entry_bytes, false, &p);
 
 	if (err)
 		return err;
@@ -70,7 +71,7 @@ static int read_entry(const struct walk *w, gpa_t at, u64 *entry)
 		*entry = __atomic_load_n((u32 *)p, __ATOMIC_ACQUIRE);
 	else
 		*entry = __atomic_load_n((u64 *)p, __ATOMIC_ACQUIRE);
-	guest_unpin(w->vm, at);
+	pager_unpin(&w->vm->mem, at);
 	return 0;
 }
 
@@ -92,11 +93,11 @@ static int mark_entry(const struct walk *w, gpa_t at, u64 entry, u64 bits)
 
 	if ((entry & bits) == bits)
 		return 0;
-	err = guest_pin(w->vm, at, w->mode->entry_bytes, true, &p);
+	err = pager_pin(&w->vm->mem, at, w->mode->entry_bytes, true, &p);
 	if (err)
 		return err;
 	same = exchange_entry(w, p, entry, entry | bits);
-	guest_unpin(w->vm, at);
+	pager_unpin(&w->vm->mem, at);
 	return same ? 0 : WALK_CHANGED;
 }
 

@@ -445,9 +445,8 @@ void guest_io_drive(struct vm_mem *m)
 	pool_serve();
 }
 
-void guest_io_submit(struct guest_io *io)
+void gio_submit(struct vm_mem *m, struct guest_io *io)
 {
-	struct vm_mem *m = &io->vm->mem;
 	int err = m->dead || m->draining ? E_IO : check(m, io);
 
 	io->pager = (void *)(intptr_t)err;

@@ -13,7 +13,6 @@
 #define MM_GIO_GUEST_IO_H
 
 #include "mm/pager/pager.h"
-#include "kernel/vm.h"
 #include "vdev/ports.h"
 
 #define GIO_PARTS 136

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * guest_mem.c - the hypervisor's own hands in guest memory: pins for device models (vdev/ports.h), and the loaders'
+ * guest_mem.c - the hypervisor's own hands in guest memory: pins for device models and page walks, and the loaders'
  * copies. Neither sets a hardware bit: age and dirty are marked here, at once, and a pinned page is never reclaimed nor
  * associated with a block.
  */
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/lib.h"
 #include "mm/pager/pager_priv.h"
-#include "kernel/vm.h"
 #include "mm/pager/gpage.h"
-#include "vdev/ports.h"
 
 #define BREATHE_PAGES 16 /* loaded, between two looks at what can't wait */
 #define PINS_MAX 512 /* a guest: rings of four disks and what is in hand */
@@ -21,9 +19,8 @@ static bool in_ram(const struct vm_mem *m, gpa_t gpa, u64 len)
 	return gpa.a < ram && len <= ram - gpa.a;
 }
 
-int guest_pin(struct vm *vm, gpa_t gpa, u32 len, bool write, void **out)
+int pager_pin(struct vm_mem *m, gpa_t gpa, u32 len, bool write, void **out)
 {
-	struct vm_mem *m = &vm->mem;
 	u32 g = gpa_gpfn(gpa).n, off = (u32)(gpa.a & PAGE_MASK);
 
 	if (!in_ram(m, gpa, len) || len > PAGE_SIZE - off)
@@ -43,9 +40,8 @@ int guest_pin(struct vm *vm, gpa_t gpa, u32 len, bool write, void **out)
 	return E_OK;
 }
 
-void guest_unpin(struct vm *vm, gpa_t gpa)
+void pager_unpin(struct vm_mem *m, gpa_t gpa)
 {
-	struct vm_mem *m = &vm->mem;
 	u32 g = gpa_gpfn(gpa).n;
 
 	/* After a reset pins were forgotten: a late unpin finds none. */

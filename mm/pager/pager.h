@@ -54,6 +54,15 @@ typedef void pager_content_fn(const void *ctx, void *page);
  */
 int pager_overwrite(struct vm_mem *m, gpfn_t g, pager_content_fn *content, const void *ctx) MUST_CHECK;
 
+/*
+ * Makes the page that holds [gpa, gpa+len) resident and keeps it (len may not cross the page), marks its age, and its
+ * dirty state if write; *out: gpa in our memory. E_AGAIN: its content is on disk and a fill has been started: give up now,
+ * pager_wake() says when to try again. E_RANGE: not RAM. E_NOMEM: the guest's bound of pins. Every successful pin
+ * needs one pager_unpin of the same gpa.
+ */
+int pager_pin(struct vm_mem *m, gpa_t gpa, u32 len, bool write, void **out) MUST_CHECK;
+void pager_unpin(struct vm_mem *m, gpa_t gpa);
+
 /* Loaders: copy into (or, src NULL, zero) guest memory before the guest runs. E_NOMEM: no free frames now; call
  * again with the same bytes once pager_make_room() says true. */
 int pager_load(struct vm_mem *m, gpa_t gpa, const void *src, u64 len) MUST_CHECK;
@@ -71,6 +80,9 @@ bool pager_make_room(u32 n);
  * reserve, zeroing of free frames. Bounded (~50 us). True: there is more to do. */
 bool pager_chore(void);
 
+/* A device model's transfer, checked here (vdev/ports.h, guest_io_submit()). */
+struct guest_io;
+void gio_submit(struct vm_mem *m, struct guest_io *io);
 /* Goes on with m's disk transfers as far as can be done now: mm/gio/guest_io.c. */
 void guest_io_drive(struct vm_mem *m);
 bool guest_io_wants(const struct vm_mem *m); /* there is something that it could do */

@@ -7,7 +7,7 @@
  * hand, or one guest's long pass would put off the others'.
  */
 #include "mm/share/scan_clock.h"
-#include "kernel/vm.h"
+#include "mm/frame.h"
 
 #define START_NS 1000000000ull /* from a guest's start to its first pass; its period then */
 #define MIN_NS 100000000ull
@@ -39,7 +39,7 @@ static struct {
 	u32 budget;
 	u64 paid_ns; /* all passes so far are paid for by then */
 	u64 start_ns, alert_ns;
-	struct clock of[VM_MAX];
+	struct clock of[FRAME_MAX_VMS];
 } scan;
 
 /* ---- what was used ---- */
@@ -78,7 +78,7 @@ u32 scan_clock_used(u64 now_ns)
 {
 	u64 sum = 0;
 
-	for (u32 i = 0; i < VM_MAX; i++)
+	for (u32 i = 0; i < FRAME_MAX_VMS; i++)
 		sum += meter_sum(&scan.of[i].meter, now_ns);
 	return ppm_of(sum, now_ns);
 }
@@ -94,15 +94,15 @@ static bool takes_part(const struct clock *c, u64 now)
 /* CPU that guest vm may use: its wish if that is below an equal share, else a share of what such guests leave. */
 static u64 allowance(u32 vm, u64 now)
 {
-	bool served[VM_MAX] = { false }, again = true;
+	bool served[FRAME_MAX_VMS] = { false }, again = true;
 	u64 left = scan.budget - scan.budget / SPARE_PART;
 	u32 n = 0;
 
-	for (u32 i = 0; i < VM_MAX; i++)
+	for (u32 i = 0; i < FRAME_MAX_VMS; i++)
 		n += takes_part(&scan.of[i], now);
 	while (again && n) {
 		again = false;
-		for (u32 i = 0; i < VM_MAX && n; i++) {
+		for (u32 i = 0; i < FRAME_MAX_VMS && n; i++) {
 			const struct clock *c = &scan.of[i];
 			u64 wish = c->cost_ns * PPM / MAX(c->wanted_ns, MIN_NS);
 
@@ -136,7 +136,7 @@ void scan_clock_init(u64 now_ns)
 	scan.start_ns = now_ns;
 	scan.alert_ns = 0;
 	scan.paid_ns = now_ns - MIN(SCAN_CREDIT_NS, now_ns);
-	for (u32 i = 0; i < VM_MAX; i++)
+	for (u32 i = 0; i < FRAME_MAX_VMS; i++)
 		scan.of[i] = (struct clock){ .on = false };
 }
 
@@ -165,7 +165,7 @@ int scan_clock_set_budget(u32 ppm, u64 now_ns)
 	if (scan.paid_ns > now_ns)
 		scan.paid_ns = now_ns + (scan.paid_ns - now_ns) * scan.budget / ppm;
 	scan.budget = ppm;
-	for (u32 i = 0; i < VM_MAX; i++)
+	for (u32 i = 0; i < FRAME_MAX_VMS; i++)
 		if (scan.of[i].on)
 			set_period(i, now_ns);
 	return E_OK;

@@ -11,13 +11,12 @@
 #ifndef MM_SHARE_SCAN_CLOCK_H
 #define MM_SHARE_SCAN_CLOCK_H
 
-#include "boot/config.h"
 #include "kernel/lib/types.h"
 #include "mm/share/ages.h"
 
 #define SCAN_BUDGET_DEFAULT 5000u /* 1/1,000,000 of the CPU: 0.5 % */
-#define SCAN_BUDGET_MIN CONFIG_SCAN_MIN
-#define SCAN_BUDGET_MAX CONFIG_SCAN_MAX
+#define SCAN_BUDGET_MIN 100u
+#define SCAN_BUDGET_MAX 200000u
 #define SCAN_CREDIT_NS 4000000000ull /* of budget not used that may be used later */
 #define SCAN_SHOWN_NS 10000000000ull /* shares used are those of so long */
 

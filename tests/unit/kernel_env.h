@@ -65,7 +65,7 @@ static struct env {
 	struct vm_config config[ENV_VMS];
 	u8 *ram;                       /* of guest 0 */
 	int pins;
-	u32 again_page;                /* guest_pin() of it answers E_AGAIN; ~0: none */
+	u32 again_page;                /* pager_pin() of it answers E_AGAIN; ~0: none */
 	void (*before_pin)(gpa_t gpa, bool write); /* what another processor of the guest does meanwhile; NULL: nothing */
 	bool needs_read, room, no_frame;
 	bool held[ENV_VMS];            /* console_holds() */
@@ -270,9 +270,9 @@ int vboard_acpi(struct vboard *b, vboard_write_fn *write, void *ctx, u64 *rsdp)
 
 /* ---- pager, guest memory, console, balancer ---- */
 
-int guest_pin(struct vm *vm, gpa_t gpa, u32 len, bool write, void **out)
+int pager_pin(struct vm_mem *m, gpa_t gpa, u32 len, bool write, void **out)
 {
-	(void)vm;
+	(void)m;
 	if (env.before_pin)
 		env.before_pin(gpa, write);
 	assert_true((gpa.a & PAGE_MASK) + len <= PAGE_SIZE);
@@ -285,11 +285,19 @@ int guest_pin(struct vm *vm, gpa_t gpa, u32 len, bool write, void **out)
 	return 0;
 }
 
-void guest_unpin(struct vm *vm, gpa_t gpa)
+void pager_unpin(struct vm_mem *m, gpa_t gpa)
 {
-	(void)vm;
+	(void)m;
 	(void)gpa;
 	env.pins--;
+}
+
+/* No guest here has a disk. */
+void gio_submit(struct vm_mem *m, struct guest_io *io)
+{
+	(void)m;
+	(void)io;
+	fail();
 }
 
 enum verdict pager_fault(struct vm_mem *m, gpfn_t g, bool write)

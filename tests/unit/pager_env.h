@@ -360,11 +360,13 @@ static inline void io_make(struct guest_io *io, struct vm_mem *m, u8 op, u64 sec
 	io->done = io_done;
 }
 
+static inline void env_submit(struct guest_io *io) { gio_submit(&io->vm->mem, io); }
+
 /* Submits and waits. */
 static inline int io_now(struct guest_io *io)
 {
 	io_ended = 0;
-	guest_io_submit(io);
+	env_submit(io);
 	for (u32 i = 0; i < 100000 && !io_ended; i++)
 		if (!disk_one())
 			pager_chore();

@@ -247,7 +247,7 @@ static void swapped_out_under_our_own_write(void **s)
 	assert_non_null(cpu_touch(m, 1, false)); /* without waiting for the disk */
 	assert_true(m->page[1].flags & GPAGE_WRITEBACK);
 	io_make(&io, m, GUEST_IO_WRITE, slot_sector(3), 8, PAGE_SIZE);
-	guest_io_submit(&io);
+	env_submit(&io);
 	disk_complete(env.nqueue - 1);
 	env_check();
 	disk_run();

@@ -33,7 +33,7 @@ static void submit(u32 v, u32 k)
 	io_make(&io[v][k], &env.vm[v].mem, GUEST_IO_READ, env_rand(DISK_SECTORS / 8) * 8, 8, k * PAGE_SIZE);
 	io[v][k].done = io_end;
 	in_hand[v]++;
-	guest_io_submit(&io[v][k]);
+	env_submit(&io[v][k]);
 }
 
 static void start(u32 guests, u32 with_queues)

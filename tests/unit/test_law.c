@@ -99,7 +99,7 @@ static void attack_disk(u32 v, enum way way)
 		x->sector += 1 + env_rand(7);
 	x->done = ended;
 	busy[v][i] = true;
-	guest_io_submit(x);
+	env_submit(x);
 }
 
 /* What is written is not zero: a page of zeros needs no swap write. */

@@ -163,7 +163,7 @@ static void written_pages_are_clean_after(void **s)
 	fill_page_with(m, 3, 7000);
 	struct guest_io io;
 	io_make(&io, m, GUEST_IO_WRITE, 800, 8, 3 * PAGE_SIZE);
-	guest_io_submit(&io);
+	env_submit(&io);
 	fill_page_with(m, 3, 8000);
 	disk_run();
 	evict_all(m);
@@ -408,10 +408,10 @@ static void overlapping_requests_wait(void **s)
 	io_make(&c, m, GUEST_IO_WRITE, 6, 8, PAGE_SIZE);
 	io_make(&d, m, GUEST_IO_FLUSH, 0, 0, 0);
 	io_ended = 0;
-	guest_io_submit(&a);
-	guest_io_submit(&b);
-	guest_io_submit(&c);
-	guest_io_submit(&d);
+	env_submit(&a);
+	env_submit(&b);
+	env_submit(&c);
+	env_submit(&d);
 	assert_int_equal(env.nqueue, 1);
 	disk_run(); /* the fake disk asserts that no overlapping ones meet */
 	assert_int_equal(io_ended, 4);
@@ -431,7 +431,7 @@ static void pins(void **s)
 
 	fill_block(DISK0, 5);
 	assert_int_equal(io_simple(m, GUEST_IO_READ, 0, 8, 0), 0);
-	assert_int_equal(guest_pin(m->vm, (gpa_t){ 512 }, 8, true, &p), 0);
+	assert_int_equal(pager_pin(m, (gpa_t){ 512 }, 8, true, &p), 0);
 	assert_int_equal(blockmap_block_of(m, 0), BLOCK_NONE);
 	squeeze(m, 2000);
 	assert_int_equal(m->page[0].state, GPAGE_HOT);
@@ -443,21 +443,21 @@ static void pins(void **s)
 	assert_int_equal(io_simple(m, GUEST_IO_WRITE, 0, 8, 0), 0);
 	assert_int_equal(blockmap_block_of(m, 0), BLOCK_NONE);
 	sector_set(p, 99);
-	guest_unpin(m->vm, (gpa_t){ 512 });
+	pager_unpin(m, (gpa_t){ 512 });
 	evict_all(m);
-	assert_int_equal(guest_pin(m->vm, (gpa_t){ 512 }, 8, false, &q), E_AGAIN);
+	assert_int_equal(pager_pin(m, (gpa_t){ 512 }, 8, false, &q), E_AGAIN);
 	disk_run();
 	assert_int_equal(env.wakes[0], 1);
-	assert_int_equal(guest_pin(m->vm, (gpa_t){ 512 }, 8, false, &q), 0);
+	assert_int_equal(pager_pin(m, (gpa_t){ 512 }, 8, false, &q), 0);
 	assert_int_equal(sector_get(q), 99);
-	guest_unpin(m->vm, (gpa_t){ 512 });
-	assert_int_equal(guest_pin(m->vm, (gpa_t){ 4090 }, 8, false, &q), E_RANGE);
-	assert_int_equal(guest_pin(m->vm, (gpa_t){ 1024ull * 4096 }, 1, false, &q), E_RANGE);
-	while (guest_pin(m->vm, (gpa_t){ 4096 }, 8, false, &q) == 0)
+	pager_unpin(m, (gpa_t){ 512 });
+	assert_int_equal(pager_pin(m, (gpa_t){ 4090 }, 8, false, &q), E_RANGE);
+	assert_int_equal(pager_pin(m, (gpa_t){ 1024ull * 4096 }, 1, false, &q), E_RANGE);
+	while (pager_pin(m, (gpa_t){ 4096 }, 8, false, &q) == 0)
 		n++;
 	assert_true(n >= 256 && n < 2000);
 	while (n--)
-		guest_unpin(m->vm, (gpa_t){ 4096 });
+		pager_unpin(m, (gpa_t){ 4096 });
 	env_check();
 	env_end();
 }
@@ -528,7 +528,7 @@ static void reset_with_everything_in_flight(void **s)
 	io_ended = 0;
 	for (u32 i = 0; i < 40; i++) {
 		io_make(&io[i], m, i % 3 ? GUEST_IO_READ : GUEST_IO_WRITE, i * 16, 32, i * 2 * PAGE_SIZE);
-		guest_io_submit(&io[i]);
+		env_submit(&io[i]);
 		reclaim_take(m, 3);
 		cpu_touch(m, 99 - i, true);
 	}

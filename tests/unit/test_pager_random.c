@@ -165,7 +165,7 @@ static void do_io(u32 v)
 		io->nsegs = 2;
 	}
 	x->busy = true;
-	guest_io_submit(io);
+	env_submit(io);
 }
 
 static void write_sector(u32 v, u32 g, u32 s, u8 *p)
@@ -217,14 +217,14 @@ static void do_pin(u32 v)
 				write_sector(v, pin->g, s, pin->p);
 		}
 		if (env_rand(2)) {
-			guest_unpin(&env.vm[v], (gpa_t){ (u64)pin->g * PAGE_SIZE });
+			pager_unpin(&env.vm[v].mem, (gpa_t){ (u64)pin->g * PAGE_SIZE });
 			pin->busy = false;
 		}
 		return;
 	}
 	pin->g = some_page();
 	pin->write = env_rand(2);
-	if (guest_pin(&env.vm[v], (gpa_t){ (u64)pin->g * PAGE_SIZE }, PAGE_SIZE, pin->write, &p))
+	if (pager_pin(&env.vm[v].mem, (gpa_t){ (u64)pin->g * PAGE_SIZE }, PAGE_SIZE, pin->write, &p))
 		return;
 	pin->p = p;
 	pin->busy = true;
@@ -262,7 +262,7 @@ static void do_reset(u32 v)
 		assert_false(d->io[i].busy);
 	for (u32 i = 0; i < NPINS; i++) {
 		if (d->pin[i].busy)
-			guest_unpin(&env.vm[v], (gpa_t){ (u64)d->pin[i].g * PAGE_SIZE });
+			pager_unpin(&env.vm[v].mem, (gpa_t){ (u64)d->pin[i].g * PAGE_SIZE });
 		d->pin[i].busy = false;
 	}
 	assert_int_equal(pager_reset(m), 0);

@@ -131,7 +131,7 @@ static void nothing_new_is_written_of_one_that_drains(void **s)
 		fill_page_with(a, g, 1 + g * 8);
 	disk_run();
 	io_make(&io, a, GUEST_IO_READ, 0, 8, 0);
-	guest_io_submit(&io);
+	env_submit(&io);
 	assert_int_equal(env.nqueue, 1);
 	assert_int_equal(pager_drain(a), E_AGAIN);
 	writes = a->n.swap_writes;
@@ -227,7 +227,7 @@ static void who_waits_for_a_turn_is_not_stuck(void **s)
 	m->no_cache = true;
 	io_make(&io, m, GUEST_IO_READ, 0, 136 * 8, 0);
 	io_ended = 0;
-	guest_io_submit(&io);
+	env_submit(&io);
 	assert_true(env.again[0]);
 	assert_int_equal(env.nqueue, 0);
 	m->max = m->target = vmmem_held(m);
@@ -263,7 +263,7 @@ static void a_transfer_saves_nobody(void **s)
 		m->max = m->target = vmmem_held(m);
 		io_make(&io, m, GUEST_IO_READ, 0, 8, 200 * PAGE_SIZE);
 		if (with)
-			guest_io_submit(&io);
+			env_submit(&io);
 		for (turns = 0; turns < 1000 && !m->dead; turns++) {
 			assert_null(cpu_touch(m, 300, true));
 			fake_tsc += 10000000;
