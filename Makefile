@@ -37,9 +37,10 @@ UNIT_PROGS := $(UNIT_SRCS:tests/unit/%.c=build/unit/%)
 FUZZ_PROGS := $(FUZZ_SRCS:tests/fuzz/%.c=build/fuzz/%)
 
 # A test program's second line names the project sources that it links: /* SRCS: mm/share/curve.c */
-# @mem: what a guest's memory is made of; @pager: that, and a guest page's life.
-srcs = $(subst @mem,$(MEM_SRCS),$(subst @pager,$(PAGER_SRCS) @mem,$(shell \
-	sed -n '2s|^/\* SRCS:\(.*\)\*/.*|\1|p' $(1) 2>/dev/null)))
+# @mem: what a guest's memory is made of; @pager: that, and a guest page's life; @kernel: guests' lives, exits and the loop, for
+# tests/unit/kernel_env.h.
+srcs = $(subst @kernel,$(KERNEL_SRCS),$(subst @mem,$(MEM_SRCS),$(subst @pager,$(PAGER_SRCS) @mem,$(shell \
+	sed -n '2s|^/\* SRCS:\(.*\)\*/.*|\1|p' $(1) 2>/dev/null))))
 # A unit test that watches the calls of a function names it on its third line, /* WRAP: slat_map */, and has an
 # __wrap_slat_map() of its own, which may call __real_slat_map().
 wraps = $(patsubst %,-Wl$(COMMA)--wrap=%,$(shell sed -n '3s|^/\* WRAP:\(.*\)\*/.*|\1|p' $(1) 2>/dev/null))
@@ -51,6 +52,15 @@ MEM_SRCS   := $(patsubst %,mm/%.c,frame slat) \
 PAGER_SRCS := $(patsubst %,mm/pager/%.c,pager pool pager_check fault fill ahead reclaim zip zplan swapout scan guest_cache guest_mem) \
 	$(patsubst %,mm/gio/%.c,guest_io guest_plan guest_read guest_write guest_bounce io_range) \
 	$(patsubst %,kernel/trace/%.c,trace trace_note)
+KERNEL_SRCS := $(patsubst %,kernel/exit/%.c,guest_walk guest_copy exit exit_inject exit_cpuid exit_cr exit_io exit_mmio exit_msr exit_overwrite insn) \
+	$(patsubst %,kernel/%.c,vcpu loop pcpu turn sched vm vm_life vm_load pager_ports vdev_ports virt_ports backends) \
+	$(patsubst %,kernel/trace/%.c,trace trace_note) \
+	$(patsubst %,mm/share/%.c,payer ages) \
+	arch/x86_64/virt/virt.c \
+	$(patsubst %,kernel/lib/%.c,fmt log err parse) \
+	$(patsubst %,boot/%.c,guest linux multiboot1 elf) \
+	$(patsubst %,mm/%.c,slat frame) \
+	tests/fake/fake_arch.c
 # $(call objs,KIND,SOURCES)
 objs = $(patsubst %,build/$(1)/%.o,$(2))
 

@@ -5,7 +5,7 @@
  * Everything is a state machine driven by faults, guest I/O, host I/O completions (interrupt
  * windows) and chores. Nothing waits: a vCPU that needs a page which is on disk is parked (V_BLOCK) and
  * re-executes when pager_wake() is called for its guest. See ARCHITECTURE.md, "A guest page's life".
- * Implemented by mm/pager/fault.c, fill.c, ahead.c, reclaim.c, swapout.c, zip.c, guest_*.c, scan.c, pager_check.c over mm/.
+ * The face of mm/pager and mm/gio.
  */
 #ifndef MM_PAGER_PAGER_H
 #define MM_PAGER_PAGER_H
@@ -17,7 +17,7 @@
 
 struct vm;
 
-/* Upward ports, implemented by kernel/vcpu.c and kernel/vm.c. */
+/* Upward ports, implemented by kernel/pager_ports.c. */
 void pager_wake(struct vm_mem *m);                       /* a page arrived or frames became free: re-try what was parked */
 /* Bounded work of m's disk transfers is left: guest_io_drive() again from the main loop, when m's guest is not ahead in
  * virtual time. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SRCS: kernel/exit/guest_walk.c kernel/exit/guest_copy.c kernel/vcpu.c kernel/loop.c kernel/pcpu.c kernel/turn.c kernel/sched.c kernel/trace/trace.c kernel/trace/trace_note.c mm/share/payer.c mm/share/ages.c kernel/vm.c kernel/vm_life.c kernel/vm_load.c kernel/pager_ports.c kernel/vdev_ports.c kernel/virt_ports.c arch/x86_64/virt/virt.c kernel/backends.c kernel/exit/exit.c kernel/exit/exit_inject.c kernel/exit/exit_cpuid.c kernel/exit/exit_cr.c kernel/exit/exit_io.c kernel/exit/exit_mmio.c kernel/exit/exit_msr.c kernel/exit/exit_overwrite.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/err.c kernel/lib/parse.c kernel/exit/insn.c boot/guest.c boot/linux.c boot/multiboot1.c boot/elf.c mm/slat.c mm/frame.c tests/fake/fake_arch.c */
+/* SRCS: @kernel */
 /*
  * test_share.c - no guest can take others' CPU: who pays for the turns of the main loop, when sleepers wake, when
  * queues wait, and what a busy guest keeps beside three that try all of it.
