@@ -213,11 +213,3 @@ const struct pci_dev *pci_get(u32 i)
 {
 	return i < ndevs ? &devs[i] : NULL;
 }
-
-const struct pci_dev *pci_find_class(u8 class, u8 subclass, u32 nth)
-{
-	for (u32 i = 0; i < ndevs; i++)
-		if (devs[i].class == class && devs[i].subclass == subclass && nth-- == 0)
-			return &devs[i];
-	return NULL;
-}

@@ -32,8 +32,6 @@ struct pci_dev {
 u32 pci_init(void);
 u32 pci_count(void);
 const struct pci_dev *pci_get(u32 i);
-/* The nth (from 0) function of that class, NULL if there are fewer. */
-const struct pci_dev *pci_find_class(u8 class, u8 subclass, u32 nth);
 
 u8 pci_read8(const struct pci_dev *d, u8 offset);
 u16 pci_read16(const struct pci_dev *d, u8 offset);

@@ -28,7 +28,6 @@ struct vboard {
 	struct vpm pm;
 	struct vuart uart;
 	struct vpci pci;
-	struct vboard_stats stats;
 	struct vblk disk[VBOARD_MAX_DISKS];
 	u8 first_disk; /* the one that vboard_retry() begins with; the next time it is the next one */
 	u64 go_since;  /* TSC: when vboard_retry() began, since all disks share VBLK_GO_NS then; 0: it is not on the stack */

@@ -312,7 +312,6 @@ void vblk_out(struct vblk *d, u16 offset, u8 size, u32 value)
 	if (offset < VBLK_COMMON + VBLK_COMMON_LEN) {
 		common_write(d, offset, value);
 	} else if (offset == VBLK_NOTIFY && (u16)value == 0) {
-		d->board->stats.disk_notifies++;
 		vblk_notified(d);
 	}
 }

@@ -223,7 +223,6 @@ static void start(struct vblk_req *r, const struct vqueue_chain *c, const struct
 {
 	u8 status;
 
-	r->disk->board->stats.disk_requests++;
 	switch (h->type) {
 	case T_IN:
 		status = transfer(r, GUEST_IO_READ, h->sector, c->seg + c->nout, c->nin, c->in_len);

@@ -278,7 +278,6 @@ int vboard_irq_pending(struct vboard *b)
 
 void vboard_irq_taken(struct vboard *b, u8 vector)
 {
-	b->stats.irqs++;
 	if (vlapic_taken(&b->lapic, vector))
 		return;
 	if (extint(b) && vpic_vector(&b->pic) == vector)
@@ -312,9 +311,4 @@ void vboard_retry(struct vboard *b)
 		vblk_retry(&b->disk[(first + i) % n]);
 	b->first_disk = n ? (u8)((first + 1) % n) : 0;
 	b->go_since = 0;
-}
-
-void vboard_stats(const struct vboard *b, struct vboard_stats *out)
-{
-	*out = b->stats;
 }

@@ -64,7 +64,5 @@ typedef int vboard_write_fn(void *ctx, u64 gpa, const void *src, u64 len);
 int vboard_acpi(struct vboard *b, vboard_write_fn *write, void *ctx, u64 *rsdp) MUST_CHECK;
 
 /* Statistics for `stats` */
-struct vboard_stats { u64 uart_tx, disk_requests, disk_notifies, irqs; };
-void vboard_stats(const struct vboard *b, struct vboard_stats *out);
 
 #endif

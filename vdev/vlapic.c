@@ -96,13 +96,6 @@ void vlapic_lvt_fire(struct vlapic *l, u32 lvt)
 		accept_vector(l, (u8)lvt, false);
 }
 
-u64 vlapic_crystal_hz(u64 tsc_hz)
-{
-	while (tsc_hz >> 32)
-		tsc_hz /= 2;
-	return tsc_hz;
-}
-
 void vlapic_init(struct vlapic *l, struct vboard *board, void *page, u64 tsc_hz)
 {
 	l->board = board;

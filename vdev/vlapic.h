@@ -56,9 +56,6 @@ struct vlapic {
 	u64 period;         /* TSC ticks between expiries */
 };
 
-/* The clock that the timer counts, for CPUID leaf 15h: the TSC's, halved until it fits 32 bits. */
-u64 vlapic_crystal_hz(u64 tsc_hz);
-
 void vlapic_init(struct vlapic *l, struct vboard *board, void *page, u64 tsc_hz);
 /* As firmware leaves it: enabled, virtual wire mode (LINT0 = ExtINT). */
 void vlapic_reset(struct vlapic *l);

@@ -122,12 +122,10 @@ static void transmit(struct vuart *u, u8 byte)
 	/* The interrupt falls with the write and rises when the byte has left, which is now. */
 	u->thre = false;
 	update(u);
-	if (!(u->mcr & MCR_LOOP)) {
-		u->board->stats.uart_tx++;
+	if (!(u->mcr & MCR_LOOP))
 		vdev_uart_tx(u->board->config.vm, byte);
-	} else if (!receive(u, byte)) {
+	else if (!receive(u, byte))
 		u->overrun = LSR_OE;
-	}
 	u->thre = true;
 }
 

@@ -14,11 +14,6 @@ _Static_assert(sizeof(struct stack_ist) % 4096 == 0, "guards are whole pages");
 #define DESC_DATA 0x00cf93000000ffffull
 #define DESC_TSS_AVAILABLE 0x89ull
 
-u64 desc_tss_base(void)
-{
-	return (u64)&percpu_this()->tss;
-}
-
 static void load_segments(void)
 {
 	__asm__ volatile("pushq %0\n\t"

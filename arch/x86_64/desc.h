@@ -39,7 +39,6 @@ extern struct stack_ist stack_ist[DESC_IST_COUNT - 1];
 
 /* Loads GDT, TSS and the segment registers. The TSS's address, for the VMCS host state. */
 void desc_init(void);
-u64 desc_tss_base(void);
 
 /* True if [p, p+n) lies in one of the stacks: what a backtrace may read. */
 bool desc_in_stack(u64 p, u64 n);

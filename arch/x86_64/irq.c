@@ -30,13 +30,7 @@ struct line {
 static struct line lines[IRQ_LINES];
 static u32 nlines;
 static const struct boot_acpi *madt;
-static struct irq_stats stats;
 static u64 timer_at; /* what the timer is armed for; 0: nothing, or it fired */
-
-const struct irq_stats *irq_stats(void)
-{
-	return &stats;
-}
 
 /* Initialised before it is masked: a spurious interrupt then has a vector of its own. */
 static void pic_off(void)
@@ -135,27 +129,22 @@ static void line_dispatch(struct line *l)
 		l->unclaimed = 0;
 	} else if (++l->unclaimed == STORM_LIMIT && l->level) {
 		ioapic_mask(l->gsi);
-		stats.storms++;
 		log_err("GSI %u: %u interrupts that no device asked for: masked", l->gsi, STORM_LIMIT);
 	}
 }
 
 void irq_dispatch(u8 vector)
 {
-	stats.taken++;
 	if (vector >= IRQ_VECTOR_GSI && vector < IRQ_VECTOR_GSI + nlines) {
 		line_dispatch(&lines[vector - IRQ_VECTOR_GSI]);
 		lapic_eoi();
 	} else if (vector == IRQ_VECTOR_TIMER) {
-		stats.timer++;
 		timer_at = 0;
 		lapic_eoi();
 	} else if (vector == IRQ_VECTOR_ERROR) {
-		stats.errors++;
 		lapic_eoi();
-	} else {
-		stats.spurious++; /* LAPIC or 8259: neither wants an EOI */
 	}
+	/* Anything else is spurious, from the LAPIC or the 8259: neither wants an EOI. */
 }
 
 void arch_irq_window(void)

@@ -36,8 +36,5 @@ int arch_irq_msi(arch_irq_fn *fn, void *ctx, u64 *addr, u32 *data) MUST_CHECK;
  */
 void arch_timer_arm(u64 tsc);
 
-/* Counters for `stats`: interrupts taken, spurious ones, lines masked because nobody claimed them. */
-struct irq_stats { u64 taken, timer, spurious, errors, storms; };
-const struct irq_stats *irq_stats(void);
 
 #endif

@@ -23,7 +23,6 @@ _Static_assert(sizeof(struct gate) == 16, "64-bit gate");
 extern const char trap_gates[];
 
 static struct gate idt[256];
-static u64 nmis;
 
 static u8 ist_of(u32 vector)
 {
@@ -58,15 +57,8 @@ void trap_handle(struct trap_frame *f)
 {
 	if (f->vector >= TRAP_FIRST_IRQ)
 		irq_dispatch((u8)f->vector);
-	else if (f->vector == TRAP_NMI)
-		nmis++;
-	else if (f->vector == TRAP_DB)
+	else if (f->vector == TRAP_NMI || f->vector == TRAP_DB)
 		return; /* none is ours: Bochs' SVM lets a guest's single step come through to its host */
 	else
 		panic_trap(f);
-}
-
-u64 trap_nmis(void)
-{
-	return nmis;
 }

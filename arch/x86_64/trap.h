@@ -26,7 +26,6 @@ _Static_assert(sizeof(struct trap_frame) == 22 * 8, "no padding");
 /* Builds and loads the IDT. Needs desc_init(). */
 void trap_init(void);
 void trap_handle(struct trap_frame *f); /* from trap.S only */
-u64 trap_nmis(void);                    /* NMIs taken in the hypervisor */
 
 /* panic.c: an exception nobody expects. */
 void panic_trap(const struct trap_frame *f) NORETURN;

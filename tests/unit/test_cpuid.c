@@ -91,6 +91,19 @@ static void test_backend_features(void **state)
 	assert_true(ask(0x80000001, 0)[REG_RDX] & BIT(27));
 }
 
+/* Leaf 15h has 32 bits for a crystal that is the TSC itself: a faster one is halved. */
+static void test_quick_crystal(void **state)
+{
+	const u64 *r;
+
+	(void)state;
+	exit_cpuid_init(5000000000ull);
+	r = ask(0x15, 0);
+	assert_int_equal(r[REG_RAX], 1);
+	assert_int_equal(r[REG_RBX], 2);
+	assert_int_equal(r[REG_RCX], 2500000000u);
+}
+
 static void test_leaves(void **state)
 {
 	const u64 *r;
@@ -167,7 +180,7 @@ static void test_amd(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cpuid_test(test_hidden), cpuid_test(test_backend_features), cpuid_test(test_leaves),
+		cpuid_test(test_hidden), cpuid_test(test_backend_features), cpuid_test(test_leaves), cpuid_test(test_quick_crystal),
 		cpuid_test(test_xsave), cpuid_test(test_dynamic), cpuid_test(test_amd),
 	};
 

@@ -238,20 +238,12 @@ static void test_traps(void **state)
 	free(b);
 }
 
-static void test_crystal(void **state)
-{
-	(void)state;
-	assert_int_equal(vlapic_crystal_hz(3000000000ull), 3000000000ull);
-	assert_int_equal(vlapic_crystal_hz(5000000000ull), 2500000000ull);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_priorities), cmocka_unit_test(test_messages), cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_one_shot_and_periodic), cmocka_unit_test(test_deadline),
 		cmocka_unit_test(test_base_and_disable), cmocka_unit_test(test_traps),
-		cmocka_unit_test(test_crystal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
