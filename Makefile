@@ -68,7 +68,7 @@ objs = $(patsubst %,build/$(1)/%.o,$(2))
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla -Werror
 
-HV_CFLAGS := -std=gnu11 -O2 -g -I. $(WARN) -ffreestanding -mgeneral-regs-only -mno-red-zone \
+HV_CFLAGS := -std=gnu11 -O2 -g -I. $(WARN) -Wconversion -Wcast-qual -ffreestanding -mgeneral-regs-only -mno-red-zone \
 	-mcmodel=kernel -fno-pic -fno-pie -fno-stack-protector -fno-omit-frame-pointer \
 	-fno-strict-aliasing -fno-common -fno-asynchronous-unwind-tables -fcf-protection=none \
 	-ffile-prefix-map=$(CURDIR)=.

@@ -12,7 +12,7 @@
 
 #define MSI_CONTROL 2
 #define MSI_ENABLE BIT(0)
-#define MSI_MULTIPLE_ENABLE 0x70
+#define MSI_MULTIPLE_ENABLE 0x70u
 #define MSI_64BIT BIT(7)
 #define MSI_MASKING BIT(8)
 #define MSI_ADDRESS 4

@@ -80,7 +80,7 @@ void virtio_blk_chain(struct virtio_memory *m, u32 i, u32 chain, u32 size_max, s
 		.type = r->op == BLOCK_READ ? BLK_IN : r->op == BLOCK_WRITE ? BLK_OUT : BLK_FLUSH,
 		.sector = r->op == BLOCK_FLUSH ? 0 : r->sector + s->done };
 	m->status[i] = 0xff;
-	d[0] = (struct virtio_desc){ .addr = base + ((u8 *)&m->header[i] - (u8 *)m), .len = sizeof(m->header[i]) };
+	d[0] = (struct virtio_desc){ .addr = base + (u64)((u8 *)&m->header[i] - (u8 *)m), .len = sizeof(m->header[i]) };
 	while (r->op != BLOCK_FLUSH && (left = block_piece(r, &s->next, &addr))) {
 		left = MIN(left, size_max);
 		if (n > 1 && addr == end && left <= size_max - d[n - 1].len)

@@ -33,31 +33,36 @@ static u64 *table_of(const struct slat_format *f, u64 e)
 	return pfn_ptr(entry_pfn(f, e));
 }
 
-/* Finds the leaf table of g; false where there is none. */
-static bool go_near(struct slat *s, gpfn_t g)
+/* The leaf table of g, and the entry that leads to it; NULL where there is none. */
+static u64 *walk(const struct slat *s, gpfn_t g, u64 **up)
 {
-	u64 *t, *e = NULL;
+	u64 *t = pfn_ptr(s->root);
 
-	if (likely(g.n >> 9 == s->near))
-		return true;
-	t = pfn_ptr(s->root);
 	for (u32 l = LEVELS; l > 1; l--) {
-		e = &t[index_of(g, l)];
+		u64 *e = &t[index_of(g, l)];
+
 		if (!(load(e) & s->fmt->present))
-			return false;
+			return NULL;
 		t = table_of(s->fmt, load(e));
+		*up = e;
 	}
-	s->near = g.n >> 9;
-	s->near_up = e;
-	s->near_leaf = t;
-	return true;
+	return t;
 }
 
-/* The leaf entry that translates g, or NULL where a table is missing. */
-static u64 *leaf_entry(const struct slat *s, gpfn_t g)
+/* The leaf entry that translates g, or NULL where a table is missing. It lies beside the one that was asked for last. */
+static u64 *leaf_entry(struct slat *s, gpfn_t g)
 {
-	/* Moving the hint changes nothing that anybody sees. */
-	return go_near((struct slat *)s, g) ? &s->near_leaf[index_of(g, 1)] : NULL;
+	u64 *up, *t;
+
+	if (likely(g.n >> 9 == s->near))
+		return &s->near_leaf[index_of(g, 1)];
+	t = walk(s, g, &up);
+	if (!t)
+		return NULL;
+	s->near = g.n >> 9;
+	s->near_up = up;
+	s->near_leaf = t;
+	return &t[index_of(g, 1)];
 }
 
 void slat_owe_flush(struct slat *s)
@@ -185,9 +190,9 @@ enum slat_cold slat_unmap_cold(struct slat *s, gpfn_t g)
 
 struct slat_leaf slat_get(const struct slat *s, gpfn_t g)
 {
-	u64 *e = leaf_entry(s, g);
+	u64 *up, *t = walk(s, g, &up);
 
-	return leaf_of(s->fmt, e ? load(e) : 0);
+	return leaf_of(s->fmt, t ? load(&t[index_of(g, 1)]) : 0);
 }
 
 bool slat_clear_dirty(struct slat *s, gpfn_t g)
@@ -201,16 +206,6 @@ bool slat_clear_dirty(struct slat *s, gpfn_t g)
 	if (!(was & s->fmt->dirty))
 		return false;
 	slat_owe_flush(s);
-	return true;
-}
-
-bool slat_clear_accessed(struct slat *s, gpfn_t g)
-{
-	u64 *e = leaf_entry(s, g);
-
-	if (!e || !(load(e) & s->fmt->present) || !(load(e) & s->fmt->accessed))
-		return false;
-	__atomic_fetch_and(e, ~s->fmt->accessed, __ATOMIC_RELAXED);
 	return true;
 }
 

@@ -26,8 +26,6 @@ struct slat_format {
 	u64 present;     /* mask: an entry with any of these is present */
 	u64 accessed, dirty;
 	u64 addr;        /* mask of the physical address */
-	u64 uncached;    /* to or into a leaf of a device page: memory type bits replaced */
-	u64 type_mask;
 };
 
 struct slat {
@@ -60,8 +58,6 @@ enum slat_cold slat_unmap_cold(struct slat *s, gpfn_t g);
 struct slat_leaf slat_get(const struct slat *s, gpfn_t g);
 /* Clears D (sets stale if it was set), returns whether it was set. */
 bool slat_clear_dirty(struct slat *s, gpfn_t g);
-/* Clears A without owing a flush; whether it was set. */
-bool slat_clear_accessed(struct slat *s, gpfn_t g);
 /* Only sets bits: what the hypervisor's own write or read of a mapped page must leave. */
 void slat_mark(struct slat *s, gpfn_t g, bool accessed, bool dirty);
 /* Visits the leaf tables that exist, in order: entries (512), first gpfn, whether the A bit of

@@ -10,8 +10,6 @@
 #define NPT_PRESENT BIT64(0)
 #define NPT_WRITE BIT64(1)
 #define NPT_USER BIT64(2)
-#define NPT_UC (BIT64(3) | BIT64(4)) /* PWT, PCD: entry 3 of the host's PAT */
-#define NPT_PAT BIT64(7)
 #define NPT_ACCESSED BIT64(5)
 #define NPT_DIRTY BIT64(6)
 
@@ -24,8 +22,6 @@ const struct slat_format svm_slat = {
 	.accessed = NPT_ACCESSED,
 	.dirty = NPT_DIRTY,
 	.addr = 0x000ffffffffff000ull,
-	.uncached = NPT_UC,
-	.type_mask = NPT_UC | NPT_PAT,
 };
 
 /* Owed and paid at the next VMRUN: until then the guest can use no translation. */

@@ -83,10 +83,15 @@ static u32 hex(char c)
 	return (u32)(c <= '9' ? c - '0' : c - 'A' + 10) & 15;
 }
 
+static u32 letter(char c)
+{
+	return (u8)c & 31u;
+}
+
 /* Three letters of five bits, four hexadecimal digits, most significant byte first. */
 void aml_name_eisaid(struct aml *a, const char *path, const char *id)
 {
-	u32 v = (id[0] & 31u) << 26 | (id[1] & 31u) << 21 | (id[2] & 31u) << 16;
+	u32 v = letter(id[0]) << 26 | letter(id[1]) << 21 | letter(id[2]) << 16;
 
 	v |= hex(id[3]) << 12 | hex(id[4]) << 8 | hex(id[5]) << 4 | hex(id[6]);
 	aml_name(a, path);

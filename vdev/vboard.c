@@ -304,7 +304,7 @@ u32 vboard_uart_rx(struct vboard *b, const u8 *bytes, u32 n)
 
 void vboard_retry(struct vboard *b)
 {
-	u8 n = b->config.ndisks, first = b->first_disk;
+	u8 n = (u8)b->config.ndisks, first = b->first_disk;
 
 	b->go_since = arch_tsc();
 	for (u8 i = 0; i < n; i++)

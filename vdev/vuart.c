@@ -112,7 +112,7 @@ static u8 read_rbr(struct vuart *u)
 
 	if (!u->count)
 		return 0;
-	u->head = (u->head + 1) % VUART_FIFO;
+	u->head = (u8)((u->head + 1u) % VUART_FIFO);
 	u->count--;
 	return byte;
 }

@@ -13,9 +13,7 @@
 #define EPT_READ BIT64(0)
 #define EPT_WRITE BIT64(1)
 #define EPT_EXECUTE BIT64(2)
-#define EPT_TYPE_UC (0ull << 3)
 #define EPT_TYPE_WB ((u64)MEMORY_TYPE_WB << 3)
-#define EPT_TYPE_MASK (7ull << 3)
 #define EPT_IGNORE_PAT BIT64(6) /* RAM is RAM, whatever the guest's PAT says: no aliases of other types */
 #define EPT_ACCESSED BIT64(8)
 #define EPT_DIRTY BIT64(9)
@@ -29,8 +27,6 @@ const struct slat_format vmx_slat = {
 	.accessed = EPT_ACCESSED,
 	.dirty = EPT_DIRTY,
 	.addr = 0x000ffffffffff000ull,
-	.uncached = EPT_TYPE_UC | EPT_IGNORE_PAT,
-	.type_mask = EPT_TYPE_MASK | EPT_IGNORE_PAT,
 };
 
 u64 vmx_ept_pointer(pfn_t root)

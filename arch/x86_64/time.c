@@ -72,7 +72,7 @@ static u64 measure_pit(void)
 	u32 count = PIT_HZ * ROUND_MS / 1000;
 	u64 t0, t1 = 0;
 
-	cpu_out8(PORT_61, (cpu_in8(PORT_61) & ~2) | 1);
+	cpu_out8(PORT_61, (cpu_in8(PORT_61) & 0xfdu) | 1);
 	cpu_out8(PIT_MODE, 0xb0);
 	cpu_out8(PIT_CH2, (u8)count);
 	cpu_out8(PIT_CH2, (u8)(count >> 8));
@@ -82,7 +82,7 @@ static u64 measure_pit(void)
 			t1 = cpu_rdtsc();
 			break;
 		}
-	cpu_out8(PORT_61, cpu_in8(PORT_61) & ~3);
+	cpu_out8(PORT_61, cpu_in8(PORT_61) & 0xfcu);
 	return t1 ? (t1 - t0) * PIT_HZ / count : 0;
 }
 

@@ -34,7 +34,7 @@ static u64 device_read(struct vcpu *v, gpa_t gpa, u8 size)
 		u16 off = (u16)(gpa.a & PAGE_MASK);
 
 		/* Registers are 32 bits wide at multiples of 16; others than aligned dwords are undefined. */
-		return (u64)vboard_apic_read(b, off & ~3u) >> (8 * (off & 3)) & regs_mask(size);
+		return (u64)vboard_apic_read(b, (u16)(off & 0xffcu)) >> (8 * (off & 3)) & regs_mask(size);
 	}
 	return vboard_mmio_read(b, gpa, size, &value) ? value & regs_mask(size) : regs_mask(size);
 }

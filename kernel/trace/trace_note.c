@@ -31,7 +31,7 @@ void trace_note_miss(const struct vm_mem *m, enum trace_class c, u32 page, u32 v
 	bool guest = page_miss && now.vm == m->id && now.g == page;
 	bool content = c == TRACE_DISC || c == TRACE_SWAP || c == TRACE_CACHE || c == TRACE_OVERWRITE;
 
-	trace_put(TRACE_MISS, m->id, (u8)(c | (guest ? now.how : TRACE_BY_VMM) << 4), guest && content, page, value);
+	trace_put(TRACE_MISS, m->id, (u8)(c | (u32)(guest ? now.how : TRACE_BY_VMM) << 4), guest && content, page, value);
 	if (guest && content)
 		trace_put64(TRACE_RIP, m->id, 0, now.rip);
 	if (guest)

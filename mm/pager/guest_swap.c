@@ -35,13 +35,13 @@ static u32 slots_said(const struct vm_mem *m, u32 block, const u8 *page)
 	return MIN(info[1], d->base + d->nblocks - 1 - block);
 }
 
-static struct guest_swap_area *area_of(const struct vm_mem *m, u32 block)
+static const struct guest_swap_area *area_of(const struct vm_mem *m, u32 block)
 {
 	const struct guest_swap *s = &m->swap;
 
 	for (u32 i = 0; i < s->areas; i++)
 		if (block - s->area[i].first < s->area[i].slots)
-			return (struct guest_swap_area *)&s->area[i];
+			return &s->area[i];
 	return NULL;
 }
 

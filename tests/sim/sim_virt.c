@@ -19,7 +19,6 @@
 static const struct slat_format format = {
 	.name = "sim", .table = FMT_R | FMT_W | FMT_X, .leaf = FMT_R | FMT_X | 6 << 3, .write = FMT_W,
 	.present = FMT_R | FMT_W | FMT_X, .accessed = FMT_A, .dirty = FMT_D, .addr = 0x000ffffffffff000ull,
-	.uncached = 0, .type_mask = 7 << 3,
 };
 
 struct entry { u32 pfn; bool valid, writable, dirty; };

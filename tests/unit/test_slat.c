@@ -107,12 +107,10 @@ static void bits(void **st)
 	assert_int_equal(slat_prepare(&s, g), 0);
 	slat_mark(&s, g, true, true);
 	assert_false(slat_get(&s, g).present);
-	assert_false(slat_clear_dirty(&s, g) || slat_clear_accessed(&s, g));
+	assert_false(slat_clear_dirty(&s, g));
 	slat_map(&s, g, (pfn_t){ 5 }, true, false, false);
 	assert_false(slat_clear_dirty(&s, g) || s.stale);
 	hardware(&s, g.n, true);
-	assert_true(slat_clear_accessed(&s, g));
-	assert_false(s.stale || slat_clear_accessed(&s, g));
 	assert_true(slat_clear_dirty(&s, g) && s.stale);
 	assert_false(slat_get(&s, g).dirty);
 	u64 gen = s.generation;
