@@ -11,7 +11,8 @@
 
 /* The parser's only way to memory. */
 struct acpi_mem {
-	/* len bytes at a physical address, readable until the parser returns; NULL if they can not be mapped. */
+	/* len bytes at a physical address, readable until the parser returns; NULL if they can not
+	 * be mapped. */
 	const void *(*map)(void *ctx, u64 phys, u64 len);
 	void *ctx;
 };

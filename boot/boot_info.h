@@ -33,7 +33,8 @@ struct boot_acpi {                        /* from MADT, FADT; all zero when ther
 	u32 noverrides;
 	u32 pm1a_cnt, pm1b_cnt;           /* ports */
 	u16 s5_typ_a, s5_typ_b; bool s5_known;
-	u32 smi_cmd; u8 acpi_enable;      /* write acpi_enable to port smi_cmd to get into ACPI mode; 0: always is */
+	/* write acpi_enable to port smi_cmd to get into ACPI mode; 0: always is */
+	u32 smi_cmd; u8 acpi_enable;
 	bool reset_known; u8 reset_space; u64 reset_addr; u8 reset_value;
 	u32 pm_timer_port; bool pm_timer_32bit;
 	u64 hpet_base;

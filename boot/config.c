@@ -185,14 +185,14 @@ static void apply_words(struct config_line *l, const char *text)
 }
 
 /* The role's own part of a line of l->vm; text: what follows the first word. */
-static void read_role(struct config_line *l, const struct config_role *role, const struct boot_module *m, const char *text,
-		      const char *rest)
+static void read_role(struct config_line *l, const struct config_role *role, const struct boot_module *m,
+		      const char *text, const char *rest)
 {
 	if (m->bad)
 		vm_error(l->vm, "module %d (%s) can not be used: %s", l->module, role->word, m->bad);
 	if (m->cmdline_cut)
-		vm_error(l->vm, "module %d (%s): its command line is longer than %u characters", l->module, role->word,
-			 BOOT_CMDLINE_MAX - 1);
+		vm_error(l->vm, "module %d (%s): its command line is longer than %u characters", l->module,
+			 role->word, BOOT_CMDLINE_MAX - 1);
 	l->on = role->on;
 	apply_words(l, text);
 	attach(l, role->kind, rest);
@@ -223,7 +223,8 @@ static void read_module(struct config *out, const struct boot_module *m, s32 mod
 			read_role(&l, &config_roles[i], m, rest, cmdline);
 			return;
 		}
-	vm_error(l.vm, "module %d begins with \"%.24s\"; try kernel, multiboot, initrd, module or disk", module, role);
+	vm_error(l.vm, "module %d begins with \"%.24s\"; try kernel, multiboot, initrd, module or disk",
+		 module, role);
 }
 
 /* Once all lines of a guest have been read, in whatever order. */
@@ -249,11 +250,14 @@ int config_build(const struct boot_info *bi, struct config *out)
 	out->console_baud = 115200;
 	out->log_level = LOG_INFO;
 	if (bi->cmdline_cut)
-		config_error(out, "the hypervisor's command line is longer than %u characters; the rest is ignored",
+		config_error(out,
+			     "the hypervisor's command line is longer than %u characters; the rest is "
+			     "ignored",
 			     BOOT_CMDLINE_MAX - 1);
 	apply_words(&hv, bi->cmdline);
 	if (out->trace[0] && out->console_com && out->trace[3] - '0' == (s32)out->console_com)
-		config_error(out, "trace=%s is the console's port; try com%u", out->trace, out->console_com == 2 ? 1 : 2);
+		config_error(out, "trace=%s is the console's port; try com%u", out->trace,
+			     out->console_com == 2 ? 1 : 2);
 	if (bi->nmodules_lost)
 		config_error(out, "%u modules beyond the first %u are ignored", bi->nmodules_lost,
 			     BOOT_MAX_MODULES);

@@ -67,8 +67,10 @@ struct vm_config {
 	bool no_cache;               /* what the guest itself evicts is not kept for it */
 	u8 zip_percent;              /* of its frames may hold compressed pages; CONFIG_ZIP_AUTO: what pays */
 	u32 vcpus;
-	s32 kernel_module, initrd_module; /* index into boot_info.modules; -1: none. initrd: a Linux kernel's */
-	struct config_module module[CONFIG_MAX_MODULES]; /* a Multiboot kernel's, its initrd among them, in GRUB's order */
+	/* index into boot_info.modules; -1: none. initrd: a Linux kernel's */
+	s32 kernel_module, initrd_module;
+	/* a Multiboot kernel's, its initrd among them, in GRUB's order */
+	struct config_module module[CONFIG_MAX_MODULES];
 	u32 nmodules;
 	struct config_disk disk[CONFIG_MAX_DISKS];
 	u32 ndisks;
@@ -92,8 +94,8 @@ struct config {
 /* Always fills *out. 0, or E_INVAL if any line or guest has an error. */
 int config_build(const struct boot_info *bi, struct config *out);
 
-/* Limits as words: "500" or "none"; "20M" or "none" (0). E_INVAL: not understood, E_RANGE: not from 1 to CONFIG_IOPS_MAX, not from
- * CONFIG_BPS_MIN to CONFIG_BPS_MAX. */
+/* Limits as words: "500" or "none"; "20M" or "none" (0). E_INVAL: not understood, E_RANGE: not from 1 to
+ * CONFIG_IOPS_MAX, not from CONFIG_BPS_MIN to CONFIG_BPS_MAX. */
 int config_parse_iops(const char *value, u32 *iops) MUST_CHECK;
 int config_parse_bps(const char *value, u64 *bps) MUST_CHECK;
 
@@ -101,8 +103,8 @@ int config_parse_bps(const char *value, u64 *bps) MUST_CHECK;
 int config_check_qos(u64 min, u64 max, u32 weight, char *why, size_t why_size) MUST_CHECK;
 
 /*
- * For `help boot`: one call for each first word of a module line (where "first"), then one a key: where ("kernel", "module",
- * "initrd", "disk", "vmmb"), the word with the shape of its value, what it does.
+ * For `help boot`: one call for each first word of a module line (where "first"), then one a key: where
+ * ("kernel", "module", "initrd", "disk", "vmmb"), the word with the shape of its value, what it does.
  */
 void config_help(void (*line)(void *ctx, const char *where, const char *word, const char *help), void *ctx);
 

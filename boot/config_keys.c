@@ -9,11 +9,13 @@
 #include "kernel/lib/lib.h"
 
 const struct config_role config_roles[CONFIG_ROLES] = {
-	{ "kernel", "a Linux kernel (bzImage); what follows -- is its command line", ON_KERNEL, CONFIG_LINUX },
-	{ "multiboot", "a Multiboot kernel (ELF, or load addresses in its header), with the words of kernel", ON_KERNEL,
-	  CONFIG_MULTIBOOT },
+	{ "kernel", "a Linux kernel (bzImage); what follows -- is its command line", ON_KERNEL,
+	  CONFIG_LINUX },
+	{ "multiboot", "a Multiboot kernel (ELF, or load addresses in its header), with the words of kernel",
+	  ON_KERNEL, CONFIG_MULTIBOOT },
 	{ "initrd", "the kernel's initial RAM disk", ON_INITRD, CONFIG_NO_KERNEL },
-	{ "module", "a module of a Multiboot kernel, up to 16 times; what follows -- is its string", ON_MODULE, CONFIG_NO_KERNEL },
+	{ "module", "a module of a Multiboot kernel, up to 16 times; what follows -- is its string",
+	  ON_MODULE, CONFIG_NO_KERNEL },
 	{ "disk", "a RAM disk with this file's content", ON_DISK, CONFIG_NO_KERNEL },
 };
 
@@ -119,12 +121,16 @@ static int parse_miss(struct config_line *l, const char *value)
 
 static int parse_iops(struct config_line *l, const char *value)
 {
-	return config_parse_iops(value, &l->vm->iops) ? bad(l, "a limit is a number from 1 to 10000000, or none; try iops=500") : 0;
+	return config_parse_iops(value, &l->vm->iops) ?
+		       bad(l, "a limit is a number from 1 to 10000000, or none; try iops=500") :
+		       0;
 }
 
 static int parse_bps(struct config_line *l, const char *value)
 {
-	return config_parse_bps(value, &l->vm->bps) ? bad(l, "a limit is a size from 64K to 1024G, or none; try bps=20M") : 0;
+	return config_parse_bps(value, &l->vm->bps) ?
+		       bad(l, "a limit is a size from 64K to 1024G, or none; try bps=20M") :
+		       0;
 }
 
 static int parse_zip(struct config_line *l, const char *value)
@@ -297,42 +303,43 @@ static int parse_selftest(struct config_line *l, const char *value)
 }
 
 static const struct key keys[] = {
-	{ "vm", NULL, "NAME", "the guest that this module belongs to: 1 to 15 of a-z, 0-9, -",
-	  ON_ANY_MODULE, false, parse_vm },
-	{ "ram", NULL, "SIZE", "memory that the guest sees: 16M to 3G, whole MiB; required",
-	  ON_KERNEL, false, parse_ram },
-	{ "min", "reservation", "SIZE", "memory it is guaranteed (default: ram/16, at least 8M)",
-	  ON_KERNEL, false, parse_min },
-	{ "max", "limit", "SIZE", "memory it may hold, its cache included (default: ram)",
-	  ON_KERNEL, false, parse_max },
-	{ "weight", "shares", "1..10000", "its share of CPU and disks, and what its misses count (default: 100)",
-	  ON_KERNEL, false, parse_weight },
-	{ "miss", NULL, "RATE", "goal: at most so many misses, 50/s or 3/min (default: none)",
-	  ON_KERNEL, false, parse_miss },
+	{ "vm", NULL, "NAME", "the guest that this module belongs to: 1 to 15 of a-z, 0-9, -", ON_ANY_MODULE,
+	  false, parse_vm },
+	{ "ram", NULL, "SIZE", "memory that the guest sees: 16M to 3G, whole MiB; required", ON_KERNEL, false,
+	  parse_ram },
+	{ "min", "reservation", "SIZE", "memory it is guaranteed (default: ram/16, at least 8M)", ON_KERNEL,
+	  false, parse_min },
+	{ "max", "limit", "SIZE", "memory it may hold, its cache included (default: ram)", ON_KERNEL, false,
+	  parse_max },
+	{ "weight", "shares", "1..10000",
+	  "its share of CPU and disks, and what its misses count (default: 100)", ON_KERNEL, false,
+	  parse_weight },
+	{ "miss", NULL, "RATE", "goal: at most so many misses, 50/s or 3/min (default: none)", ON_KERNEL,
+	  false, parse_miss },
 	{ "iops", NULL, "N", "disk operations a second, all its disks together (default: none, no limit)",
 	  ON_KERNEL, false, parse_iops },
 	{ "bps", NULL, "SIZE", "bytes a second from and to its disks, 20M (default: none, no limit)",
 	  ON_KERNEL, false, parse_bps },
-	{ "zip", NULL, "auto|off|N%", "its frames for compressed pages: what pays, none, 1% to 50% (default: auto)",
-	  ON_KERNEL, false, parse_zip },
-	{ "cache", NULL, "on|off", "keep what the guest itself evicts while there is room (default: on)", ON_KERNEL, false,
-	  parse_cache },
+	{ "zip", NULL, "auto|off|N%",
+	  "its frames for compressed pages: what pays, none, 1% to 50% (default: auto)", ON_KERNEL, false,
+	  parse_zip },
+	{ "cache", NULL, "on|off", "keep what the guest itself evicts while there is room (default: on)",
+	  ON_KERNEL, false, parse_cache },
 	{ "vcpus", NULL, "1", "processors (default: 1)", ON_KERNEL, false, parse_vcpus },
 	{ "disk", NULL, "NAME[,ro]", "a disk or partition of the host, hd0 or hd0p2; up to 4 times",
 	  ON_KERNEL, true, parse_disk },
 	{ "ro", NULL, NULL, "the guest can only read this disk", ON_DISK, false, parse_ro },
-	{ "console", NULL, "comN[,BAUD]", "the operator's console, or none (default: com1,115200)",
-	  ON_VMMB, false, parse_console },
-	{ "trace", NULL, "comN[,BAUD]", "where `trace on` sends its records, or none (default: none)", ON_VMMB, false,
-	  parse_trace },
-	{ "reserve", NULL, "SIZE", "memory that no guest gets (default: 0)", ON_VMMB, false,
-	  parse_reserve },
-	{ "swap", NULL, "NAME", "swap partition, or none (default: those of the swap type)", ON_VMMB,
-	  false, parse_swap },
-	{ "scan", NULL, "PERCENT", "what looking for touched pages may cost of the CPU (default: 0.5%)", ON_VMMB,
-	  false, parse_scan },
-	{ "log", NULL, "LEVEL", "show log lines up to error, warning, info or debug (default: info)",
-	  ON_VMMB, false, parse_log },
+	{ "console", NULL, "comN[,BAUD]", "the operator's console, or none (default: com1,115200)", ON_VMMB,
+	  false, parse_console },
+	{ "trace", NULL, "comN[,BAUD]", "where `trace on` sends its records, or none (default: none)",
+	  ON_VMMB, false, parse_trace },
+	{ "reserve", NULL, "SIZE", "memory that no guest gets (default: 0)", ON_VMMB, false, parse_reserve },
+	{ "swap", NULL, "NAME", "swap partition, or none (default: those of the swap type)", ON_VMMB, false,
+	  parse_swap },
+	{ "scan", NULL, "PERCENT", "what looking for touched pages may cost of the CPU (default: 0.5%)",
+	  ON_VMMB, false, parse_scan },
+	{ "log", NULL, "LEVEL", "show log lines up to error, warning, info or debug (default: info)", ON_VMMB,
+	  false, parse_log },
 	{ "panic", NULL, "SECONDS", "reboot so long after an exception report (default: 0, halt)", ON_VMMB,
 	  false, parse_panic },
 	{ "selftest", NULL, "WORD", "end in an exception report: fault, text, stack or panic", ON_VMMB, false,
@@ -400,8 +407,12 @@ int config_apply_word(struct config_line *l, char *word)
 
 void config_help(void (*line)(void *ctx, const char *where, const char *word, const char *help), void *ctx)
 {
-	static const struct { u8 on; const char *where; } places[] = {
-		{ ON_KERNEL, "kernel" }, { ON_INITRD, "initrd" }, { ON_MODULE, "module" }, { ON_DISK, "disk" }, { ON_VMMB, "vmmb" },
+	static const struct {
+		u8 on;
+		const char *where;
+	} places[] = {
+		{ ON_KERNEL, "kernel" }, { ON_INITRD, "initrd" }, { ON_MODULE, "module" },
+		{ ON_DISK, "disk" },     { ON_VMMB, "vmmb" },
 	};
 	char text[40];
 

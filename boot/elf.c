@@ -78,9 +78,13 @@ void elf_segment(const struct elf *e, u32 i, struct elf_segment *s)
 
 	if (e->is64) {
 		memcpy(&p64, at, sizeof(p64));
-		*s = (struct elf_segment){ p64.type, p64.offset, p64.vaddr, p64.paddr, p64.filesz, p64.memsz };
+		*s =
+			(struct elf_segment){ p64.type,  p64.offset, p64.vaddr,
+					      p64.paddr, p64.filesz, p64.memsz };
 	} else {
 		memcpy(&p32, at, sizeof(p32));
-		*s = (struct elf_segment){ p32.type, p32.offset, p32.vaddr, p32.paddr, p32.filesz, p32.memsz };
+		*s =
+			(struct elf_segment){ p32.type,  p32.offset, p32.vaddr,
+					      p32.paddr, p32.filesz, p32.memsz };
 	}
 }

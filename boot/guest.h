@@ -4,8 +4,8 @@
  * vCPU starts. Pure: guest memory is reached through a port only.
  *
  * Guest-physical memory: 0-9FC00h RAM, up to 100000h reserved (the device model's ACPI tables),
- * 1 MiB to the end RAM. The Linux loader uses the low memory below for what it tells the guest; the Multiboot loader looks
- * for memory that the kernel has no segment in.
+ * 1 MiB to the end RAM. The Linux loader uses the low memory below for what it tells the guest; the Multiboot
+ * loader looks for memory that the kernel has no segment in.
  */
 #ifndef BOOT_GUEST_H
 #define BOOT_GUEST_H

@@ -2,10 +2,10 @@
 /*
  * multiboot1.c - puts a Multiboot kernel, its command line and its modules into guest memory.
  *
- * Contract: multiboot1.h. The image is not trusted: every segment lies in the file and in the guest's RAM, or the image is
- * refused. What the loader itself tells the kernel is placed last, where no segment is. No state.
- * Source: Multiboot Specification 0.6.96, "OS image format", "Header magic fields" (bit 16: else an ELF image),
- * "Boot information format".
+ * Contract: multiboot1.h. The image is not trusted: every segment lies in the file and in the guest's RAM, or
+ * the image is refused. What the loader itself tells the kernel is placed last, where no segment is. No
+ * state. Source: Multiboot Specification 0.6.96, "OS image format", "Header magic fields" (bit 16: else an
+ * ELF image), "Boot information format".
  */
 #include "boot/elf.h"
 #include "boot/multiboot1.h"
@@ -18,7 +18,8 @@
 #define FLAG_ADDRESSES BIT(16)   /* the "a.out kludge" */
 #define FLAG_KNOWN (BIT(0) | BIT(1)) /* modules at pages, memory information: always so */
 #define FLAGS_REQUIRED 0xffffu
-/* Bytes left free behind the kernel, as GRUB does for kernels that use memory there before they have read about modules. */
+/* Bytes left free behind the kernel, as GRUB does for kernels that use memory there before they have read
+ * about modules. */
 #define MODULES_GAP MIB
 
 struct mb1_header {
@@ -42,7 +43,8 @@ _Static_assert(offsetof(struct mb1_info, boot_loader_name) == 64, "multiboot inf
 struct mb1_mmap { u32 size; u64 addr, len; u32 type; } __attribute__((packed));
 struct mb1_module { u32 start, end, string, reserved; };
 
-/* What the kernel is told, in one block of whole pages; strings follow it: the command line, then the modules'. */
+/* What the kernel is told, in one block of whole pages; strings follow it: the command line, then the
+ * modules'. */
 struct mb1_block {
 	struct mb1_info info;
 	u64 gdt[GUEST_GDT_ENTRIES];
@@ -75,10 +77,12 @@ static int refuse(struct load *l, int err, const char *text)
 
 static void take(struct load *l, u64 gpa, u64 size)
 {
-	l->taken[l->ntaken++] = (struct span){ ALIGN_DOWN(gpa, (u64)PAGE_SIZE), ALIGN_UP(gpa + size, (u64)PAGE_SIZE) };
+	l->taken[l->ntaken++] =
+		(struct span){ ALIGN_DOWN(gpa, (u64)PAGE_SIZE), ALIGN_UP(gpa + size, (u64)PAGE_SIZE) };
 }
 
-/* The lowest page at or above from with room for size bytes of RAM that nothing else has; false: none below end. */
+/* The lowest page at or above from with room for size bytes of RAM that nothing else has; false: none below
+ * end. */
 static bool find_room(const struct load *l, u64 from, u64 end, u64 size, u64 *at)
 {
 	bool moved = true;
@@ -106,7 +110,8 @@ static int load_segment(struct load *l, u64 offset, u64 filesz, u64 gpa, u64 mem
 	if (!memsz)
 		return 0;
 	if (!guest_in_ram(l->t, gpa, memsz)) {
-		fmt(l->why, l->why_size, "a segment at %#lx-%#lx is not in the guest's RAM", gpa, gpa + memsz);
+		fmt(l->why, l->why_size, "a segment at %#lx-%#lx is not in the guest's RAM", gpa,
+		    gpa + memsz);
 		return E_NOMEM;
 	}
 	if (filesz)
@@ -166,8 +171,8 @@ static int load_by_addresses(struct load *l, const struct mb1_header *h, u64 off
 }
 
 /*
- * Where a segment's address holds the entry: kernels that run in high virtual memory say that one, as GRUB understands
- * it. Else e_entry itself, if it is a physical address in a segment.
+ * Where a segment's address holds the entry: kernels that run in high virtual memory say that one, as GRUB
+ * understands it. Else e_entry itself, if it is a physical address in a segment.
  */
 static int find_entry(struct load *l, const struct elf *e)
 {
@@ -217,8 +222,10 @@ static int load_modules(struct load *l, const struct multiboot1_module *m, u32 n
 	int err;
 
 	for (u32 i = 0; i < n; i++) {
-		if (!find_room(l, from, ram, m[i].size, &at) && !find_room(l, GUEST_HIGH_RAM, ram, m[i].size, &at)) {
-			fmt(l->why, l->why_size, "module %u of %u (%s) does not fit beside the kernel; try more ram=", i + 1, n,
+		if (!find_room(l, from, ram, m[i].size, &at) &&
+		    !find_room(l, GUEST_HIGH_RAM, ram, m[i].size, &at)) {
+			fmt(l->why, l->why_size,
+			    "module %u of %u (%s) does not fit beside the kernel; try more ram=", i + 1, n,
 			    fmt_size(size, sizeof(size), ALIGN_UP(m[i].size, (u64)PAGE_SIZE)));
 			return E_NOMEM;
 		}
@@ -238,9 +245,11 @@ static void describe(const struct guest_target *t, struct mb1_block *b, u32 nmod
 	u32 n = MIN(t->ne820, (u32)GUEST_E820_MAX);
 
 	for (u32 i = 0; i < n; i++)
-		b->map[i] = (struct mb1_mmap){ sizeof(b->map[0]) - 4, t->e820[i].addr, t->e820[i].size, t->e820[i].type };
+		b->map[i] = (struct mb1_mmap){ sizeof(b->map[0]) - 4, t->e820[i].addr, t->e820[i].size,
+					       t->e820[i].type };
 	memcpy(b->loader, name, sizeof(name));
-	b->info.flags = INFO_MEMORY | INFO_CMDLINE | INFO_MMAP | INFO_LOADER_NAME | (nmodules ? INFO_MODS : 0);
+	b->info.flags =
+		INFO_MEMORY | INFO_CMDLINE | INFO_MMAP | INFO_LOADER_NAME | (nmodules ? INFO_MODS : 0);
 	b->info.mem_lower = GUEST_LOW_RAM_END / 1024;
 	b->info.mem_upper = (u32)((t->ram - MIN(t->ram, (u64)GUEST_HIGH_RAM)) / 1024);
 	b->info.mods_count = nmodules;
@@ -257,8 +266,8 @@ static int write_string(const struct guest_target *t, const char *s, u64 *at)
 }
 
 /* In low memory, where loaders put it; where a kernel fills that, above it. */
-static int write_block(struct load *l, struct mb1_block *b, const char *cmdline, const struct multiboot1_module *m, u32 n,
-		       struct guest_entry *out)
+static int write_block(struct load *l, struct mb1_block *b, const char *cmdline,
+		       const struct multiboot1_module *m, u32 n, struct guest_entry *out)
 {
 	const struct guest_target *t = l->t;
 	u64 size = sizeof(*b) + strlen(cmdline) + 1, at, string;
@@ -266,8 +275,10 @@ static int write_block(struct load *l, struct mb1_block *b, const char *cmdline,
 
 	for (u32 i = 0; i < n; i++)
 		size += strlen(m[i].string) + 1;
-	if (!find_room(l, PAGE_SIZE, GUEST_LOW_RAM_END, size, &at) && !find_room(l, GUEST_HIGH_RAM, t->ram, size, &at))
-		return refuse(l, E_NOMEM, "the boot information does not fit beside the kernel; try more ram=");
+	if (!find_room(l, PAGE_SIZE, GUEST_LOW_RAM_END, size, &at) &&
+	    !find_room(l, GUEST_HIGH_RAM, t->ram, size, &at))
+		return refuse(l, E_NOMEM,
+			      "the boot information does not fit beside the kernel; try more ram=");
 	describe(t, b, n);
 	b->info.mmap_addr = (u32)(at + offsetof(struct mb1_block, map));
 	b->info.mods_addr = (u32)(at + offsetof(struct mb1_block, module));
@@ -306,8 +317,10 @@ int multiboot1_load(const u8 *image, u64 image_size, const struct multiboot1_mod
 	if ((err = find_header(&l, &h, &offset)))
 		return err;
 	if (h.flags & FLAGS_REQUIRED & ~FLAG_KNOWN)
-		return refuse(&l, E_INVAL, h.flags & FLAG_VIDEO ? "the kernel wants a video mode, there is none"
-						: "the kernel requires a Multiboot feature that we don't have");
+		return refuse(&l, E_INVAL,
+			      h.flags & FLAG_VIDEO ?
+				      "the kernel wants a video mode, there is none" :
+				      "the kernel requires a Multiboot feature that we don't have");
 	err = h.flags & FLAG_ADDRESSES ? load_by_addresses(&l, &h, offset) : load_elf(&l);
 	if (err)
 		return err;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * ahci.c - SATA disks at work. Any error resets the port's link: that is the one way out of every state, queued
- * commands among them, and what was in hand then goes again unqueued and alone (slots.h). Interrupt
+ * ahci.c - SATA disks at work. Any error resets the port's link: that is the one way out of every state,
+ * queued commands among them, and what was in hand then goes again unqueued and alone (slots.h). Interrupt
  * handler and tick run in interrupt windows, never inside each other; nothing waits.
  */
 #include "drivers/ahci_hw.h"
@@ -39,7 +39,8 @@ static u32 prds(const struct block_req *r, struct block_at *at, struct ahci_prd 
 	u32 n = 0, left;
 	u64 addr, end = 0;
 
-	for (*bytes = 0; (left = block_piece(r, at, &addr)); at->off += left, *bytes += left, end = addr + left) {
+	for (*bytes = 0; (left = block_piece(r, at, &addr));
+	     at->off += left, *bytes += left, end = addr + left) {
 		left = MIN(left, AHCI_PRD_MAX);
 		if (n && addr == end && prd[n - 1].dbc + left < AHCI_PRD_MAX) {
 			prd[n - 1].dbc += left;
@@ -70,8 +71,10 @@ void ahci_command(struct ahci_memory *m, u32 i, struct slot *s, bool ncq, u64 ta
 		else
 			ahci_fis(t->cfis, write ? ATA_WRITE_DMA_EXT : ATA_READ_DMA_EXT, lba, s->sectors, 0);
 	}
-	m->header[i] = (struct ahci_header){ .flags = (u16)(HEADER_FIS_DWORDS | (write ? HEADER_WRITE : 0)), .prdtl = (u16)n,
-					     .ctba = (u32)table, .ctbau = (u32)(table >> 32) };
+	m->header[i] = (struct ahci_header){ .flags = (u16)(HEADER_FIS_DWORDS | (write ? HEADER_WRITE : 0)),
+					     .prdtl = (u16)n,
+					     .ctba = (u32)table,
+					     .ctbau = (u32)(table >> 32) };
 }
 
 void ahci_issue(struct slots *q, u32 i)
@@ -100,7 +103,8 @@ void ahci_reset(struct ahci_port *p, u64 now)
 
 static bool link_up(const struct ahci_port *p)
 {
-	return (mmio_read32(p->regs + PORT_SSTS) & 0xf) == DET_READY && !(mmio_read32(p->regs + PORT_TFD) & TFD_BUSY);
+	return (mmio_read32(p->regs + PORT_SSTS) & 0xf) == DET_READY &&
+	       !(mmio_read32(p->regs + PORT_TFD) & TFD_BUSY);
 }
 
 /* Still at work on its list, told to stop or not: as long as it is, it reads and writes memory. */

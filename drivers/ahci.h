@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * ahci.h - SATA disks behind an AHCI host bus adapter: "sd0", "sd1", ... in the order of adapters and ports, by native
- * command queuing where both sides have it. ATAPI devices and port multipliers are ignored.
+ * ahci.h - SATA disks behind an AHCI host bus adapter: "sd0", "sd1", ... in the order of adapters and ports,
+ * by native command queuing where both sides have it. ATAPI devices and port multipliers are ignored.
  * Sources: Serial ATA AHCI 1.3.1; ATA8-ACS; Serial ATA 3.0, "Native command queuing".
  */
 #ifndef DRIVERS_AHCI_H
@@ -35,7 +35,8 @@ struct ahci_memory {
 _Static_assert(offsetof(struct ahci_memory, fis) == 1024, "aligned to 256");
 _Static_assert(offsetof(struct ahci_memory, table) % 128 == 0, "aligned to 128");
 
-/* Command i for what s has to do next; sets s->next and s->sectors. table: physical address of m->table[i]. */
+/* Command i for what s has to do next; sets s->next and s->sectors. table: physical address
+ * of m->table[i]. */
 void ahci_command(struct ahci_memory *m, u32 i, struct slot *s, bool ncq, u64 table);
 
 #endif

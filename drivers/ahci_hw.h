@@ -11,7 +11,15 @@
 #include "drivers/ahci.h"
 #include "drivers/pci.h"
 
-enum { HBA_CAP = 0x00, HBA_GHC = 0x04, HBA_IS = 0x08, HBA_PI = 0x0c, HBA_CAP2 = 0x24, HBA_BOHC = 0x28, HBA_PORTS = 0x100 };
+enum {
+	HBA_CAP = 0x00,
+	HBA_GHC = 0x04,
+	HBA_IS = 0x08,
+	HBA_PI = 0x0c,
+	HBA_CAP2 = 0x24,
+	HBA_BOHC = 0x28,
+	HBA_PORTS = 0x100
+};
 #define CAP_SNCQ BIT(30)
 #define CAP_S64A BIT(31)
 #define GHC_IE BIT(1)
@@ -21,8 +29,18 @@ enum { HBA_CAP = 0x00, HBA_GHC = 0x04, HBA_IS = 0x08, HBA_PI = 0x0c, HBA_CAP2 = 
 
 #define PORT_BYTES 0x80
 enum {
-	PORT_CLB = 0x00, PORT_FB = 0x08, PORT_IS = 0x10, PORT_IE = 0x14, PORT_CMD = 0x18, PORT_TFD = 0x20, PORT_SIG = 0x24,
-	PORT_SSTS = 0x28, PORT_SCTL = 0x2c, PORT_SERR = 0x30, PORT_SACT = 0x34, PORT_CI = 0x38
+	PORT_CLB = 0x00,
+	PORT_FB = 0x08,
+	PORT_IS = 0x10,
+	PORT_IE = 0x14,
+	PORT_CMD = 0x18,
+	PORT_TFD = 0x20,
+	PORT_SIG = 0x24,
+	PORT_SSTS = 0x28,
+	PORT_SCTL = 0x2c,
+	PORT_SERR = 0x30,
+	PORT_SACT = 0x34,
+	PORT_CI = 0x38
 };
 #define CMD_ST BIT(0)
 #define CMD_SUD BIT(1)
@@ -31,7 +49,8 @@ enum {
 #define CMD_FR BIT(14)
 #define CMD_CR BIT(15)
 #define IS_DONE 0x2fu       /* D2H, PIO setup, DMA setup, set device bits, descriptor processed */
-#define IS_FAILED 0x7d400050u /* unknown FIS, connect change, PhyRdy change, overflow, interface, host bus, task file */
+/* unknown FIS, connect change, PhyRdy change, overflow, interface, host bus, task file */
+#define IS_FAILED 0x7d400050u
 #define TFD_BUSY 0x88u      /* BSY, DRQ */
 #define SIG_DISK 0x00000101u
 #define SCTL_DET_INIT 1u
@@ -75,8 +94,8 @@ struct ahci_port {
 /* One adapter; ports that are not used are NULL. */
 struct ahci_hba { const struct pci_dev *pci; u8 *regs; struct ahci_port *ports[32]; };
 
-/* A reset of the port's link, from any state; ahci_step() goes on with it, a look at a time, and is true at its end:
- * p->step is AHCI_RUNNING or AHCI_GONE then. */
+/* A reset of the port's link, from any state; ahci_step() goes on with it, a look at a time, and is true at
+ * its end: p->step is AHCI_RUNNING or AHCI_GONE then. */
 void ahci_reset(struct ahci_port *p, u64 now_ns);
 bool ahci_step(struct ahci_port *p, u64 now_ns);
 void ahci_enable_interrupts(struct ahci_port *p);

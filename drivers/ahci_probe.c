@@ -6,7 +6,8 @@
 #include "kernel/lib/lib.h"
 #include "mm/frame.h"
 
-#define PORT_FRAMES ((u32)((sizeof(struct ahci_memory) + sizeof(struct ahci_port) + PAGE_SIZE - 1) / PAGE_SIZE))
+#define PORT_FRAMES \
+	((u32)((sizeof(struct ahci_memory) + sizeof(struct ahci_port) + PAGE_SIZE - 1) / PAGE_SIZE))
 
 static u32 named;
 
@@ -60,10 +61,12 @@ static void drop_port(struct ahci_port *p)
 
 static bool identify(struct ahci_port *p)
 {
-	u64 table = slots_phys(&p->m->table[0]), buf = slots_phys(p->m->identify), end = arch_ns() + TIMEOUT_NS;
+	u64 table = slots_phys(&p->m->table[0]), buf = slots_phys(p->m->identify),
+	    end = arch_ns() + TIMEOUT_NS;
 
 	ahci_fis(p->m->table[0].cfis, ATA_IDENTIFY, 0, 0, 0);
-	p->m->table[0].prd[0] = (struct ahci_prd){ .dba = (u32)buf, .dbau = (u32)(buf >> 32), .dbc = SECTOR_SIZE - 1 };
+	p->m->table[0].prd[0] =
+		(struct ahci_prd){ .dba = (u32)buf, .dbau = (u32)(buf >> 32), .dbc = SECTOR_SIZE - 1 };
 	p->m->header[0] = (struct ahci_header){ .flags = HEADER_FIS_DWORDS, .prdtl = 1, .ctba = (u32)table,
 						.ctbau = (u32)(table >> 32) };
 	mmio_write32(p->regs + PORT_CI, 1);
@@ -81,8 +84,10 @@ static bool usable(struct ahci_port *p, u32 cap)
 
 	if (mmio_read32(p->regs + PORT_SIG) != SIG_DISK || !identify(p))
 		return false;
-	if ((id[83] & 0xc400) != 0x4400 || ((id[106] & 0xd000) == 0x5000 && (id[117] | (u32)id[118] << 16) != 256)) {
-		log_warn("AHCI: a disk without 48-bit addresses or with sectors of other than 512 bytes: not used");
+	if ((id[83] & 0xc400) != 0x4400 ||
+	    ((id[106] & 0xd000) == 0x5000 && (id[117] | (u32)id[118] << 16) != 256)) {
+		log_warn("AHCI: a disk without 48-bit addresses or with sectors of other than 512 bytes: not "
+			 "used");
 		return false;
 	}
 	depth = MIN((cap >> 8 & 31) + 1, (id[75] & 31u) + 1);
@@ -154,8 +159,8 @@ static u32 take_disks(struct ahci_hba *h, u32 cap, bool irq)
 			continue;
 		}
 		fmt(p->q.dev.name, sizeof(p->q.dev.name), "sd%u", named++);
-		log_info("%s: SATA, %llu MiB, depth %u", p->q.dev.name, (unsigned long long)(p->q.dev.sectors >> 11),
-			 p->q.dev.depth);
+		log_info("%s: SATA, %llu MiB, depth %u", p->q.dev.name,
+			 (unsigned long long)(p->q.dev.sectors >> 11), p->q.dev.depth);
 		ahci_add(p);
 		block_register(&p->q.dev);
 		ahci_enable_interrupts(p);
@@ -172,10 +177,12 @@ u32 ahci_probe(const struct pci_dev *pci)
 
 	cap = h ? mmio_read32(h->regs + HBA_CAP) : 0;
 	if (!h || (!(cap & CAP_S64A) && frame_limit() > 1u << 20)) {
-		log_warn("AHCI: %s: not used", h ? "an adapter that can't reach memory above 4 GiB" : "no registers or memory");
+		log_warn("AHCI: %s: not used",
+			 h ? "an adapter that can't reach memory above 4 GiB" : "no registers or memory");
 		return 0;
 	}
-	nports = pci->bar[5].size > HBA_PORTS ? MIN(32u, (u32)(pci->bar[5].size - HBA_PORTS) / PORT_BYTES) : 0;
+	nports =
+		pci->bar[5].size > HBA_PORTS ? MIN(32u, (u32)(pci->bar[5].size - HBA_PORTS) / PORT_BYTES) : 0;
 	find_disks(h, nports);
 	irq = pci_irq(pci, ahci_interrupt, h) >= 0;
 	if (!irq)

@@ -19,7 +19,10 @@ static u64 deferred_owners; /* whose requests there is something to complete or 
 /* Commands for as many as the driver takes; without frames for them, for one. */
 static u32 take_commands(struct block_dev *d)
 {
-	pfn_t run = d->depth > 1 ? frame_get_run((u32)((d->depth * sizeof(struct block_cmd) + PAGE_MASK) / PAGE_SIZE)) : NO_PFN;
+	pfn_t run =
+		d->depth > 1 ?
+			frame_get_run((u32)((d->depth * sizeof(struct block_cmd) + PAGE_MASK) / PAGE_SIZE)) :
+			NO_PFN;
 	struct block_cmd *c = pfn_none(run) ? &d->one : pfn_ptr(run);
 	u32 n = pfn_none(run) ? 1 : d->depth;
 
@@ -61,7 +64,11 @@ void block_share(u32 owner, u32 weight, u32 iops, u64 bps)
 {
 	struct fair_share *s = &block_shares[owner];
 
-	*s = (struct fair_share){ .weight = weight, .iops = iops, .bps = bps, .ops_ns = s->ops_ns, .bytes_ns = s->bytes_ns,
+	*s = (struct fair_share){ .weight = weight,
+				  .iops = iops,
+				  .bps = bps,
+				  .ops_ns = s->ops_ns,
+				  .bytes_ns = s->bytes_ns,
 				  .free = s->free };
 }
 

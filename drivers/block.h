@@ -30,12 +30,17 @@
 
 enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH };
 
-/* In this order within an owner. While frames are short (block_hurry) writes that free some count as DEMAND. */
+/* In this order within an owner. While frames are short (block_hurry) writes that free some count
+ * as DEMAND. */
 enum block_class {
 	BLOCK_DEMAND, /* a page that a vCPU waits for */
 	BLOCK_GUEST,  /* the guest's own disk requests, and what they need */
 	BLOCK_AHEAD,  /* pages that nobody waits for yet */
-	BLOCK_BACK,   /* swap writes: they pay for the owner's limits, up to a second, but do not wait for them: others may wait for the frames */
+	/*
+	 * swap writes: they pay for the owner's limits, up to a second, but do not wait for them: others may
+	 * wait for the frames
+	 */
+	BLOCK_BACK,
 	BLOCK_CLASSES
 };
 
@@ -89,10 +94,12 @@ struct block_ops {
 	void (*start)(struct block_dev *d, struct block_req *r);
 };
 
-/* Requests, but for commands, merged (requests that went with another) and pieces (of requests that were cut).
- * polled: commands whose end a driver's tick saw before an interrupt came: nearly all means that there are none. */
+/* Requests, but for commands, merged (requests that went with another) and pieces (of requests that were
+ * cut). polled: commands whose end a driver's tick saw before an interrupt came: nearly all means that there
+ * are none. */
 struct block_stats {
-	u64 reads, writes, flushes, sectors_read, sectors_written, errors, busy_ns, polled, commands, merged, pieces;
+	u64 reads, writes, flushes, sectors_read, sectors_written, errors, busy_ns, polled, commands, merged,
+		pieces;
 };
 
 /* One owner's requests for one device. */
@@ -140,15 +147,19 @@ struct block_dev *block_find(const char *name);
 struct list *block_devices(void);
 void block_submit(struct block_req *r);
 void block_complete(struct block_req *r, int err); /* drivers only, never from inside start() */
-void block_complete_later(struct block_req *r, int err); /* the same from anywhere: done() is called by block_poll() */
-void block_poll(void);                         /* completes what needs no interrupt (RAM disks, refused requests) */
-/* Owners that block_poll() has something to do for now, to complete or to start what waited: a piece that ended outside an interrupt. */
+/* the same from anywhere: done() is called by block_poll() */
+void block_complete_later(struct block_req *r, int err);
+/* completes what needs no interrupt (RAM disks, refused requests) */
+void block_poll(void);
+/* Owners that block_poll() has something to do for now, to complete or to start what waited: a piece that
+ * ended outside an interrupt. */
 u64 block_deferred(void);
 bool block_idle(void);                         /* nothing queued or in flight anywhere */
 /* Drops r if nothing of it was handed to the driver: true if it will not complete. */
 bool block_cancel(struct block_req *r);
 
-/* What an owner is given of all devices' time (1 to 10000, 100 at first), and what it may use; 0: no limit. */
+/* What an owner is given of all devices' time (1 to 10000, 100 at first), and what it may use; 0:
+ * no limit. */
 void block_share(u32 owner, u32 weight, u32 iops, u64 bps);
 /* Others have used the device within BLOCK_RECENT_NS, and would wait for what is long. */
 bool block_contended(const struct block_dev *d, u32 owner);

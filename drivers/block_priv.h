@@ -22,6 +22,9 @@ void block_dequeue(struct block_req *r);
 extern struct fair_share block_shares[FAIR_OWNERS];
 
 static inline bool block_writes(u8 op) { return op == BLOCK_WRITE; }
-static inline struct block_queue *block_queue_of(const struct block_req *r) { return &r->dev->queue[r->owner]; }
+static inline struct block_queue *block_queue_of(const struct block_req *r)
+{
+	return &r->dev->queue[r->owner];
+}
 
 #endif

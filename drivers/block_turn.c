@@ -41,7 +41,8 @@ void block_account(struct block_dev *d, u64 now_ns)
 		if (d->in_flight && away_since_ns > d->moved_ns)
 			d->away_work_ns += (away_since_ns - d->moved_ns) / d->in_flight;
 	}
-	now_ns = MAX(now_ns, d->moved_ns); /* a command that was refused inside start() ended after its caller took the time */
+	/* a command that was refused inside start() ended after its caller took the time */
+	now_ns = MAX(now_ns, d->moved_ns);
 	if (d->in_flight) {
 		d->work_ns += (now_ns - d->moved_ns) / d->in_flight;
 		d->stats.busy_ns += now_ns - d->moved_ns;
@@ -145,7 +146,8 @@ static bool may_go(const struct block_dev *d, const struct block_queue *q, const
 
 static struct block_req *head(const struct block_queue *q, u32 class)
 {
-	return list_empty(&q->class[class]) ? NULL : container_of(q->class[class].next, struct block_req, link);
+	return list_empty(&q->class[class]) ? NULL :
+					      container_of(q->class[class].next, struct block_req, link);
 }
 
 /* The first of the owner's that may go. held: its limits allow swap writes only. */
@@ -179,7 +181,8 @@ static bool contended(const struct block_dev *d, u32 owner, u64 now)
 		u32 i = (u32)__builtin_ctzll(users);
 		const struct block_queue *q = &d->queue[i];
 
-		if (i != owner && (q->waiting || q->active || (q->last_ns && now - q->last_ns < BLOCK_RECENT_NS)))
+		if (i != owner &&
+		    (q->waiting || q->active || (q->last_ns && now - q->last_ns < BLOCK_RECENT_NS)))
 			return true;
 	}
 	return false;
@@ -220,7 +223,9 @@ static struct block_req *choose(struct block_dev *d, u64 now)
 			fair_arrive(&d->fair, i);
 		q->fresh = false;
 	}
-	return set ? of[fair_pick(&d->fair, active, set, demand, guess, active & ~set ? credit(d) : 0, block_shares)] : NULL;
+	return set ? of[fair_pick(&d->fair, active, set, demand, guess, active & ~set ? credit(d) : 0,
+				  block_shares)] :
+		     NULL;
 }
 
 /* ---- commands ---- */
@@ -255,7 +260,8 @@ static void cut(struct block_cmd *c, struct block_req *r, u32 sectors)
 	r->handed += c->hw.nsectors;
 }
 
-static struct block_req *continuation(const struct block_dev *d, const struct block_cmd *c, const struct block_req *r, u32 most)
+static struct block_req *continuation(const struct block_dev *d, const struct block_cmd *c,
+				      const struct block_req *r, u32 most)
 {
 	const struct block_queue *q = block_queue_of(r);
 
@@ -263,7 +269,8 @@ static struct block_req *continuation(const struct block_dev *d, const struct bl
 		struct block_req *o = container_of(it, struct block_req, link);
 
 		if (o->op == r->op && o->sector == c->hw.sector + c->hw.nsectors && !o->handed && !o->alone &&
-		    o->nsegs + c->hw.nsegs <= BLOCK_SEGS && o->nsectors + c->hw.nsectors <= most && may_go(d, q, o))
+		    o->nsegs + c->hw.nsegs <= BLOCK_SEGS && o->nsectors + c->hw.nsectors <= most &&
+		    may_go(d, q, o))
 			return o;
 	}
 	return NULL;
@@ -304,8 +311,14 @@ static void make(struct block_dev *d, struct block_cmd *c, struct block_req *r, 
 {
 	u32 sectors = short_ones ? MIN(left(r), BLOCK_PIECE) : left(r);
 
-	c->hw = (struct block_req){ .dev = d, .op = r->op, .class = r->class, .owner = r->owner, .sector = r->sector,
-				    .nsectors = r->nsectors, .segs = r->segs, .nsegs = r->nsegs };
+	c->hw = (struct block_req){ .dev = d,
+				    .op = r->op,
+				    .class = r->class,
+				    .owner = r->owner,
+				    .sector = r->sector,
+				    .nsectors = r->nsectors,
+				    .segs = r->segs,
+				    .nsegs = r->nsegs };
 	c->first = r;
 	c->n = 1;
 	r->next = NULL;
@@ -353,7 +366,8 @@ static void start(struct block_dev *d, struct block_cmd *c, u64 now)
 /* FLUSHes of a device that does them alone: none joins them. */
 static bool closed(const struct block_dev *d)
 {
-	const struct block_cmd *c = d->in_flight ? container_of(d->active.next, struct block_cmd, link) : NULL;
+	const struct block_cmd *c =
+		d->in_flight ? container_of(d->active.next, struct block_cmd, link) : NULL;
 
 	return d->held || (d->flush_alone && c && c->hw.op == BLOCK_FLUSH);
 }

@@ -49,7 +49,8 @@ static void begin(struct fair_depth *d)
 	else if (down)
 		d->other = d->base - MAX(d->base / 8, 1u);
 	else
-		d->other = MIN(d->base + (climbs(d) ? d->base : MAX(d->base / 4, 1u)), d->most); /* twice as many while that pays */
+		/* twice as many while that pays */
+		d->other = MIN(d->base + (climbs(d) ? d->base : MAX(d->base / 4, 1u)), d->most);
 }
 
 /*
@@ -72,7 +73,9 @@ static bool is_better(const struct fair_depth *d)
 		}
 	if (took <= all / 2)
 		return false;
-	return expected * 100 >= took * (d->other < d->base ? FEWER_PERCENT : climbs(d) ? TWICE_PERCENT : MORE_PERCENT);
+	return expected * 100 >= took * (d->other < d->base ? FEWER_PERCENT :
+					 climbs(d)          ? TWICE_PERCENT :
+							      MORE_PERCENT);
 }
 
 static void decide(struct fair_depth *d)

@@ -35,8 +35,9 @@ u32 disk_drivers_init(void)
 		const struct pci_dev *pci = pci_get(i);
 
 		for (u32 k = 0; k < ARRAY_SIZE(drivers); k++)
-			if (drivers[k].vendor == ANY ? drivers[k].class == pci->class && drivers[k].subclass == pci->subclass
-						     : drivers[k].vendor == pci->vendor && drivers[k].device == pci->device)
+			if (drivers[k].vendor == ANY ?
+				    drivers[k].class == pci->class && drivers[k].subclass == pci->subclass :
+				    drivers[k].vendor == pci->vendor && drivers[k].device == pci->device)
 				found += drivers[k].probe(pci);
 	}
 	return found;

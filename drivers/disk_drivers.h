@@ -7,7 +7,8 @@
 
 #include "kernel/lib/types.h"
 
-/* Offers each PCI function to the driver for it; disks are registered (block.h). Needs pci_init(). Returns their number. */
+/* Offers each PCI function to the driver for it; disks are registered (block.h). Needs pci_init(). Returns
+ * their number. */
 u32 disk_drivers_init(void);
 
 /*

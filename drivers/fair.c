@@ -5,7 +5,8 @@
 #include "drivers/fair.h"
 #include "kernel/lib/lib.h"
 
-#define FIRST_GUESS_NS 1000000ull /* of a disk's first request: 1 ms, between a flash disk's and one that seeks */
+/* of a disk's first request: 1 ms, between a flash disk's and one that seeks */
+#define FIRST_GUESS_NS 1000000ull
 #define BURST_NS 100000000ull     /* what an owner below its limits may start at once: 100 ms of them */
 #define NS_PER_S 1000000000ull
 
@@ -80,7 +81,8 @@ static u32 first_to_end(const struct fair *f, u64 set, const u64 *guess, const s
 	return best;
 }
 
-u32 fair_pick(struct fair *f, u64 active, u64 waiting, u64 demand, const u64 *guess, u64 credit_ns, const struct fair_share *share)
+u32 fair_pick(struct fair *f, u64 active, u64 waiting, u64 demand, const u64 *guess, u64 credit_ns,
+	      const struct fair_share *share)
 {
 	u64 least = f->tag[least_of(f, waiting)];
 	u32 i;

@@ -23,7 +23,8 @@
 #include "kernel/lib/types.h"
 #include "mm/frame.h"
 
-#define FAIR_OWNERS (FRAME_MAX_VMS + 1) /* the guests by their frames' owner number, and the hypervisor itself */
+/* the guests by their frames' owner number, and the hypervisor itself */
+#define FAIR_OWNERS (FRAME_MAX_VMS + 1)
 /* The units of virtual time in one ns at weight 1: tags last for nine years of a busy disk. */
 #define FAIR_UNIT 64u
 #define FAIR_WEIGHT 100u                /* of an owner that was given none */
@@ -60,7 +61,8 @@ void fair_arrive(struct fair *f, u32 owner);
  * owners with commands in flight: one who has nothing waiting only since it asks for no more at once
  * than the disk does keeps credit_ns of the turns that it misses.
  */
-u32 fair_pick(struct fair *f, u64 active, u64 waiting, u64 demand, const u64 *guess, u64 credit_ns, const struct fair_share *share);
+u32 fair_pick(struct fair *f, u64 active, u64 waiting, u64 demand, const u64 *guess, u64 credit_ns,
+	      const struct fair_share *share);
 void fair_started(struct fair *f, u32 owner, u64 guess_ns, const struct fair_share *s);
 /* busy: all owners that have something to do, this one included; users: those that ever had. */
 void fair_ended(struct fair *f, u32 owner, u64 guess_ns, u64 took_ns, u64 busy, u64 users,
@@ -87,12 +89,15 @@ void fair_pay(struct fair_share *s, u64 bytes, bool waits, u64 now_ns);
 #define FAIR_DEPTH_ROUNDS 16u /* a comparison: base and other in turn; each half of them has to agree */
 /* Sectors that take about as long as a command itself (32 KiB): so different sizes of one kind compare. */
 #define FAIR_DEPTH_FIXED 64u
-#define FAIR_DEPTH_REST 512u /* rounds between two comparisons at most: what wrong tries cost is then below 1 % */
-struct fair_sums { u64 sectors[2][FAIR_SIZES], ns[2][FAIR_SIZES]; }; /* sectors: FAIR_DEPTH_FIXED more for each command */
+/* rounds between two comparisons at most: what wrong tries cost is then below 1 % */
+#define FAIR_DEPTH_REST 512u
+/* sectors: FAIR_DEPTH_FIXED more for each command */
+struct fair_sums { u64 sectors[2][FAIR_SIZES], ns[2][FAIR_SIZES]; };
 struct fair_depth {
 	u32 limit, most;       /* in force; the driver's */
 	u32 base, other;       /* what is compared; other 0: nothing now */
-	u32 round, left, skip; /* rounds done; commands left of this one; commands that belong to the round before */
+	/* rounds done; commands left of this one; commands that belong to the round before */
+	u32 round, left, skip;
 	u32 rest, rests;       /* rounds to wait; and how long the last wait was */
 	bool down;             /* the next try is a smaller one */
 	bool waits;            /* requests have been waiting since the last change */

@@ -56,7 +56,8 @@ static u32 build_table(struct ide_channel *ch, const struct ide_drive *d)
 	left = MIN(left, max);
 	ch->next = d->at;
 	ch->bounced = false;
-	n = ide_prd_build(r->segs, r->nsegs, &ch->next, left * SECTOR_SIZE, ch->dma->prd, IDE_PRDS, &ch->nprds);
+	n = ide_prd_build(r->segs, r->nsegs, &ch->next, left * SECTOR_SIZE, ch->dma->prd, IDE_PRDS,
+			  &ch->nprds);
 	if (n)
 		return n / SECTOR_SIZE;
 	/* Memory that the controller can't reach: by way of a buffer in the image. */
@@ -168,9 +169,12 @@ static void fail(struct ide_channel *ch, u8 status, u8 bm, bool later)
 	struct ide_drive *d = ch->active;
 	u8 error = cpu_in8(ch->command + ATA_ERROR);
 
-	log_warn("%s: %s of %u sectors at %llu failed: status %02x error %02x bus master %02x",
-		 d->dev.name, d->req->op == BLOCK_READ ? "read" : d->req->op == BLOCK_WRITE ? "write" : "flush",
-		 d->req->nsectors - d->done, (unsigned long long)(d->req->sector + d->done), status, error, bm);
+	log_warn("%s: %s of %u sectors at %llu failed: status %02x error %02x bus master %02x", d->dev.name,
+		 d->req->op == BLOCK_READ  ? "read" :
+		 d->req->op == BLOCK_WRITE ? "write" :
+					     "flush",
+		 d->req->nsectors - d->done, (unsigned long long)(d->req->sector + d->done), status, error,
+		 bm);
 	if (++d->tries > RETRIES)
 		finish(ch, E_IO, later);
 	else
@@ -345,7 +349,8 @@ u32 ide_probe(const struct pci_dev *pci)
 	u32 found = 0;
 
 	if (channels[0].dma || !(pci->prog_if & IDE_PROGIF_MASTER) || !pci->bar[4].io || !pci->bar[4].size) {
-		log_info("IDE: %s: not used", channels[0].dma ? "a second controller" : "a controller without bus mastering");
+		log_info("IDE: %s: not used",
+			 channels[0].dma ? "a second controller" : "a controller without bus mastering");
 		return 0;
 	}
 	pci_enable(pci, PCI_COMMAND_IO | PCI_COMMAND_MASTER);

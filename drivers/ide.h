@@ -9,8 +9,8 @@
 
 #include "drivers/block.h"
 
-/* Identifies the drives of the first controller it is offered, registers them as block devices and takes their
- * interrupts; leaves others alone. Returns the number of drives. Waits (polled) while it looks. */
+/* Identifies the drives of the first controller it is offered, registers them as block devices and takes
+ * their interrupts; leaves others alone. Returns the number of drives. Waits (polled) while it looks. */
 struct pci_dev;
 u32 ide_probe(const struct pci_dev *pci);
 

@@ -19,7 +19,17 @@
 #define IDE_PROGIF_MASTER BIT(7)
 
 /* Command block, offsets from ide_channel.command; the control block is one port. */
-enum { ATA_DATA, ATA_ERROR, ATA_COUNT, ATA_LBA0, ATA_LBA1, ATA_LBA2, ATA_DEVICE, ATA_STATUS, ATA_COMMAND = ATA_STATUS };
+enum {
+	ATA_DATA,
+	ATA_ERROR,
+	ATA_COUNT,
+	ATA_LBA0,
+	ATA_LBA1,
+	ATA_LBA2,
+	ATA_DEVICE,
+	ATA_STATUS,
+	ATA_COMMAND = ATA_STATUS
+};
 
 #define ATA_ERR BIT(0)
 #define ATA_DRQ BIT(3)

@@ -11,7 +11,8 @@
 #define WORDS 256
 #define READY_NS 2000000000ull
 
-/* Waits until BSY is clear and all of `bits` are set; the status, or 0 when it took too long or ended in an error. */
+/* Waits until BSY is clear and all of `bits` are set; the status, or 0 when it took too long or ended in an
+ * error. */
 static u8 wait_status(const struct ide_channel *ch, u8 bits)
 {
 	u64 end = arch_ns() + READY_NS;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * nvme.c - NVMe disks. A controller comes up, at the probe and after a reset, through the same steps, a look at a time:
- * disable, enable, three admin commands. Interrupt handler and tick run in interrupt
- * windows, never inside each other; nothing waits but the probe.
+ * nvme.c - NVMe disks. A controller comes up, at the probe and after a reset, through the same steps, a look
+ * at a time: disable, enable, three admin commands. Interrupt handler and tick run in interrupt windows,
+ * never inside each other; nothing waits but the probe.
  */
 #include "drivers/nvme.h"
 #include "arch/x86_64/arch.h"
@@ -11,7 +11,15 @@
 #include "kernel/lib/lib.h"
 #include "mm/frame.h"
 
-enum { REG_CAP = 0x00, REG_CC = 0x14, REG_CSTS = 0x1c, REG_AQA = 0x24, REG_ASQ = 0x28, REG_ACQ = 0x30, REG_DOORBELLS = 0x1000 };
+enum {
+	REG_CAP = 0x00,
+	REG_CC = 0x14,
+	REG_CSTS = 0x1c,
+	REG_AQA = 0x24,
+	REG_ASQ = 0x28,
+	REG_ACQ = 0x30,
+	REG_DOORBELLS = 0x1000
+};
 #define CC_ENABLE BIT(0)
 #define CC_ENTRY_SIZES (6u << 16 | 4u << 20) /* 64 and 16 bytes */
 #define CSTS_READY BIT(0)
@@ -39,9 +47,16 @@ struct nvme_memory {
 	u64 prp[SLOTS_MAX][NVME_PRPS]; /* or a sector's bounce buffer */
 	u8 identify[PAGE_SIZE];
 };
-_Static_assert(NVME_PRPS * sizeof(u64) == SECTOR_SIZE && sizeof(struct nvme_command) * QUEUE_ENTRIES == PAGE_SIZE, "");
+_Static_assert(NVME_PRPS * sizeof(u64) == SECTOR_SIZE &&
+		       sizeof(struct nvme_command) * QUEUE_ENTRIES == PAGE_SIZE,
+	       "");
 
-struct queue { struct nvme_command *sq; struct nvme_completion *cq; u32 entries, tail, head, phase; u8 *doorbell; };
+struct queue {
+	struct nvme_command *sq;
+	struct nvme_completion *cq;
+	u32 entries, tail, head, phase;
+	u8 *doorbell;
+};
 
 enum step { RUNNING, DISABLING, ENABLING, CREATING, GONE };
 
@@ -63,7 +78,8 @@ static u32 named;
 
 /* ---- queues ---- */
 
-static void queue_init(struct nvme *c, struct queue *q, u32 id, struct nvme_command *sq, struct nvme_completion *cq, u32 entries)
+static void queue_init(struct nvme *c, struct queue *q, u32 id, struct nvme_command *sq,
+		       struct nvme_completion *cq, u32 entries)
 {
 	memset(sq, 0, PAGE_SIZE);
 	memset(cq, 0, PAGE_SIZE);
@@ -197,8 +213,12 @@ static void set_up(struct nvme *c, u64 now)
 	u32 size = (c->io.entries - 1) << 16 | 1;
 	const struct nvme_command commands[] = {
 		{ .opcode = ADMIN_SET_FEATURES, .cdw10 = FEATURE_QUEUES },
-		{ .opcode = ADMIN_CREATE_CQ, .prp = { slots_phys(&c->m->cq) }, .cdw10 = size, .cdw11 = 3 }, /* interrupts, contiguous */
-		{ .opcode = ADMIN_CREATE_SQ, .prp = { slots_phys(c->m->sq) }, .cdw10 = size, .cdw11 = 1 << 16 | 1 },
+		/* interrupts, contiguous */
+		{ .opcode = ADMIN_CREATE_CQ, .prp = { slots_phys(&c->m->cq) }, .cdw10 = size, .cdw11 = 3 },
+		{ .opcode = ADMIN_CREATE_SQ,
+		  .prp = { slots_phys(c->m->sq) },
+		  .cdw10 = size,
+		  .cdw11 = 1 << 16 | 1 },
 	};
 
 	if (c->setup == ARRAY_SIZE(commands)) {
@@ -279,7 +299,9 @@ void nvme_tick(u64 now_ns)
 
 static bool identify(struct nvme *c, u32 what, u32 nsid)
 {
-	struct nvme_command cmd = { .opcode = ADMIN_IDENTIFY, .nsid = nsid, .prp = { slots_phys(c->m->identify) }, .cdw10 = what };
+	struct nvme_command cmd = {
+		.opcode = ADMIN_IDENTIFY, .nsid = nsid, .prp = { slots_phys(c->m->identify) }, .cdw10 = what
+	};
 	u64 end = arch_ns() + TIMEOUT_NS;
 	struct nvme_completion e;
 
@@ -336,7 +358,8 @@ static struct nvme *begin(const struct pci_dev *pci)
 	pci_enable(pci, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 	regs = pci_map(pci, 0, 0, REG_DOORBELLS);
 	cap = regs ? mmio_read64(regs) : 0;
-	regs = cap && !(cap >> 48 & 15) ? pci_map(pci, 0, 0, REG_DOORBELLS + 4 * (4u << (cap >> 32 & 15))) : NULL;
+	regs = cap && !(cap >> 48 & 15) ? pci_map(pci, 0, 0, REG_DOORBELLS + 4 * (4u << (cap >> 32 & 15))) :
+					  NULL;
 	pfn = regs ? frame_get_run(frames) : NO_PFN;
 	if (pfn_none(pfn))
 		return NULL;
@@ -348,7 +371,8 @@ static struct nvme *begin(const struct pci_dev *pci)
 	c->ready_ns = (cap >> 24 & 0xff) * 500 * MS + 2000 * MS;
 	c->io.entries = MIN(QUEUE_ENTRIES, (u32)(cap & 0xffff) + 1);
 	c->q.dev.depth = MIN((u32)SLOTS_MAX, c->io.entries - 1);
-	/* Before there are queues: QEMU's controller counts only vectors that are enabled when a queue is created. */
+	/* Before there are queues: QEMU's controller counts only vectors that are enabled when a queue is
+	 * created. */
 	if (pci_irq(pci, interrupt, c) < 0)
 		return NULL;
 	begin_reset(c, arch_ns());
@@ -374,7 +398,8 @@ u32 nvme_probe(const struct pci_dev *pci)
 	c->q.issue = issue;
 	c->q.timeout_ns = TIMEOUT_NS;
 	fmt(c->q.dev.name, sizeof(c->q.dev.name), "nvme%u", named++);
-	log_info("%s: NVMe, %llu MiB, depth %u", c->q.dev.name, (unsigned long long)(c->q.dev.sectors >> 11), c->q.dev.depth);
+	log_info("%s: NVMe, %llu MiB, depth %u", c->q.dev.name, (unsigned long long)(c->q.dev.sectors >> 11),
+		 c->q.dev.depth);
 	c->next = controllers;
 	controllers = c;
 	block_register(&c->q.dev);

@@ -29,9 +29,9 @@ _Static_assert(sizeof(struct nvme_completion) == 16, "hardware format");
 #define NVME_PRPS 64 /* of a command's list; its first page is in the command itself */
 
 /*
- * The addresses of the longest part of r from *at on, max bytes at most, that one command can describe: only the first piece may
- * begin and only the last one end inside a page. list[NVME_PRPS] lies at list_hpa. Returns the
- * bytes and advances *at by them; 0: the piece at *at is not aligned to 4.
+ * The addresses of the longest part of r from *at on, max bytes at most, that one command can describe: only
+ * the first piece may begin and only the last one end inside a page. list[NVME_PRPS] lies at list_hpa.
+ * Returns the bytes and advances *at by them; 0: the piece at *at is not aligned to 4.
  */
 u32 nvme_prps(const struct block_req *r, struct block_at *at, u32 max, u64 prp[2], u64 *list, u64 list_hpa);
 

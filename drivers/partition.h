@@ -22,7 +22,11 @@ struct partition {
 	bool vmmb_swap;
 };
 
-struct partition_table { struct partition part[PARTITION_MAX]; u32 count; enum { PARTITION_NONE, PARTITION_MBR, PARTITION_GPT } kind; };
+struct partition_table {
+	struct partition part[PARTITION_MAX];
+	u32 count;
+	enum { PARTITION_NONE, PARTITION_MBR, PARTITION_GPT } kind;
+};
 
 /*
  * head: the disk's first `sectors_given` sectors (34 suffice for a usual GPT; the entry array's

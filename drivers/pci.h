@@ -40,7 +40,8 @@ void pci_write16(const struct pci_dev *d, u8 offset, u16 v);
 void pci_write32(const struct pci_dev *d, u8 offset, u32 v);
 /* Sets bits in the command register. */
 void pci_enable(const struct pci_dev *d, u16 command);
-/* Clears bits. With PCI_COMMAND_MASTER gone, all that the device wrote has arrived when this returns, and nothing follows. */
+/* Clears bits. With PCI_COMMAND_MASTER gone, all that the device wrote has arrived when this returns, and
+ * nothing follows. */
 void pci_disable(const struct pci_dev *d, u16 command);
 /* The offset of the next capability of that id behind `after` (0: the first); 0 if there is none. */
 #define PCI_CAP_MSI 0x05

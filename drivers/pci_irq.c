@@ -41,7 +41,8 @@ static int try_msix(const struct pci_dev *d, arch_irq_fn *fn, void *ctx)
 	err = arch_irq_msi(fn, ctx, &addr, &data);
 	if (err)
 		return err;
-	pci_write16(d, (u8)(cap + MSIX_CONTROL), control | MSIX_MASK_ALL); /* the table is there only when enabled */
+	/* the table is there only when enabled */
+	pci_write16(d, (u8)(cap + MSIX_CONTROL), control | MSIX_MASK_ALL);
 	mmio_write64(entry, addr);
 	mmio_write32(entry + 8, data);
 	mmio_write32(entry + 12, 0);

@@ -16,7 +16,20 @@
 #define CLOCK_HZ 115200
 #define POLLS_MAX 200000 /* of LSR, about 1 us each: longer than a byte at 110 baud */
 
-enum { THR = 0, RBR = 0, DLL = 0, IER = 1, DLM = 1, IIR = 2, FCR = 2, LCR = 3, MCR = 4, LSR = 5, MSR = 6, SCR = 7 };
+enum {
+	THR = 0,
+	RBR = 0,
+	DLL = 0,
+	IER = 1,
+	DLM = 1,
+	IIR = 2,
+	FCR = 2,
+	LCR = 3,
+	MCR = 4,
+	LSR = 5,
+	MSR = 6,
+	SCR = 7
+};
 
 #define IER_RX BIT(0)
 #define IER_TX BIT(1)
@@ -38,7 +51,8 @@ struct serial {
 	u8 ier;
 	void (*rx_fn)(void *ctx);
 	void *rx_ctx;
-	bool registered;        /* its line calls interrupt(): once for good, however often the port is opened */
+	/* its line calls interrupt(): once for good, however often the port is opened */
+	bool registered;
 	u64 overruns;
 	u32 tx_head, tx_tail, rx_head, rx_tail; /* free-running */
 	u8 tx[TX_RING], rx[RX_RING];

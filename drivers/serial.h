@@ -26,7 +26,8 @@ int serial_start(int port, void (*rx)(void *ctx), void *ctx);
 
 void serial_write(int port, const char *buf, size_t n);
 int serial_read(int port);       /* next byte, or -1 when none waits */
-void serial_poll(int port);      /* empties the receiver's FIFO of 16 bytes into the ring: in long work without interrupts */
+/* empties the receiver's FIFO of 16 bytes into the ring: in long work without interrupts */
+void serial_poll(int port);
 size_t serial_tx_room(int port); /* bytes that serial_write() takes without waiting */
 void serial_flush(int port);     /* waits until all is sent: before power-off */
 u64 serial_overruns(int port);   /* received bytes that were lost */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * virtio_blk.c - virtio disks of a host that is a virtual machine itself. One queue; every command has its own part
- * of the descriptor table, so that there is no free list to keep right. Interrupt handler and tick run
- * in interrupt windows, never inside each other; nothing waits but the probe.
+ * virtio_blk.c - virtio disks of a host that is a virtual machine itself. One queue; every command has its
+ * own part of the descriptor table, so that there is no free list to keep right. Interrupt handler and tick
+ * run in interrupt windows, never inside each other; nothing waits but the probe.
  */
 #include "drivers/virtio_blk.h"
 #include "arch/x86_64/arch.h"
@@ -19,11 +19,28 @@
 enum { CAP_COMMON = 1, CAP_NOTIFY = 2, CAP_ISR = 3, CAP_DEVICE = 4, CAP_TYPES = 5 };
 
 enum {
-	COMMON_DF_SELECT = 0x00, COMMON_DF = 0x04, COMMON_GF_SELECT = 0x08, COMMON_GF = 0x0c, COMMON_STATUS = 0x14,
-	COMMON_Q_SELECT = 0x16, COMMON_Q_SIZE = 0x18, COMMON_Q_MSIX = 0x1a, COMMON_Q_ENABLE = 0x1c, COMMON_Q_NOTIFY = 0x1e,
-	COMMON_Q_DESC = 0x20, COMMON_Q_DRIVER = 0x28, COMMON_Q_DEVICE = 0x30, COMMON_BYTES = 0x38
+	COMMON_DF_SELECT = 0x00,
+	COMMON_DF = 0x04,
+	COMMON_GF_SELECT = 0x08,
+	COMMON_GF = 0x0c,
+	COMMON_STATUS = 0x14,
+	COMMON_Q_SELECT = 0x16,
+	COMMON_Q_SIZE = 0x18,
+	COMMON_Q_MSIX = 0x1a,
+	COMMON_Q_ENABLE = 0x1c,
+	COMMON_Q_NOTIFY = 0x1e,
+	COMMON_Q_DESC = 0x20,
+	COMMON_Q_DRIVER = 0x28,
+	COMMON_Q_DEVICE = 0x30,
+	COMMON_BYTES = 0x38
 };
-enum { CONFIG_CAPACITY = 0, CONFIG_SIZE_MAX = 8, CONFIG_SEG_MAX = 12, CONFIG_BLK_SIZE = 20, CONFIG_BYTES = 24 };
+enum {
+	CONFIG_CAPACITY = 0,
+	CONFIG_SIZE_MAX = 8,
+	CONFIG_SEG_MAX = 12,
+	CONFIG_BLK_SIZE = 20,
+	CONFIG_BYTES = 24
+};
 
 #define STATUS_ACKNOWLEDGE 1
 #define STATUS_DRIVER 2
@@ -80,7 +97,8 @@ void virtio_blk_chain(struct virtio_memory *m, u32 i, u32 chain, u32 size_max, s
 		.type = r->op == BLOCK_READ ? BLK_IN : r->op == BLOCK_WRITE ? BLK_OUT : BLK_FLUSH,
 		.sector = r->op == BLOCK_FLUSH ? 0 : r->sector + s->done };
 	m->status[i] = 0xff;
-	d[0] = (struct virtio_desc){ .addr = base + (u64)((u8 *)&m->header[i] - (u8 *)m), .len = sizeof(m->header[i]) };
+	d[0] = (struct virtio_desc){ .addr = base + (u64)((u8 *)&m->header[i] - (u8 *)m),
+				     .len = sizeof(m->header[i]) };
 	while (r->op != BLOCK_FLUSH && (left = block_piece(r, &s->next, &addr))) {
 		left = MIN(left, size_max);
 		if (n > 1 && addr == end && left <= size_max - d[n - 1].len)
@@ -121,8 +139,10 @@ static bool service(struct virtio_blk *v, bool later)
 	struct virtio_memory *m = v->m;
 	u32 n = 0;
 
-	while (v->q.state == SLOTS_READY && n < v->size && v->seen != __atomic_load_n(&m->used.idx, __ATOMIC_ACQUIRE)) {
-		u32 id = __atomic_load_n(&m->used.ring[v->seen % v->size].id, __ATOMIC_RELAXED), i = id / v->chain;
+	while (v->q.state == SLOTS_READY && n < v->size &&
+	       v->seen != __atomic_load_n(&m->used.idx, __ATOMIC_ACQUIRE)) {
+		u32 id = __atomic_load_n(&m->used.ring[v->seen % v->size].id, __ATOMIC_RELAXED),
+		    i = id / v->chain;
 		bool ours = id % v->chain == 0 && i < v->q.dev.depth;
 		u8 status = ours ? m->status[i] : 0xff;
 
@@ -244,13 +264,15 @@ void virtio_blk_tick(u64 now_ns)
 /* Maps the structure of that type, of at least so many bytes; *cap gets its capability. */
 static u8 *structure(const struct pci_dev *pci, u8 type, u32 bytes, u8 *cap)
 {
-	for (*cap = pci_capability(pci, PCI_CAP_VENDOR, 0); *cap; *cap = pci_capability(pci, PCI_CAP_VENDOR, *cap)) {
+	for (*cap = pci_capability(pci, PCI_CAP_VENDOR, 0); *cap;
+	     *cap = pci_capability(pci, PCI_CAP_VENDOR, *cap)) {
 		u32 length = pci_read32(pci, (u8)(*cap + CAP_LENGTH));
 		u8 *p;
 
 		if (pci_read8(pci, (u8)(*cap + CAP_TYPE)) != type || length < bytes)
 			continue;
-		p = pci_map(pci, pci_read8(pci, (u8)(*cap + CAP_BAR)), pci_read32(pci, (u8)(*cap + CAP_OFFSET)), bytes);
+		p = pci_map(pci, pci_read8(pci, (u8)(*cap + CAP_BAR)),
+			    pci_read32(pci, (u8)(*cap + CAP_OFFSET)), bytes);
 		if (p)
 			return p;
 	}
@@ -268,7 +290,8 @@ static u8 *find_notify(const struct pci_dev *pci, const struct virtio_blk *v)
 	at = pci_read32(pci, (u8)(cap + CAP_NOTIFY_MULTIPLIER)) * mmio_read16(v->common + COMMON_Q_NOTIFY);
 	if (at > pci_read32(pci, (u8)(cap + CAP_LENGTH)) - 2)
 		return NULL;
-	return pci_map(pci, pci_read8(pci, (u8)(cap + CAP_BAR)), (u64)pci_read32(pci, (u8)(cap + CAP_OFFSET)) + at, 2);
+	return pci_map(pci, pci_read8(pci, (u8)(cap + CAP_BAR)),
+		       (u64)pci_read32(pci, (u8)(cap + CAP_OFFSET)) + at, 2);
 }
 
 /* From a device's pages to negotiated features; why not, or NULL. */
@@ -300,8 +323,10 @@ static void take_limits(struct virtio_blk *v)
 	u32 seg_max = v->features & F_SEG_MAX ? mmio_read32(v->config + CONFIG_SEG_MAX) : 1;
 
 	v->q.dev.depth = MIN(DEPTH, v->size / 4);
-	v->chain = MIN(MIN(v->size / v->q.dev.depth, VIRTIO_CHAIN_MAX), MAX(seg_max, 1u) > 30 ? 32 : MAX(seg_max, 1u) + 2);
-	v->size_max = v->features & F_SIZE_MAX ? mmio_read32(v->config + CONFIG_SIZE_MAX) & ~(SECTOR_SIZE - 1) : 0;
+	v->chain = MIN(MIN(v->size / v->q.dev.depth, VIRTIO_CHAIN_MAX),
+		       MAX(seg_max, 1u) > 30 ? 32 : MAX(seg_max, 1u) + 2);
+	v->size_max =
+		v->features & F_SIZE_MAX ? mmio_read32(v->config + CONFIG_SIZE_MAX) & ~(SECTOR_SIZE - 1) : 0;
 	v->size_max = v->size_max ? MIN(v->size_max, 1u << 20) : 1u << 20;
 	v->q.dev.sectors = mmio_read64(v->config + CONFIG_CAPACITY);
 	v->q.dev.read_only = v->features & F_RO;
@@ -309,7 +334,8 @@ static void take_limits(struct virtio_blk *v)
 
 u32 virtio_blk_probe(const struct pci_dev *pci)
 {
-	u32 frames = (sizeof(struct virtio_memory) + sizeof(struct virtio_blk) + 15 + PAGE_SIZE - 1) / PAGE_SIZE;
+	u32 frames =
+		(sizeof(struct virtio_memory) + sizeof(struct virtio_blk) + 15 + PAGE_SIZE - 1) / PAGE_SIZE;
 	pfn_t pfn = frame_get_run(frames);
 	struct virtio_blk *v;
 	const char *why;
@@ -327,7 +353,9 @@ u32 virtio_blk_probe(const struct pci_dev *pci)
 	if (!why)
 		take_limits(v);
 	if (why || irq < 0 || !v->q.dev.sectors || !start(v)) {
-		log_warn("virtio disk: %s: not used", why ? why : irq < 0 ? "no interrupt" : "empty, or no interrupt vector");
+		log_warn("virtio disk: %s: not used", why     ? why :
+						      irq < 0 ? "no interrupt" :
+								"empty, or no interrupt vector");
 		if (v->common)
 			mmio_write8(v->common + COMMON_STATUS, 0);
 		return 0; /* its memory is not given back: the handler may be registered */
@@ -338,8 +366,9 @@ u32 virtio_blk_probe(const struct pci_dev *pci)
 	v->q.issue = issue;
 	v->q.timeout_ns = TIMEOUT_NS;
 	fmt(v->q.dev.name, sizeof(v->q.dev.name), "vd%u", named++);
-	log_info("%s: virtio, %llu MiB, depth %u%s", v->q.dev.name, (unsigned long long)(v->q.dev.sectors >> 11),
-		 v->q.dev.depth, v->q.dev.read_only ? ", read-only" : "");
+	log_info("%s: virtio, %llu MiB, depth %u%s", v->q.dev.name,
+		 (unsigned long long)(v->q.dev.sectors >> 11), v->q.dev.depth,
+		 v->q.dev.read_only ? ", read-only" : "");
 	v->next = devices;
 	devices = v;
 	block_register(&v->q.dev);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * virtio_blk.h - the host's virtio block devices on PCI, modern interface: "vd0", "vd1", ... (What guests see is
- * vdev/vblk.c.) Source: Virtual I/O Device (VIRTIO) 1.2, "Virtio Over PCI Bus", "Split Virtqueues", "Block Device".
+ * virtio_blk.h - the host's virtio block devices on PCI, modern interface: "vd0", "vd1", ... (What guests see
+ * is vdev/vblk.c.) Source: Virtual I/O Device (VIRTIO) 1.2, "Virtio Over PCI Bus", "Split Virtqueues", "Block
+ * Device".
  */
 #ifndef DRIVERS_VIRTIO_BLK_H
 #define DRIVERS_VIRTIO_BLK_H
@@ -32,14 +33,17 @@ _Static_assert(sizeof(struct virtio_blk_header) == 16, "device's format");
 struct virtio_memory {
 	struct virtio_desc desc[VIRTIO_QUEUE_MAX];
 	struct { u16 flags, idx, ring[VIRTIO_QUEUE_MAX]; } avail;
-	struct { u16 flags, idx; struct virtio_used ring[VIRTIO_QUEUE_MAX]; } used __attribute__((aligned(8)));
+	struct {
+		u16 flags, idx;
+		struct virtio_used ring[VIRTIO_QUEUE_MAX];
+	} used __attribute__((aligned(8)));
 	struct virtio_blk_header header[SLOTS_MAX] __attribute__((aligned(16)));
 	u8 status[SLOTS_MAX];
 };
 
 /*
- * The chain of slot i, chain descriptors long at most, for what s has to do next; sets s->next and s->sectors. No data
- * descriptor is longer than size_max. base: physical address of m.
+ * The chain of slot i, chain descriptors long at most, for what s has to do next; sets s->next and
+ * s->sectors. No data descriptor is longer than size_max. base: physical address of m.
  */
 void virtio_blk_chain(struct virtio_memory *m, u32 i, u32 chain, u32 size_max, struct slot *s, u64 base);
 

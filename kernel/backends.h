@@ -9,7 +9,8 @@
 
 extern const struct virt_ops *const backends[]; /* in order of preference, NULL at the end */
 
-/* Takes the first that this CPU can run, turns it on and sets backend (virt.h). E_NOTSUP: why says for each what is missing. */
+/* Takes the first that this CPU can run, turns it on and sets backend (virt.h). E_NOTSUP: why says for each
+ * what is missing. */
 int backend_select(char *why, size_t size) MUST_CHECK;
 
 #endif

@@ -17,7 +17,8 @@
 #include "mm/share/promise.h"
 #include "mm/pager/swap.h"
 
-_Static_assert(CONFIG_SCAN_MIN == SCAN_BUDGET_MIN && CONFIG_SCAN_MAX == SCAN_BUDGET_MAX, "boot/ does not know mm/");
+_Static_assert(CONFIG_SCAN_MIN == SCAN_BUDGET_MIN && CONFIG_SCAN_MAX == SCAN_BUDGET_MAX,
+	       "boot/ does not know mm/");
 _Static_assert(VM_MAX == FRAME_MAX_VMS, "scan_clock counts guests as frame.h does");
 
 #define SAY_NS 3000000000ull /* who loses is said when it has been so for so long */
@@ -26,7 +27,8 @@ static struct {
 	struct balance *b;
 	u32 most_frames; /* that its scratch memory is made for */
 	s32 index[VM_MAX]; /* of the guest in b, -1: takes no part */
-	u32 losers, losers_said; /* guests that got less than their goals or mins need: bit mask, and what the log says */
+	/* guests that got less than their goals or mins need: bit mask, and what the log says */
+	u32 losers, losers_said;
 	u64 losers_ns;           /* since when */
 } bal;
 
@@ -200,10 +202,14 @@ static void say_losers(u64 now)
 		const struct balance_vm *v = balancer_vm(vm_all[i]);
 
 		if (v && losers >> i & 1)
-			log_warn("qos: not all that is promised fits: %s loses %s of the %s that its %s needs", vm_all[i]->name,
+			log_warn("qos: not all that is promised fits: %s loses %s of the %s that its %s "
+				 "needs",
+				 vm_all[i]->name,
 				 fmt_size(size, sizeof(size), (u64)v->why.short_frames << PAGE_SHIFT),
-				 fmt_size(need, sizeof(need), (u64)(v->why.flags & DIVIDE_MIN_CUT ? v->quota.qos.min_frames :
-								    v->why.need) << PAGE_SHIFT),
+				 fmt_size(need, sizeof(need),
+					  (u64)(v->why.flags & DIVIDE_MIN_CUT ? v->quota.qos.min_frames :
+										v->why.need)
+						  << PAGE_SHIFT),
 				 v->why.flags & DIVIDE_MIN_CUT ? "min" : "miss goal");
 	}
 }
@@ -275,17 +281,22 @@ static int check_change(const struct qos_change *q, char *why, size_t size)
 	u64 most;
 
 	if (!vm_has_memory(q->vm)) {
-		fmt(why, size, "it is %s; nothing changed; try: vm show %s", vm_state_name(q->vm->state), q->vm->name);
+		fmt(why, size, "it is %s; nothing changed; try: vm show %s", vm_state_name(q->vm->state),
+		    q->vm->name);
 		return E_INVAL;
 	}
 	if (config_check_qos(w.min, w.max, w.weight, line, sizeof(line))) {
 		fmt(why, size, "%s; nothing changed", line);
 		return E_INVAL;
 	}
-	most = MAX((u64)q->vm->mem.npages, (u64)pager_guest_frames()) << PAGE_SHIFT; /* its cache counts: more than ram is fine */
+	/* its cache counts: more than ram is fine */
+	most = MAX((u64)q->vm->mem.npages, (u64)pager_guest_frames()) << PAGE_SHIFT;
 	if (q->set_max && w.max > most) {
-		fmt(why, size, "max %s is above its ram and above all that guests share, %s; nothing changed; try a smaller max",
-		    fmt_size(a, sizeof(a), w.max), fmt_size(b, sizeof(b), (u64)pager_guest_frames() << PAGE_SHIFT));
+		fmt(why, size,
+		    "max %s is above its ram and above all that guests share, %s; nothing changed; try a "
+		    "smaller max",
+		    fmt_size(a, sizeof(a), w.max),
+		    fmt_size(b, sizeof(b), (u64)pager_guest_frames() << PAGE_SHIFT));
 		return E_INVAL;
 	}
 	return 0;
@@ -321,17 +332,26 @@ static int check_promise(const struct qos_change *changes, u32 n, char *why, siz
 
 	switch (promise_check(&then, &was, frames, slots)) {
 	case PROMISE_MINS:
-		fmt(why, size, "all guests' min together would be %s of %s there are; nothing changed; try a smaller min",
-		    fmt_size(a, sizeof(a), then.mins << PAGE_SHIFT), fmt_size(b, sizeof(b), frames << PAGE_SHIFT));
+		fmt(why, size,
+		    "all guests' min together would be %s of %s there are; nothing changed; try a smaller "
+		    "min",
+		    fmt_size(a, sizeof(a), then.mins << PAGE_SHIFT),
+		    fmt_size(b, sizeof(b), frames << PAGE_SHIFT));
 		return E_INVAL;
 	case PROMISE_ALL:
-		fmt(why, size, "guests would be promised %s, but there are %s of memory + %s of swap; nothing changed; try a smaller min",
-		    fmt_size(a, sizeof(a), then.all << PAGE_SHIFT), fmt_size(b, sizeof(b), frames << PAGE_SHIFT),
+		fmt(why, size,
+		    "guests would be promised %s, but there are %s of memory + %s of swap; nothing changed; "
+		    "try a smaller min",
+		    fmt_size(a, sizeof(a), then.all << PAGE_SHIFT),
+		    fmt_size(b, sizeof(b), frames << PAGE_SHIFT),
 		    fmt_size(c, sizeof(c), slots << PAGE_SHIFT));
 		return E_INVAL;
 	case PROMISE_BEYOND:
-		fmt(why, size, "guests' ram above their max would need %s of swap of %s there are; nothing changed; try a larger max",
-		    fmt_size(a, sizeof(a), then.beyond << PAGE_SHIFT), fmt_size(b, sizeof(b), slots << PAGE_SHIFT));
+		fmt(why, size,
+		    "guests' ram above their max would need %s of swap of %s there are; nothing changed; try "
+		    "a larger max",
+		    fmt_size(a, sizeof(a), then.beyond << PAGE_SHIFT),
+		    fmt_size(b, sizeof(b), slots << PAGE_SHIFT));
 		return E_INVAL;
 	default:
 		return 0;

@@ -18,7 +18,8 @@ int balancer_init(u32 scan_ppm) MUST_CHECK;
  * stopped: it needs no frames. */
 void balancer_started(struct vm *vm);
 void balancer_stopped(struct vm *vm);
-/* It was paused, or is to rest: all above its min is for others who need it. / It runs again; meanwhile nothing was measured. */
+/* It was paused, or is to rest: all above its min is for others who need it. / It runs again; meanwhile
+ * nothing was measured. */
 void balancer_away(struct vm *vm);
 void balancer_back(struct vm *vm);
 

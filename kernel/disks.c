@@ -26,8 +26,14 @@ static int read_head(struct block_dev *dev, void *buf, u32 sectors)
 {
 	bool done = false;
 	struct block_seg seg = { pfn_hpa(ptr_pfn(buf)), sectors * SECTOR_SIZE };
-	struct block_req r = { .dev = dev, .op = BLOCK_READ, .owner = BLOCK_HOST, .nsectors = sectors, .segs = &seg, .nsegs = 1,
-			       .done = read_done, .ctx = &done };
+	struct block_req r = { .dev = dev,
+			       .op = BLOCK_READ,
+			       .owner = BLOCK_HOST,
+			       .nsectors = sectors,
+			       .segs = &seg,
+			       .nsegs = 1,
+			       .done = read_done,
+			       .ctx = &done };
 	u64 end = arch_ns() + READ_TIMEOUT_NS;
 
 	block_submit(&r);
@@ -61,7 +67,8 @@ static void scan_disk(struct block_dev *dev, void *buf)
 		t->count = 0;
 		log_warn("%s: partition table: %s; only the whole disk can be used", dev->name, why);
 	}
-	log_info("%s: %s, %u partitions", dev->name, fmt_size(size, sizeof(size), dev->sectors * SECTOR_SIZE), t->count);
+	log_info("%s: %s, %u partitions", dev->name, fmt_size(size, sizeof(size), dev->sectors * SECTOR_SIZE),
+		 t->count);
 	for (u32 i = 0; i < t->count; i++)
 		log_info("%sp%u: %s%s", dev->name, t->part[i].number,
 			 fmt_size(size, sizeof(size), t->part[i].sectors * SECTOR_SIZE),
@@ -142,8 +149,8 @@ static const struct vm_config *whole_disk_of(const struct config *c, const struc
 }
 
 /*
- * The first partition of the swap type. Not on a disk that a guest has as a whole: a type that it wrote itself
- * would bring it every other guest's pages.
+ * The first partition of the swap type. Not on a disk that a guest has as a whole: a type that it wrote
+ * itself would bring it every other guest's pages.
  */
 static void find_swap(const struct config *c, struct block_extent *out)
 {
@@ -158,8 +165,10 @@ static void find_swap(const struct config *c, struct block_extent *out)
 			if (!p->vmmb_swap)
 				continue;
 			if (vm) {
-				log_warn("%sp%u: not taken for swap: %s has all of %s and may have written that entry; "
-					 "try swap= with a partition of another disk", dev->name, p->number, vm->name, dev->name);
+				log_warn("%sp%u: not taken for swap: %s has all of %s and may have written "
+					 "that entry; "
+					 "try swap= with a partition of another disk",
+					 dev->name, p->number, vm->name, dev->name);
 				break;
 			}
 			if (out->sectors)
@@ -195,8 +204,8 @@ static struct block_dev *make_ramdisk(const struct config_disk *d, const struct 
 	return ramdisk_create(pfn_ptr(run), d->name, m->start, m->size & ~(u64)(SECTOR_SIZE - 1));
 }
 
-static int assign_one(const struct config_disk *d, const struct boot_info *bi, struct guest_disk *out, char *why,
-		      size_t size)
+static int assign_one(const struct config_disk *d, const struct boot_info *bi, struct guest_disk *out,
+		      char *why, size_t size)
 {
 	const struct boot_module *m;
 	struct block_dev *dev;
@@ -236,8 +245,9 @@ static void refuse_overlaps(struct config *c, struct extent_use *uses, u32 n)
 		vm = &c->vm[u->owner];
 		with = &uses[u->conflict];
 		if (!vm->error[0])
-			fmt(vm->error, sizeof(vm->error), "disk=%s overlaps %s of %s; give each its own", u->name,
-			    with->name, with->owner == CONFIG_OWNER_SWAP ? "the swap area" : c->vm[with->owner].name);
+			fmt(vm->error, sizeof(vm->error), "disk=%s overlaps %s of %s; give each its own",
+			    u->name, with->name,
+			    with->owner == CONFIG_OWNER_SWAP ? "the swap area" : c->vm[with->owner].name);
 	}
 }
 
@@ -248,8 +258,11 @@ void disks_assign(struct config *c, const struct boot_info *bi, const struct blo
 	u32 n = 0;
 
 	if (swap->sectors)
-		uses[n++] = (struct extent_use){ .dev = swap->dev, .first = swap->first, .sectors = swap->sectors,
-						 .owner = CONFIG_OWNER_SWAP, .name = "swap" };
+		uses[n++] = (struct extent_use){ .dev = swap->dev,
+						 .first = swap->first,
+						 .sectors = swap->sectors,
+						 .owner = CONFIG_OWNER_SWAP,
+						 .name = "swap" };
 	for (u32 i = 0; i < c->nvms; i++) {
 		struct vm_config *vm = &c->vm[i];
 		u32 before = n;

@@ -14,8 +14,8 @@ void disks_scan(void);
 /* "hd0" or "hd0p2". E_NOENT, with one line in why. */
 int disks_find(const char *name, struct block_extent *out, char *why, size_t size) MUST_CHECK;
 /*
- * The hypervisor's swap area as c wants it; out->sectors 0: none. Unless c names it, never on a disk that a guest
- * has as a whole.
+ * The hypervisor's swap area as c wants it; out->sectors 0: none. Unless c names it, never on a disk that a
+ * guest has as a whole.
  */
 void disks_swap(const struct config *c, struct block_extent *out);
 /*

@@ -2,8 +2,8 @@
 /*
  * loop.c - the main loop. ARCHITECTURE.md, "No threads".
  *
- * Who runs next is sched.c's business; what a guest causes between slices is charged by turn.c, and its queues wait while it
- * is ahead in virtual time (retry_boards()). A slice is vcpu.c's.
+ * Who runs next is sched.c's business; what a guest causes between slices is charged by turn.c, and its
+ * queues wait while it is ahead in virtual time (retry_boards()). A slice is vcpu.c's.
  */
 #include "kernel/loop.h"
 #include "arch/x86_64/arch.h"
@@ -20,10 +20,11 @@
 #include "kernel/vm_life.h"
 
 #define HOUSEKEEPING_MS 20
-#define QUEUE_GOES 8 /* most goes of guests' queues in one turn of the loop, of which the last begins within QUEUE_TURN_NS */
+/* most goes of guests' queues in one turn of the loop, of which the last begins within QUEUE_TURN_NS */
+#define QUEUE_GOES 8
 /*
- * After so long no further go begins: whoever was woken meanwhile waits for that, and for one go more. With 200 us a neighbour that
- * reads 4 KiB had half of its share (hostile.share.disk.read-4k).
+ * After so long no further go begins: whoever was woken meanwhile waits for that, and for one go more. With
+ * 200 us a neighbour that reads 4 KiB had half of its share (hostile.share.disk.read-4k).
  */
 #define QUEUE_TURN_NS 50000u
 
@@ -82,8 +83,8 @@ static void go_and_pay(struct vm *vm)
 }
 
 /*
- * The queues of guests get time as their vCPUs do, in virtual time. They may refill themselves, so what a turn does for them is
- * bounded: somebody who wakes meanwhile waits for so long. True: some are left.
+ * The queues of guests get time as their vCPUs do, in virtual time. They may refill themselves, so what a
+ * turn does for them is bounded: somebody who wakes meanwhile waits for so long. True: some are left.
  */
 static bool retry_boards(void)
 {
@@ -101,12 +102,13 @@ static bool retry_boards(void)
 /* Guests whose disk requests block_poll() has to complete or to start: it has been in this turn. */
 static u32 left_to_poll(void)
 {
-	return (u32)block_deferred() & (BIT(VM_MAX) - 1); /* owners are guests by number, and the hypervisor */
+	/* owners are guests by number, and the hypervisor */
+	return (u32)block_deferred() & (BIT(VM_MAX) - 1);
 }
 
 /*
- * The guest whose turn it is has a vCPU and queues that want it: they take turns, or others' queues, which are further behind, would
- * keep its own from ever going on. True: its queues went.
+ * The guest whose turn it is has a vCPU and queues that want it: they take turns, or others' queues, which
+ * are further behind, would keep its own from ever going on. True: its queues went.
  */
 static bool own_queue(struct vcpu *v)
 {
@@ -137,7 +139,8 @@ static void wait(u64 now)
 		s->causes |= e.for_whom;
 }
 
-/* The hypervisor's own periods: what they cost is nobody's fault, but the look whether one is due belongs to the turn. */
+/* The hypervisor's own periods: what they cost is nobody's fault, but the look whether one is due belongs to
+ * the turn. */
 static void periodic(void)
 {
 	u64 start = arch_tsc(), now_ns = arch_ns();

@@ -54,18 +54,21 @@ static void init_frames(const struct boot_info *bi)
 		reserved[n++] = (struct boot_range){ own[i].start, own[i].end, false };
 	for (u32 i = 0; i < bi->nmodules; i++)
 		if (bi->modules[i].size)
-			reserved[n++] = (struct boot_range){ bi->modules[i].start.a,
-							     bi->modules[i].start.a + bi->modules[i].size, false };
+			reserved[n++] =
+				(struct boot_range){ bi->modules[i].start.a,
+						     bi->modules[i].start.a + bi->modules[i].size, false };
 	if (frame_init(bi->ranges, bi->nranges, reserved, n))
 		panic("no room for the frame table");
 	for (u32 i = nown; i < n; i++)
-		for (u64 a = reserved[i].start >> PAGE_SHIFT; a < (reserved[i].end + PAGE_MASK) >> PAGE_SHIFT; a++)
+		for (u64 a = reserved[i].start >> PAGE_SHIFT; a < (reserved[i].end + PAGE_MASK) >> PAGE_SHIFT;
+		     a++)
 			if (frame_of((pfn_t){ (u32)a })->state == FRAME_HYP)
 				frame_set_state((pfn_t){ (u32)a }, FRAME_NO_VM, FRAME_MODULE);
 	keep = (u32)(config.reserve >> PAGE_SHIFT);
 	if (keep && pfn_none(frame_get_run(keep)))
 		log_err("reserve=: %u frames in a row are not there; nothing is reserved", keep);
-	log_info("memory: %s, %u frames free", fmt_size(size, sizeof(size), (u64)frame_total() << PAGE_SHIFT), frame_free());
+	log_info("memory: %s, %u frames free", fmt_size(size, sizeof(size), (u64)frame_total() << PAGE_SHIFT),
+		 frame_free());
 }
 
 static void choose_backend(void)
@@ -91,7 +94,8 @@ static void init_disks(struct block_extent *swap, const struct boot_info *bi)
 	loop_housekeeping = disk_drivers_tick;
 	disks_scan();
 	disks_swap(&config, swap);
-	log_info("swap: %s", swap->sectors ? fmt_size(size, sizeof(size), swap->sectors * SECTOR_SIZE) : "none");
+	log_info("swap: %s",
+		 swap->sectors ? fmt_size(size, sizeof(size), swap->sectors * SECTOR_SIZE) : "none");
 	disks_assign(&config, bi, swap, disks);
 }
 
@@ -103,7 +107,8 @@ static void create_guests(const struct boot_info *bi)
 		struct vm *vm = vm_create(c, disks[i], c->ndisks, bi);
 
 		if (vm && vm->state == VM_STARTING)
-			log_info("%s: ram %s, %u disks", vm->name, fmt_size(size, sizeof(size), c->ram), c->ndisks);
+			log_info("%s: ram %s, %u disks", vm->name, fmt_size(size, sizeof(size), c->ram),
+				 c->ndisks);
 	}
 }
 

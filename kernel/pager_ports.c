@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * pager_ports.c - what the pager needs from above (mm/pager/pager.h, "Upward ports"). It comes from exit handlers and from
- * interrupt windows, so this only notes what the main loop or the next entry has to do.
+ * pager_ports.c - what the pager needs from above (mm/pager/pager.h, "Upward ports"). It comes from exit
+ * handlers and from interrupt windows, so this only notes what the main loop or the next entry has to do.
  */
 #include "arch/x86_64/arch.h"
 #include "kernel/pcpu.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * resting.c - when what all guests touch does not fit and nobody gets on, they take turns: one of those that touch
- * more than their fair share rests for a while, and all that it holds above its min is there for the others. A guest
- * that keeps to its share never rests.
+ * resting.c - when what all guests touch does not fit and nobody gets on, they take turns: one of those that
+ * touch more than their fair share rests for a while, and all that it holds above its min is there for the
+ * others. A guest that keeps to its share never rests.
  *
- * Thrash is measured, not guessed: W1 of all guests exceeds the frames, and vCPUs stood waiting for pages far longer
- * than any ran, for several seconds on end. Called once a decision, from the balancer.
+ * Thrash is measured, not guessed: W1 of all guests exceeds the frames, and vCPUs stood waiting for pages far
+ * longer than any ran, for several seconds on end. Called once a decision, from the balancer.
  */
 #include "arch/x86_64/arch.h"
 #include "kernel/balancer.h"
@@ -93,7 +93,8 @@ static void rest_next(u64 now)
 		vm->rested_at = now;
 		balancer_away(vm);
 		rest.turn = i + 1;
-		log_warn("%s: rests for %llu s: what all guests touch does not fit (it touches %u MiB, its fair share is %u)",
+		log_warn("%s: rests for %llu s: what all guests touch does not fit (it touches %u MiB, its "
+			 "fair share is %u)",
 			 vm->name, TURN_NS / 1000000000ull, touched(vm) / 256, rest.fair[vm->id] / 256);
 		pcpu_kick();
 		return;

@@ -12,9 +12,13 @@
 #include "kernel/turn.h"
 
 #define SLICES_ALONE 5 /* whoever has the CPU for itself is disturbed less; a wake-up ends the slice */
-#define REBASE BIT64(62) /* half a year of a guest of weight 1, alone at 3 GHz: all virtual times are put back, long before they wrap */
+/*
+ * half a year of a guest of weight 1, alone at 3 GHz: all virtual times are put back, long before they wrap
+ */
+#define REBASE BIT64(62)
 #define FAR_NS 1000000000ull /* nothing is looked at less often */
-#define AHEAD_OF_WOKEN 4 /* a guest that wakes ends another's slice once that is ahead of it by a slice / this */
+/* a guest that wakes ends another's slice once that is ahead of it by a slice / this */
+#define AHEAD_OF_WOKEN 4
 
 static bool runnable(const struct vm *vm)
 {
@@ -55,7 +59,8 @@ static bool look_at(struct vm *vm, u64 now)
 	return run;
 }
 
-/* Time goes on with the least of those that wanted the CPU at the last look: who wakes now comes back near that. */
+/* Time goes on with the least of those that wanted the CPU at the last look: who wakes now comes back near
+ * that. */
 static void move_on(void)
 {
 	u64 least = ~0ull;
@@ -84,7 +89,8 @@ static struct vm *first_queue(void)
 	struct vm *best = NULL;
 
 	for (u32 i = 0; i < vm_count; i++)
-		if (queue_asks(vm_all[i]) && (!best || turn_vtime(&vm_all[i]->vcpu) < turn_vtime(&best->vcpu)))
+		if (queue_asks(vm_all[i]) &&
+		    (!best || turn_vtime(&vm_all[i]->vcpu) < turn_vtime(&best->vcpu)))
 			best = vm_all[i];
 	return best;
 }
@@ -114,7 +120,8 @@ static bool queue_is_preferred(const struct vcpu *v)
 {
 	const struct vm *vm = first_queue();
 
-	return vm && &vm->vcpu != v && turn_vtime(&vm->vcpu) + turn_slice_ticks() / AHEAD_OF_WOKEN < v->vruntime;
+	return vm && &vm->vcpu != v &&
+	       turn_vtime(&vm->vcpu) + turn_slice_ticks() / AHEAD_OF_WOKEN < v->vruntime;
 }
 
 struct vcpu *sched_pick(u64 now, bool more)
@@ -212,7 +219,8 @@ static void ending_by_guest(struct sched_end *e, const struct vcpu *v, const str
 struct sched_end sched_end(const struct vcpu *v, u64 now, u64 until)
 {
 	struct sched_end e = { until, v ? 1u << v->vm->id : 0 };
-	u64 due = balancer_due(), limited = block_due_ns(), now_ns = arch_ns(); /* the TSC did not start with our clock */
+	/* the TSC did not start with our clock */
+	u64 due = balancer_due(), limited = block_due_ns(), now_ns = arch_ns();
 
 	for (u32 i = 0; i < vm_count; i++) {
 		struct vm *vm = vm_all[i];

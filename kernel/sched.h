@@ -2,10 +2,10 @@
 /*
  * sched.h - virtual time: who runs next, and until when. For the main loop (loop.c).
  *
- * Each vCPU has a virtual time: the ticks of its slices and those spent on its behalf, what its guest's queues need included,
- * times 100, divided by its guest's weight. Of those that could run, the one with the least gets a slice. A guest that could not
- * run comes back at the virtual time of who runs (pcpu_this()->vruntime), so that nobody saves up sleep; what it was charged
- * meanwhile is added.
+ * Each vCPU has a virtual time: the ticks of its slices and those spent on its behalf, what its guest's
+ * queues need included, times 100, divided by its guest's weight. Of those that could run, the one with the
+ * least gets a slice. A guest that could not run comes back at the virtual time of who runs
+ * (pcpu_this()->vruntime), so that nobody saves up sleep; what it was charged meanwhile is added.
  */
 #ifndef KERNEL_SCHED_H
 #define KERNEL_SCHED_H
@@ -13,8 +13,8 @@
 #include "kernel/vm.h"
 
 /*
- * The guest whose queues go next, of those that wait: the one with the least virtual time. NULL: none waits, or they are ahead
- * of a guest that could run, by as much as would end a slice.
+ * The guest whose queues go next, of those that wait: the one with the least virtual time. NULL: none waits,
+ * or they are ahead of a guest that could run, by as much as would end a slice.
  */
 struct vm *sched_queue(u64 now);
 

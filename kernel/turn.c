@@ -90,7 +90,8 @@ void turn_own(u64 ticks)
 void turn_measure(void (*work)(void))
 {
 	struct pcpu *s = pcpu_this();
-	/* In a slice nobody has asked for a turn yet: what was noted so far is the running guest's own affair. */
+	/* In a slice nobody has asked for a turn yet: what was noted so far is the running guest's own
+	 * affair. */
 	u32 before = s->current ? 0 : s->causes, during;
 	u64 start = arch_tsc();
 

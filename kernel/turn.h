@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * turn.h - who pays for the CPU's time, and the virtual time in which they pay. A turn is the time from the end of one slice to the start of the next.
+ * turn.h - who pays for the CPU's time, and the virtual time in which they pay. A turn is the time from the
+ * end of one slice to the start of the next.
  *
- * Time is charged in laps: everything since pcpu_this()->mark belongs either to the guest whose slice it was, or to the
- * guests in pcpu_this()->causes, whose events made the turn necessary. What was charged meanwhile for a reason that is
- * better known (turn_charge(), turn_own()) is taken off, so that nothing is paid for twice. These functions read and
- * change pcpu_this()->mark, .paid, .causes and .own_ticks, and the virtual time of the guests that pay.
+ * Time is charged in laps: everything since pcpu_this()->mark belongs either to the guest whose slice it was,
+ * or to the guests in pcpu_this()->causes, whose events made the turn necessary. What was charged meanwhile
+ * for a reason that is better known (turn_charge(), turn_own()) is taken off, so that nothing is paid for
+ * twice. These functions read and change pcpu_this()->mark, .paid, .causes and .own_ticks, and the virtual
+ * time of the guests that pay.
  */
 #ifndef KERNEL_TURN_H
 #define KERNEL_TURN_H
@@ -16,9 +18,10 @@ struct vcpu;
 
 #define TURN_SLICE_MS 10
 /*
- * The grid of the host's TSC on which the timers of halted guests wake them: several then share a turn of the loop, and
- * no guest causes more than one turn a point. Also the shortest slice. On the benchmark's machine (500 million instructions
- * a second) 200 us are 100,000 instructions; to wake a guest that only halts again costs about 21 us there.
+ * The grid of the host's TSC on which the timers of halted guests wake them: several then share a turn of the
+ * loop, and no guest causes more than one turn a point. Also the shortest slice. On the benchmark's machine
+ * (500 million instructions a second) 200 us are 100,000 instructions; to wake a guest that only halts again
+ * costs about 21 us there.
  */
 #define TURN_GRID_NS 200000u
 #define TURN_WEIGHT 100 /* of a guest whose virtual time runs as fast as real time */
@@ -38,8 +41,8 @@ u64 turn_lap(void);
 void turn_end(void);
 /* These ticks of the current turn were spent for the operator or on the hypervisor's own periodic work. */
 void turn_own(u64 ticks);
-/* Calls work(), which may complete I/O of any guest, and charges its time to the guests that had something completed. If
- * none had, the time stays with the turn or the slice. */
+/* Calls work(), which may complete I/O of any guest, and charges its time to the guests that had something
+ * completed. If none had, the time stays with the turn or the slice. */
 void turn_measure(void (*work)(void));
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * vcpu.c - a guest's processor and the hot path. Contract: vcpu.h.
  *
- * vcpu_run() is the hot path: enter, handle, enter again. It looks at timers and interrupts only when v->look says that
- * they may have changed. Only here RIP is advanced.
+ * vcpu_run() is the hot path: enter, handle, enter again. It looks at timers and interrupts only when v->look
+ * says that they may have changed. Only here RIP is advanced.
  */
 #include "kernel/vcpu.h"
 #include "arch/x86_64/arch.h"
@@ -98,8 +98,8 @@ void vcpu_run(struct vcpu *v)
 		} else if (verdict == V_KILL) {
 			pcpu_kick_for(v->vm);
 		} else if (arch_tsc() >= pcpu_this()->slice_end) {
-			/* The delivery of an event can exit again and again before any instruction, and then the
-			 * backend's timer never gets its turn. */
+			/* The delivery of an event can exit again and again before any instruction, and then
+			 * the backend's timer never gets its turn. */
 			slice_over();
 		}
 		/* One that halts or parks looks when it is woken. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * vdev_ports.c - what device models need from above (vdev/ports.h): guest memory and disks are the pager's; the rest only
- * notes what the main loop or the next entry has to do.
+ * vdev_ports.c - what device models need from above (vdev/ports.h): guest memory and disks are the pager's;
+ * the rest only notes what the main loop or the next entry has to do.
  */
 #include "vdev/ports.h"
 #include "kernel/console/console.h"

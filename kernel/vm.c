@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * vm.c - the table of guests: who there is, in which state, and what a guest that has to stop or has something to say
- * leaves for the main loop and the log. vm_fail() and vm_say() may be called from anywhere, interrupt windows included.
+ * vm.c - the table of guests: who there is, in which state, and what a guest that has to stop or has
+ * something to say leaves for the main loop and the log. vm_fail() and vm_say() may be called from anywhere,
+ * interrupt windows included.
  */
 #include "kernel/vm.h"
 #include "arch/x86_64/arch.h"

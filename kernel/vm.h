@@ -14,7 +14,8 @@
 
 enum vm_state {
 	VM_REFUSED,  /* its configuration or admission failed: `reason` */
-	VM_STARTING, /* waits for frames to load its kernel into, for I/O of its last life to drain, or for not_before */
+	/* waits for frames to load its kernel into, for I/O of its last life to drain, or for not_before */
+	VM_STARTING,
 	VM_RUNNING,
 	VM_PAUSED,   /* by the operator */
 	VM_RESTING,  /* paused by the balancer in turns, because not even the floors fit */
@@ -34,8 +35,10 @@ struct vcpu {
 	u64 run_ticks;          /* TSC ticks spent in guest mode + exits, for fair slices */
 	u64 vruntime;           /* weighted ticks of its share that it has used; see sched.h */
 	bool ready;             /* when the main loop last looked it could run, or its queues waited */
-	bool queue_went;        /* its queues had the last turn of those that it and they take: the vCPU is next */
-	bool fresh;             /* since its last slice it could not run for a while: others' slices end early for it */
+	/* its queues had the last turn of those that it and they take: the vCPU is next */
+	bool queue_went;
+	/* since its last slice it could not run for a while: others' slices end early for it */
+	bool fresh;
 	u64 exits[VMEXIT_KINDS];
 	u64 entered_at;         /* guest's kernel entry, TSC */
 	u64 xcr0;               /* as the guest set it */
@@ -63,11 +66,13 @@ struct vm {
 	u64 not_before;         /* VM_STARTING: it waits until then, ns; 0: no */
 	u8 after;               /* VM_STOPPING: the state when all is drained */
 	bool clean;             /* its memory is empty and its board reset: can be loaded */
-	bool retry_board;       /* pager_wake() or vdev_again() came: queues of the board that waited may go on */
+	/* pager_wake() or vdev_again() came: queues of the board that waited may go on */
+	bool retry_board;
 	bool io_more;           /* pager_again() came: its disk transfers may go on */
 	u64 rested_at;          /* VM_RESTING: since when, ns */
 	const struct boot_module *kernel, *initrd; /* stay in memory for restarts; initrd may be NULL */
-	const struct boot_module *modules; /* GRUB's: those of a Multiboot kernel are config->module[]'s numbers in it */
+	/* GRUB's: those of a Multiboot kernel are config->module[]'s numbers in it */
+	const struct boot_module *modules;
 	u32 load_frames;        /* free frames wanted before it is loaded */
 	u64 waits_since;        /* VM_STARTING: for them, ns; 0: not yet; 1: it has been said */
 	u64 said_until;         /* its lines in the log are paid for until then, ns: vm_say() */
@@ -81,7 +86,10 @@ extern u32 vm_count;
 
 static inline bool vm_has_memory(const struct vm *vm) { return vm->mem.page != NULL; }
 /* Its devices' queues or disk transfers wait for the main loop. */
-static inline bool vm_queue_waits(const struct vm *vm) { return vm_has_memory(vm) && (vm->io_more || vm->retry_board); }
+static inline bool vm_queue_waits(const struct vm *vm)
+{
+	return vm_has_memory(vm) && (vm->io_more || vm->retry_board);
+}
 
 struct vm *vm_by_name(const char *name);
 const char *vm_state_name(enum vm_state s);

@@ -13,7 +13,8 @@
 #include "kernel/vm.h"
 #include "kernel/vm_life.h"
 
-_Static_assert(CONFIG_ZIP_AUTO == ZPLAN_AUTO && CONFIG_ZIP_MOST == ZPLAN_MOST_PERCENT, "boot/ does not know mm/");
+_Static_assert(CONFIG_ZIP_AUTO == ZPLAN_AUTO && CONFIG_ZIP_MOST == ZPLAN_MOST_PERCENT,
+	       "boot/ does not know mm/");
 
 /* Frames beside the image: tables, boot parameters, the first pages that the kernel touches. */
 #define LOAD_EXTRA_FRAMES 128
@@ -26,8 +27,8 @@ static void *zeroed(size_t bytes)
 }
 
 /*
- * A refused guest has no memory, but the console asks about it like about every other: it keeps a number that no other
- * guest has, under which no frame is counted, and nothing of arrays that were given back.
+ * A refused guest has no memory, but the console asks about it like about every other: it keeps a number that
+ * no other guest has, under which no frame is counted, and nothing of arrays that were given back.
  */
 static struct vm *refuse(struct vm *vm, const char *reason)
 {

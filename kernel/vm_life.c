@@ -150,7 +150,8 @@ static void service_stop(struct vm *vm)
 	vm_set_state(vm, (enum vm_state)vm->after);
 }
 
-/* One that resets itself for ever pays for it, but the CPU's idle time would go that way too, and the operator's sight. */
+/* One that resets itself for ever pays for it, but the CPU's idle time would go that way too, and the
+ * operator's sight. */
 static void reset_itself(struct vm *vm)
 {
 	u64 *starts = vm->own_starts, now = arch_ns();
@@ -163,8 +164,8 @@ static void reset_itself(struct vm *vm)
 	starts[1] = vm->not_before;
 }
 
-/* Its share pays for all of it: emptying takes a look at every page, loading copies the kernel. Else one that resets
- * itself for ever would live at its neighbours' cost. */
+/* Its share pays for all of it: emptying takes a look at every page, loading copies the kernel. Else one that
+ * resets itself for ever would live at its neighbours' cost. */
 static void service(struct vm *vm)
 {
 	u64 start = arch_tsc();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * vm_life.h - guests' lives: made at boot, started, reset, paused, stopped. From the main loop and the console only.
+ * vm_life.h - guests' lives: made at boot, started, reset, paused, stopped. From the main loop and the
+ * console only.
  */
 #ifndef KERNEL_VM_LIFE_H
 #define KERNEL_VM_LIFE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * vm_load.c - a guest's power-on: its kernel, initrd and modules from GRUB's modules, which stay in memory, the board's
- * ACPI tables, the device pages in its second-level table, the first state of its vCPU.
+ * vm_load.c - a guest's power-on: its kernel, initrd and modules from GRUB's modules, which stay in memory,
+ * the board's ACPI tables, the device pages in its second-level table, the first state of its vCPU.
  */
 #include "arch/x86_64/arch.h"
 #include "boot/linux.h"
@@ -68,9 +68,9 @@ static const u8 *module_bytes(const struct boot_module *m, u64 *size)
 }
 
 /*
- * Where no CPUID leaf tells the TSC's frequency Linux measures it, polling a timer port ten thousand times; that
- * fails where exits are slow or another guest gets the CPU in between, and then nothing ticks. A boot loader may
- * tell it. An operator's own word comes later in the line and wins.
+ * Where no CPUID leaf tells the TSC's frequency Linux measures it, polling a timer port ten thousand times;
+ * that fails where exits are slow or another guest gets the CPU in between, and then nothing ticks. A boot
+ * loader may tell it. An operator's own word comes later in the line and wins.
  */
 static const char *tsc_words(const struct vm *vm, char *words, size_t size)
 {
@@ -82,7 +82,8 @@ static const char *tsc_words(const struct vm *vm, char *words, size_t size)
 	return words;
 }
 
-static int load_linux(const struct vm *vm, struct guest_target *t, struct guest_entry *entry, char *line, size_t size)
+static int load_linux(const struct vm *vm, struct guest_target *t, struct guest_entry *entry, char *line,
+		      size_t size)
 {
 	u64 kernel_size, initrd_size;
 	const u8 *kernel = module_bytes(vm->kernel, &kernel_size);
@@ -93,8 +94,8 @@ static int load_linux(const struct vm *vm, struct guest_target *t, struct guest_
 	return linux_load(kernel, kernel_size, initrd, initrd_size, t, entry, line, size);
 }
 
-static int load_multiboot(const struct vm *vm, const struct guest_target *t, struct guest_entry *entry, char *line,
-			  size_t size)
+static int load_multiboot(const struct vm *vm, const struct guest_target *t, struct guest_entry *entry,
+			  char *line, size_t size)
 {
 	struct multiboot1_module m[CONFIG_MAX_MODULES];
 	const struct vm_config *c = vm->config;
@@ -116,8 +117,8 @@ bool vm_load_fits(const struct vm *vm, u32 max, char *why, size_t size)
 	if (vm->load_frames <= most)
 		return true;
 	fmt(why, size, "its kernel and modules take %s of memory, but %s %s",
-	    fmt_size(a, sizeof(a), (u64)vm->load_frames << PAGE_SHIFT), most == max ? "its max is" : "guests share",
-	    fmt_size(b, sizeof(b), (u64)most << PAGE_SHIFT));
+	    fmt_size(a, sizeof(a), (u64)vm->load_frames << PAGE_SHIFT),
+	    most == max ? "its max is" : "guests share", fmt_size(b, sizeof(b), (u64)most << PAGE_SHIFT));
 	return false;
 }
 
@@ -137,8 +138,9 @@ int vm_load(struct vm *vm, char *why, size_t size)
 	if (!err)
 		err = vboard_acpi(vm->board, load_write, &l, &t.rsdp);
 	if (!err)
-		err = vm->config->kind == CONFIG_MULTIBOOT ? load_multiboot(vm, &t, &entry, line, sizeof(line)) :
-							     load_linux(vm, &t, &entry, line, sizeof(line));
+		err = vm->config->kind == CONFIG_MULTIBOOT ?
+			      load_multiboot(vm, &t, &entry, line, sizeof(line)) :
+			      load_linux(vm, &t, &entry, line, sizeof(line));
 	if (err) {
 		str_copy(why, size, l.ran_out ? "" : line);
 		return err;

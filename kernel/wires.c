@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * wires.c - the upward ports of console and tracer (kernel/console/console.h, kernel/trace/tracer.h) over the serial ports.
+ * wires.c - the upward ports of console and tracer (kernel/console/console.h, kernel/trace/tracer.h) over the
+ * serial ports.
  */
 #include "kernel/wires.h"
 #include "drivers/serial.h"

@@ -7,7 +7,8 @@
 
 #include "kernel/lib/types.h"
 
-/* The console's port, com 1 to 4; 0: none. From here on console_port_*() (kernel/console/console.h) reach it. */
+/* The console's port, com 1 to 4; 0: none. From here on console_port_*() (kernel/console/console.h)
+ * reach it. */
 void wires_open(u32 com, u32 baud);
 
 #endif

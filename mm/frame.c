@@ -12,8 +12,8 @@
 
 struct frame *frame_table;
 u32 frame_table_size;
-/* By owner, the last row is for those of no guest; and of all owners, for the states up to TABLE only: the others
- * change all the time and are summed up when asked for. */
+/* By owner, the last row is for those of no guest; and of all owners, for the states up to TABLE only: the
+ * others change all the time and are summed up when asked for. */
 u32 frame_counts[FRAME_MAX_VMS + 1][FRAME_STATES];
 static u32 count[FRAME_TABLE + 1];
 static u32 free_head[2] = { FRAME_NONE, FRAME_NONE }; /* FREE, ZEROED */
@@ -277,16 +277,20 @@ int frame_init(const struct boot_range *usable, u32 nusable, const struct boot_r
 	}
 	frame_table = hpa_ptr((hpa_t){ at });
 	for (u32 n = 0; n < frame_table_size; n++)
-		frame_table[n] = (struct frame){ .state = FRAME_RESERVED, .owner = FRAME_NO_VM, .gpfn = NO_GPFN.n,
-					   .next = FRAME_NONE, .prev = FRAME_NONE };
+		frame_table[n] = (struct frame){ .state = FRAME_RESERVED,
+						 .owner = FRAME_NO_VM,
+						 .gpfn = NO_GPFN.n,
+						 .next = FRAME_NONE,
+						 .prev = FRAME_NONE };
 	count[FRAME_RESERVED] = frame_counts[FRAME_MAX_VMS][FRAME_RESERVED] = frame_table_size;
 	for (u32 i = 0; i < nusable; i++)
 		if (usable[i].usable)
-			mark(ALIGN_UP(usable[i].start, (u64)PAGE_SIZE), usable[i].end, FRAME_RESERVED, FRAME_FREE);
+			mark(ALIGN_UP(usable[i].start, (u64)PAGE_SIZE), usable[i].end, FRAME_RESERVED,
+			     FRAME_FREE);
 	for (u32 i = 0; i < nreserved; i++)
 		if (reserved[i].start < reserved[i].end)
-			mark(reserved[i].start, ALIGN_UP(MIN(reserved[i].end, top), (u64)PAGE_SIZE), FRAME_FREE,
-			     FRAME_HYP);
+			mark(reserved[i].start, ALIGN_UP(MIN(reserved[i].end, top), (u64)PAGE_SIZE),
+			     FRAME_FREE, FRAME_HYP);
 	mark(at, at + bytes, FRAME_FREE, FRAME_HYP);
 	mark(0, PAGE_SIZE, FRAME_FREE, FRAME_HYP);
 	return E_OK;
@@ -294,14 +298,15 @@ int frame_init(const struct boot_range *usable, u32 nusable, const struct boot_r
 
 /* ---- checking ---- */
 
-static u32 compare(u32 is, u32 counted, const char *what, u32 vm, u32 state, void (*say)(void *, const char *),
-		   void *ctx)
+static u32 compare(u32 is, u32 counted, const char *what, u32 vm, u32 state,
+		   void (*say)(void *, const char *), void *ctx)
 {
 	char line[96];
 
 	if (is == counted)
 		return 0;
-	fmt(line, sizeof(line), "frames: %s %u state %u: counter %u, recounted %u", what, vm, state, is, counted);
+	fmt(line, sizeof(line), "frames: %s %u state %u: counter %u, recounted %u", what, vm, state, is,
+	    counted);
 	if (say)
 		say(ctx, line);
 	return 1;
@@ -319,7 +324,8 @@ u32 frame_recount(void (*say)(void *ctx, const char *line), void *ctx)
 		seen_vm[MIN(frame_table[n].owner, FRAME_MAX_VMS)][frame_table[n].state]++;
 	}
 	for (u32 z = 0; z < 2; z++)
-		for (u32 n = free_head[z]; n != FRAME_NONE && listed[z] <= frame_table_size; n = frame_table[n].next)
+		for (u32 n = free_head[z]; n != FRAME_NONE && listed[z] <= frame_table_size;
+		     n = frame_table[n].next)
 			listed[z]++;
 	for (u32 s = 0; s < FRAME_STATES; s++) {
 		wrong += compare(frame_count(s), seen[s], "all", 0, s, say, ctx);

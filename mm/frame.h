@@ -33,9 +33,11 @@ enum frame_state {
 };
 
 enum frame_flags {
-	FRAME_RESCUE = 1, /* FILLING: its block is about to be overwritten: dirty and unassociated once filled */
+	/* FILLING: its block is about to be overwritten: dirty and unassociated once filled */
+	FRAME_RESCUE = 1,
 	FRAME_GUEST_IO = 2, /* FILLING: by the guest's own disk read (stamp: number of that transfer) */
-	FRAME_AHEAD = 4,  /* MAPPED: brought back on a guess (stamp: the pass of ages it came in), not to be taken at once */
+	/* MAPPED: brought back on a guess (stamp: the pass of ages it came in), not to be taken at once */
+	FRAME_AHEAD = 4,
 	FRAME_PROVEN = 8, /* with a block: it has been asked for again after it had left the guest's memory */
 	FRAME_SWAPPED_IN = 16, /* MAPPED SOFT: the guest read it from its own swap area */
 };
@@ -43,7 +45,11 @@ enum frame_flags {
 struct frame {
 	u8 state, owner, unused, flags; /* flags: enum frame_flags */
 	u32 gpfn;        /* MAPPED SOFT FILLING WRITING: the guest page; CACHED: next of its hash chain */
-	u32 block;       /* what its content equals, if still clean: guest-wide block number + 1, or FRAME_IN_SLOT | slot; 0 none */
+	/*
+	 * what its content equals, if still clean: guest-wide block number + 1, or FRAME_IN_SLOT | slot; 0
+	 * none
+	 */
+	u32 block;
 	u32 next, prev;  /* free list, SOFT FIFO, cache LRU; frame numbers, FRAME_NONE */
 	u32 stamp;       /* CACHED: what ages_evict() gave at put */
 };
@@ -54,11 +60,13 @@ static inline bool frame_in_slot(const struct frame *f) { return f->block & FRAM
 static inline u32 frame_slot(const struct frame *f) { return f->block & ~FRAME_IN_SLOT; }
 
 /*
- * Table storage is taken from the largest usable gap; ranges and reserved (end exclusive, bytes) as boot tells, in
- * any order. Entries of `usable` with usable == false are skipped. RAM in `reserved` becomes FRAME_HYP (the caller turns
- * modules into FRAME_MODULE by frame_set_state). Frame 0 is never given out. E_NOMEM: no gap for the table.
+ * Table storage is taken from the largest usable gap; ranges and reserved (end exclusive, bytes) as boot
+ * tells, in any order. Entries of `usable` with usable == false are skipped. RAM in `reserved` becomes
+ * FRAME_HYP (the caller turns modules into FRAME_MODULE by frame_set_state). Frame 0 is never given out.
+ * E_NOMEM: no gap for the table.
  */
-int frame_init(const struct boot_range *usable, u32 nusable, const struct boot_range *reserved, u32 nreserved) MUST_CHECK;
+int frame_init(const struct boot_range *usable, u32 nusable, const struct boot_range *reserved,
+	       u32 nreserved) MUST_CHECK;
 extern struct frame *frame_table;
 extern u32 frame_table_size;
 void frame_bad(pfn_t p) NORETURN;

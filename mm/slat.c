@@ -2,8 +2,9 @@
 /*
  * slat.c - walks and changes a guest's second-level table. Contract and flush rules: slat.h.
  *
- * Four levels of 512 entries. The A bit of the entry above a leaf is set with every A that software sets in the
- * leaf, so that a scanner may skip a leaf table whose parent is untouched. One CPU; may run in interrupt windows.
+ * Four levels of 512 entries. The A bit of the entry above a leaf is set with every A that software sets in
+ * the leaf, so that a scanner may skip a leaf table whose parent is untouched. One CPU; may run in interrupt
+ * windows.
  */
 #include "mm/slat.h"
 #include "arch/x86_64/arch.h"
@@ -49,7 +50,8 @@ static u64 *walk(const struct slat *s, gpfn_t g, u64 **up)
 	return t;
 }
 
-/* The leaf entry that translates g, or NULL where a table is missing. It lies beside the one that was asked for last. */
+/* The leaf entry that translates g, or NULL where a table is missing. It lies beside the one that was asked
+ * for last. */
 static u64 *leaf_entry(struct slat *s, gpfn_t g)
 {
 	u64 *up, *t;
@@ -248,7 +250,8 @@ static void visit_table(struct visit *v, u64 *t, u32 level, u32 first)
 	}
 }
 
-void slat_each_leaf_table(struct slat *s, void (*fn)(void *ctx, u64 *entries, gpfn_t first, bool touched), void *ctx)
+void slat_each_leaf_table(struct slat *s, void (*fn)(void *ctx, u64 *entries, gpfn_t first, bool touched),
+			  void *ctx)
 {
 	struct visit v = { .s = s, .fn = fn, .ctx = ctx };
 

@@ -4,8 +4,9 @@
  * walker for every format; what is special about a format is a const description.
  *
  * The table is the hardware's view; struct gpage is the truth. Table frames come from
- * the frame table (FRAME_TABLE) and are accounted to the guest. Entries are changed by atomic operations, since hardware
- * sets accessed and dirty bits at any time. Not-present entries are 0: they hold no address (L1TF).
+ * the frame table (FRAME_TABLE) and are accounted to the guest. Entries are changed by atomic operations,
+ * since hardware sets accessed and dirty bits at any time. Not-present entries are 0: they hold no address
+ * (L1TF).
  *
  * Flush rules: a change that removes a mapping, write permission or a dirty bit sets
  * slat->stale; the caller must flush (slat_flushed) before the guest runs again AND before
@@ -52,7 +53,8 @@ int slat_prepare(struct slat *s, gpfn_t g) MUST_CHECK;
 void slat_map(struct slat *s, gpfn_t g, pfn_t pfn, bool writable, bool accessed, bool dirty);
 /* Removes the mapping; returns what it was. Sets stale. */
 struct slat_leaf slat_unmap(struct slat *s, gpfn_t g);
-/* The same for a mapped page that is not to be taken while it is warm: A is cleared then and the mapping stays. */
+/* The same for a mapped page that is not to be taken while it is warm: A is cleared then and the mapping
+ * stays. */
 enum slat_cold { SLAT_WARM, SLAT_CLEAN, SLAT_DIRTY };
 enum slat_cold slat_unmap_cold(struct slat *s, gpfn_t g);
 struct slat_leaf slat_get(const struct slat *s, gpfn_t g);
@@ -62,7 +64,8 @@ bool slat_clear_dirty(struct slat *s, gpfn_t g);
 void slat_mark(struct slat *s, gpfn_t g, bool accessed, bool dirty);
 /* Visits the leaf tables that exist, in order: entries (512), first gpfn, whether the A bit of
  * the entry above was set (it is cleared). For the scanner. */
-void slat_each_leaf_table(struct slat *s, void (*fn)(void *ctx, u64 *entries, gpfn_t first, bool touched), void *ctx);
+void slat_each_leaf_table(struct slat *s, void (*fn)(void *ctx, u64 *entries, gpfn_t first, bool touched),
+			  void *ctx);
 /* A flush is wanted before the next entry (after a scan pass). */
 void slat_owe_flush(struct slat *s);
 /* The flush was done (or is certain to be done by the backend before the next entry). */

@@ -7,9 +7,9 @@
  * registers pass untouched.
  *
  * From CLGI to STGI nothing can arrive, not even an NMI: the guest's TR is loaded then. IF=1 inside,
- * so that a host interrupt ends the guest's run; it stays pending until somebody opens a window. STI is not the last
- * instruction before VMRUN: QEMU's TCG takes its interrupt shadow into the guest, which then runs one instruction before
- * its pending virtual interrupt, be that HLT or CLI.
+ * so that a host interrupt ends the guest's run; it stays pending until somebody opens a window. STI is not
+ * the last instruction before VMRUN: QEMU's TCG takes its interrupt shadow into the guest, which then runs
+ * one instruction before its pending virtual interrupt, be that HLT or CLI.
  */
 #include "svm/enter.h"
 

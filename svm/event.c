@@ -74,8 +74,9 @@ void svm_event_inject_exception(struct vcpu_hw *v, u8 vector, bool has_code, u32
 }
 
 /*
- * A virtual interrupt of highest priority that exits instead of being delivered. Where the processor forgets an interrupt shadow it
- * would exit before the instruction that the shadow covers, for ever: there the window waits for the next exit, which is to come soon.
+ * A virtual interrupt of highest priority that exits instead of being delivered. Where the processor forgets
+ * an interrupt shadow it would exit before the instruction that the shadow covers, for ever: there the window
+ * waits for the next exit, which is to come soon.
  */
 void svm_event_want_irq_window(struct vcpu_hw *v, bool on)
 {
@@ -96,10 +97,10 @@ static bool window_wanted(const struct vmcb *b)
 }
 
 /*
- * By EVENTINJ. But QEMU's TCG keeps the vector of an interrupt that came that way and delivers it again, IF or no IF, when the
- * emulator stops the guest before another event (with -icount it often does). There it goes in as a virtual one, which
- * the processor takes before anything else. Of those there is one only: a window that is wanted too waits until the
- * next exit, which is to come soon.
+ * By EVENTINJ. But QEMU's TCG keeps the vector of an interrupt that came that way and delivers it again, IF
+ * or no IF, when the emulator stops the guest before another event (with -icount it often does). There it
+ * goes in as a virtual one, which the processor takes before anything else. Of those there is one only: a
+ * window that is wanted too waits until the next exit, which is to come soon.
  */
 void svm_event_deliver(struct vcpu_hw *v)
 {
@@ -118,13 +119,15 @@ void svm_event_deliver(struct vcpu_hw *v)
 }
 
 /*
- * QEMU's TCG tells of an interrupt shadow at an exit, but does not take it back at VMRUN. If then an interrupt went in between STI and HLT, its
- * guest would sleep for ever. So as long as nothing has run since that exit, the shadow stands.
+ * QEMU's TCG tells of an interrupt shadow at an exit, but does not take it back at VMRUN. If then an
+ * interrupt went in between STI and HLT, its guest would sleep for ever. So as long as nothing has run since
+ * that exit, the shadow stands.
  */
 static void keep_shadow(struct vcpu_hw *v)
 {
 	struct vmcb *b = v->vmcb;
-	bool nothing_ran = b->rip == v->shadow_rip && (b->exit_code == EXIT_INTR || b->exit_code == EXIT_VINTR);
+	bool nothing_ran =
+		b->rip == v->shadow_rip && (b->exit_code == EXIT_INTR || b->exit_code == EXIT_VINTR);
 
 	if (nothing_ran)
 		b->int_shadow |= INT_SHADOW;
@@ -132,8 +135,9 @@ static void keep_shadow(struct vcpu_hw *v)
 }
 
 /*
- * After an exit: an interrupt of the host's may have come before a virtual one, or a nested page fault in the midst of its
- * delivery. Then EXITINTINFO has the vector (on QEMU as an exception's, with V_IRQ set besides): one interrupt all the same.
+ * After an exit: an interrupt of the host's may have come before a virtual one, or a nested page fault in the
+ * midst of its delivery. Then EXITINTINFO has the vector (on QEMU as an exception's, with V_IRQ set besides):
+ * one interrupt all the same.
  */
 void svm_event_take_back(struct vcpu_hw *v)
 {

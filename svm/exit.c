@@ -207,7 +207,8 @@ int svm_exit_describe(struct vcpu_hw *v, char *buf, size_t size)
 	const struct vmcb *b = v->vmcb;
 
 	return fmt(buf, size,
-		   "SVM exit: %s (%x), info %llx %llx, cs:rip %x:%llx rsp %llx rflags %llx cr0 %llx cr3 %llx cr4 %llx "
+		   "SVM exit: %s (%x), info %llx %llx, cs:rip %x:%llx rsp %llx rflags %llx cr0 %llx cr3 %llx "
+		   "cr4 %llx "
 		   "efer %llx intinfo %llx",
 		   row_of(b->exit_code)->name, b->exit_code, (unsigned long long)b->exit_info1,
 		   (unsigned long long)b->exit_info2, b->cs.sel, (unsigned long long)v->regs.rip,

@@ -61,8 +61,10 @@ struct vcpu_hw {
 	u64 event;               /* EVENTINJ to deliver next; 0: none */
 	pfn_t frame;
 	u8 *apic_page;
-	bool window_waits;       /* for an exit, while an interrupt goes in, or for the instruction that a shadow covers */
-	u64 shadow_rip;          /* QEMU's TCG: of the last exit, if it was in an interrupt shadow; SVM_NO_RIP */
+	/* for an exit, while an interrupt goes in, or for the instruction that a shadow covers */
+	bool window_waits;
+	/* QEMU's TCG: of the last exit, if it was in an interrupt shadow; SVM_NO_RIP */
+	u64 shadow_rip;
 	u64 tsc_aux;             /* while another vCPU owns the CPU */
 	struct vcontext context; /* likewise */
 };

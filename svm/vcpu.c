@@ -74,7 +74,8 @@ static struct guest_seg segment(const struct vmcb_seg *s)
 {
 	u32 ar = AR_OF_ATTR(s->attr);
 
-	return (struct guest_seg){ s->sel, ar & SEG_AR_PRESENT ? ar : ar | SEG_AR_UNUSABLE, s->limit, s->base };
+	return (struct guest_seg){ s->sel, ar & SEG_AR_PRESENT ? ar : ar | SEG_AR_UNUSABLE, s->limit,
+				   s->base };
 }
 
 static void vcpu_mode(struct vcpu_hw *v, struct guest_mode *m)

@@ -41,7 +41,8 @@ u32 simguest_interval(const struct trace *t, double w1);
 void simguest_init(struct simguest *g, const struct trace *t, u32 frames, u32 interval,
 		   u32 half_life_ms);
 void simguest_free(struct simguest *g);
-/* A touch of page p, which would be a miss of that class; cold: its first one costs a miss that no memory avoids. */
+/* A touch of page p, which would be a miss of that class; cold: its first one costs a miss that no memory
+ * avoids. */
 enum simguest_touch { SIM_HIT, SIM_FIRST, SIM_AGAIN };
 enum simguest_touch simguest_touch(struct simguest *g, u32 p, enum curve_class cls, bool cold);
 /* The next reference; the trace wraps. True: it missed. */

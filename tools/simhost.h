@@ -39,8 +39,8 @@ u32 simhost_add(struct simhost *h, const struct trace *t, const struct qos *q, u
 		u64 miss_ns);
 /* Another trace of no more pages from now on. */
 void simhost_switch(struct simhost *h, u32 i, const struct trace *t, u64 hit_ns);
-/* Guest i is about to touch a page that it has not: lets it have a frame (free, or of one above its target) or not
- * (then its next miss evicts). */
+/* Guest i is about to touch a page that it has not: lets it have a frame (free, or of one above its target)
+ * or not (then its next miss evicts). */
 void simhost_allow(struct simhost *h, u32 i);
 u32 simhost_held(const struct simhost *h);
 /* Runs all guests up to that time. False: every guest reached its end before. */

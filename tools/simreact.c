@@ -40,7 +40,8 @@ static void set_scene(struct scene *s, enum simreact_change what, u64 miss_ns)
 	s->a = simhost_add(h, &s->work, &any, BUSY_NS, miss_ns);
 	s->b = simhost_add(h, &s->work, &any, BUSY_NS, miss_ns);
 	simhost_run(h, 60 * S);
-	simhost_switch(h, s->b, what == REACT_GROW ? &s->small : &s->rest, what == REACT_GROW ? BUSY_NS : IDLE_NS);
+	simhost_switch(h, s->b, what == REACT_GROW ? &s->small : &s->rest,
+		       what == REACT_GROW ? BUSY_NS : IDLE_NS);
 	simhost_run(h, 100 * S);
 	if (what != REACT_SWAP) {
 		simhost_switch(h, s->a, &s->rest, IDLE_NS);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * simreact.h - how fast targets follow a change of load, and how still they are without one, in emulated time.
- * Scenarios over tools/simhost.c, for tests/unit/test_reaction.c and tests/bench/reaction.c.
+ * simreact.h - how fast targets follow a change of load, and how still they are without one, in emulated
+ * time. Scenarios over tools/simhost.c, for tests/unit/test_reaction.c and tests/bench/reaction.c.
  */
 #ifndef TOOLS_SIMREACT_H
 #define TOOLS_SIMREACT_H
@@ -27,7 +27,8 @@ enum simreact_load {
 struct simreact {
 	const char *name;
 	u32 before, after;        /* target of the guest that wants more */
-	u64 first_ns, settled_ns; /* first frame beyond the old target; target within 5 % of the one 30 s later */
+	/* first frame beyond the old target; target within 5 % of the one 30 s later */
+	u64 first_ns, settled_ns;
 	u64 misses;               /* it had until it was settled */
 };
 

@@ -19,7 +19,8 @@ static bool whole_frame(const u8 *p, size_t n, struct trace_head *h)
 	if (n < sizeof(*h))
 		return false;
 	memcpy(h, p, sizeof(*h));
-	if (h->magic != TRACE_MAGIC || h->version != TRACE_VERSION || !h->records || h->records > TRACE_FRAME_RECORDS)
+	if (h->magic != TRACE_MAGIC || h->version != TRACE_VERSION || !h->records ||
+	    h->records > TRACE_FRAME_RECORDS)
 		return false;
 	bytes = TRACE_FRAME_BYTES(h->records);
 	if (n < bytes)
@@ -95,7 +96,9 @@ bool tracefile_load(struct tracefile *t, const char *path)
 	tracefile_parse(t, bytes, n);
 	free(bytes);
 	if (!t->n) {
-		fprintf(stderr, "%s: no frame of a recording in it; lines of trace dump: tools/trace drain first\n", path);
+		fprintf(stderr,
+			"%s: no frame of a recording in it; lines of trace dump: tools/trace drain first\n",
+			path);
 		tracefile_free(t);
 	}
 	return t->n > 0;

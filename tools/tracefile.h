@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tracefile.h - reads a recording (kernel/trace/trace_format.h) for the tools in C. Whatever is no whole, right frame is
- * skipped and counted; any bytes will do.
+ * tracefile.h - reads a recording (kernel/trace/trace_format.h) for the tools in C. Whatever is no whole,
+ * right frame is skipped and counted; any bytes will do.
  */
 #ifndef TOOLS_TRACEFILE_H
 #define TOOLS_TRACEFILE_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * whatif.c - the command: a recording replayed, as it was and as it might have been. Contract and limits: whatif.h.
+ * whatif.c - the command: a recording replayed, as it was and as it might have been. Contract and limits:
+ * whatif.h.
  */
 #include "tools/whatif.h"
 #include "kernel/lib/lib.h"
@@ -13,13 +14,20 @@
 #define MOST_US (7ull * 86400 * 1000000)
 
 static const char usage[] =
-"usage: replay whatif [--frames N|P%|SIZE] [--qos GUEST:min=64M,max=256M,weight=300,miss=50/s]... FILE\n"
-"FILE: a recording (tools/trace drain). It is replayed with the targets that were decided then (as_decided); with the memory\n"
-"      and the settings that it was made with, deciding anew (simulated); with the memory given here, those targets in\n"
-"      proportion (scaled); and with the memory and settings given here, deciding anew (whatif). --frames: what guests share, in frames, per cent of what it was, or 512M.\n"
-"One JSON object for the machine, then one a guest: frames (held at the end), misses recorded and of each replay (pages and blocks that came back and were used, unasked ones too; waits: without those; what was read for the first time is cold and can't be helped), targets.\n"
-"A recording knows each miss's time, but of other touches mostly the scan interval: they are spread evenly over it.\n"
-"Time is the recorded one: guests that wait less do not get on faster.\n";
+	"usage: replay whatif [--frames N|P%|SIZE] [--qos GUEST:min=64M,max=256M,weight=300,miss=50/s]... "
+	"FILE\n"
+	"FILE: a recording (tools/trace drain). It is replayed with the targets that were decided then "
+	"(as_decided); with the memory\n"
+	"      and the settings that it was made with, deciding anew (simulated); with the memory given "
+	"here, those targets in\n"
+	"      proportion (scaled); and with the memory and settings given here, deciding anew (whatif). "
+	"--frames: what guests share, in frames, per cent of what it was, or 512M.\n"
+	"One JSON object for the machine, then one a guest: frames (held at the end), misses recorded and of "
+	"each replay (pages and blocks that came back and were used, unasked ones too; waits: without those; "
+	"what was read for the first time is cold and can't be helped), targets.\n"
+	"A recording knows each miss's time, but of other touches mostly the scan interval: they are spread "
+	"evenly over it.\n"
+	"Time is the recorded one: guests that wait less do not get on faster.\n";
 
 struct args {
 	const char *file;
@@ -143,19 +151,22 @@ static bool possible(const struct wi *w, const struct wi_case *c, u32 frames)
 			found = true;
 			q = wi_qos(&c->o[i], w->vm[v].q);
 			if (c->o[i].min && c->o[i].q.min > q.max_frames) {
-				fprintf(stderr, "replay whatif: %s: its min is above its max\n", c->o[i].name);
+				fprintf(stderr, "replay whatif: %s: its min is above its max\n",
+					c->o[i].name);
 				return false;
 			}
 		}
 		if (!found) {
-			fprintf(stderr, "replay whatif: %s: no guest of that name in the recording\n", c->o[i].name);
+			fprintf(stderr, "replay whatif: %s: no guest of that name in the recording\n",
+				c->o[i].name);
 			return false;
 		}
 	}
 	for (u32 v = 0; v < WI_VMS; v++)
 		mins += w->vm[v].there ? wi_qos(wi_override_of(c, w->vm[v].name), w->vm[v].q).min_frames : 0;
 	if (mins > frames)
-		fprintf(stderr, "replay whatif: all guests' min together are %llu frames of %u\n", (unsigned long long)mins, frames);
+		fprintf(stderr, "replay whatif: all guests' min together are %llu frames of %u\n",
+			(unsigned long long)mins, frames);
 	return mins <= frames;
 }
 
@@ -167,23 +178,28 @@ static void print(const struct wi *w, const struct wi_outcome *decided, const st
 
 		if (!vm->there)
 			continue;
-		printf("{\"guest\":\"%s\",\"frames\":%u,\"misses_recorded\":%llu,\"misses_as_decided\":%llu,\"misses_simulated\":%llu,\"misses_scaled\":%llu,\"misses_whatif\":%llu,"
+		printf("{\"guest\":\"%s\",\"frames\":%u,\"misses_recorded\":%llu,\"misses_as_decided\":%llu,"
+		       "\"misses_simulated\":%llu,\"misses_scaled\":%llu,\"misses_whatif\":%llu,"
 		       "\"waits_recorded\":%llu,\"waits_whatif\":%llu,"
-		       "\"cold_recorded\":%llu,\"cold_simulated\":%llu,\"cold_whatif\":%llu,\"soft_recorded\":%llu,"
+		       "\"cold_recorded\":%llu,\"cold_simulated\":%llu,\"cold_whatif\":%llu,\"soft_"
+		       "recorded\":%llu,"
 		       "\"target_recorded\":%u,\"target_simulated\":%u,\"target_whatif\":%u}\n",
-		       vm->name, then[v].held, (unsigned long long)vm->misses, (unsigned long long)decided[v].misses,
-		       (unsigned long long)was[v].misses, (unsigned long long)scaled[v].misses,
-		       (unsigned long long)then[v].misses, (unsigned long long)vm->waits, (unsigned long long)then[v].waits,
+		       vm->name, then[v].held, (unsigned long long)vm->misses,
+		       (unsigned long long)decided[v].misses, (unsigned long long)was[v].misses,
+		       (unsigned long long)scaled[v].misses, (unsigned long long)then[v].misses,
+		       (unsigned long long)vm->waits, (unsigned long long)then[v].waits,
 		       (unsigned long long)vm->cold, (unsigned long long)was[v].cold,
-		       (unsigned long long)then[v].cold, (unsigned long long)vm->soft, vm->target_end, was[v].target,
-		       then[v].target);
+		       (unsigned long long)then[v].cold, (unsigned long long)vm->soft, vm->target_end,
+		       was[v].target, then[v].target);
 	}
 }
 
 static int replay_all(const struct args *a, const struct tracefile *t, const struct wi *w)
 {
 	struct wi_outcome decided[WI_VMS], was[WI_VMS], scaled[WI_VMS], then[WI_VMS];
-	u32 frames = a->percent ? (u32)MAX(w->frames * a->percent / 100, 1) : a->frames ? a->frames : w->frames;
+	u32 frames = a->percent ? (u32)MAX(w->frames * a->percent / 100, 1) :
+		     a->frames  ? a->frames :
+				  w->frames;
 	struct wi_case c = { .as_decided = true };
 
 	if (w->end_us - w->start_us > MOST_US) {
@@ -191,21 +207,25 @@ static int replay_all(const struct args *a, const struct tracefile *t, const str
 		return 1;
 	}
 	if (!w->frames) {
-		fprintf(stderr, "%s: its beginning is missing: how many frames guests shared is not known\n", a->file);
+		fprintf(stderr, "%s: its beginning is missing: how many frames guests shared is not known\n",
+			a->file);
 		return 1;
 	}
 	wi_replay(w, &c, decided);
 	c.as_decided = false;
 	wi_replay(w, &c, was);
-	c = (struct wi_case){ .o = a->o, .n = a->n, .more_frames = (s64)frames - w->frames, .as_decided = true };
+	c = (struct wi_case){
+		.o = a->o, .n = a->n, .more_frames = (s64)frames - w->frames, .as_decided = true
+	};
 	if (!possible(w, &c, frames))
 		return 1;
 	wi_replay(w, &c, scaled);
 	c.as_decided = false;
 	wi_replay(w, &c, then);
-	printf("{\"trace\":\"%s\",\"frames_recorded\":%u,\"frames\":%u,\"seconds\":%.3f,\"records\":%u,\"lost\":%llu,\"whole\":%s}\n",
-	       a->file, w->frames, frames, (double)(w->end_us - w->start_us) / 1e6, t->n, (unsigned long long)t->lost,
-	       t->whole ? "true" : "false");
+	printf("{\"trace\":\"%s\",\"frames_recorded\":%u,\"frames\":%u,\"seconds\":%.3f,\"records\":%u,"
+	       "\"lost\":%llu,\"whole\":%s}\n",
+	       a->file, w->frames, frames, (double)(w->end_us - w->start_us) / 1e6, t->n,
+	       (unsigned long long)t->lost, t->whole ? "true" : "false");
 	print(w, decided, was, scaled, then);
 	return 0;
 }

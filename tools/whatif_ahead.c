@@ -33,7 +33,8 @@ static u32 slot_page(const struct beside *x, u32 slot)
 	if (slot >= x->slots->n || x->slots->owner[slot] != m->id)
 		return AHEAD_NO_PAGE;
 	page = x->slots->item[slot];
-	return m->state[page] == WI_AWAY && wi_mem_in_swap(m, page) && m->slot[page] == slot ? page : AHEAD_NO_PAGE;
+	return m->state[page] == WI_AWAY && wi_mem_in_swap(m, page) && m->slot[page] == slot ? page :
+											       AHEAD_NO_PAGE;
 }
 
 static u32 block_page(const struct beside *x, u32 block)
@@ -44,7 +45,8 @@ static u32 block_page(const struct beside *x, u32 block)
 	if (item == WI_NOWHERE)
 		return AHEAD_NO_PAGE;
 	page = m->twin[item];
-	return page != WI_NOWHERE && m->state[page] == WI_AWAY && !wi_mem_in_swap(m, page) ? page : AHEAD_NO_PAGE;
+	return page != WI_NOWHERE && m->state[page] == WI_AWAY && !wi_mem_in_swap(m, page) ? page :
+											     AHEAD_NO_PAGE;
 }
 
 static u32 page_at(const void *ctx, u32 loc)
@@ -54,7 +56,8 @@ static u32 page_at(const void *ctx, u32 loc)
 	return x->slots ? slot_page(x, loc) : block_page(x, loc);
 }
 
-static void find_run(const struct wi_host *h, const struct wi_guest *g, u32 page, u32 most, struct ahead_run *r)
+static void find_run(const struct wi_host *h, const struct wi_guest *g, u32 page, u32 most,
+		     struct ahead_run *r)
 {
 	struct beside x = { g, wi_mem_in_swap(&g->mem, page) ? &h->slots : NULL };
 
@@ -79,7 +82,8 @@ void wi_ahead_bring(struct wi_host *h, u32 v, u32 item)
 		(void)bring(h, v, item);
 }
 
-/* What lies behind and before the one that was asked for, as far as there are frames. Returns what follows the last. */
+/* What lies behind and before the one that was asked for, as far as there are frames. Returns what follows
+ * the last. */
 static u32 bring_rest(struct wi_host *h, u32 v, const struct ahead_run *r)
 {
 	u32 lo = r->at, hi = r->at + 1;
@@ -96,14 +100,16 @@ enum wi_touch wi_ahead_touch(struct wi_host *h, u32 v, u32 item, u64 now_ns)
 	struct wi_guest *g = &h->guest[v];
 	struct wi_mem *m = &g->mem;
 	const struct quota *q = wi_host_quota(h, v);
-	bool demand = h->reads_ahead && m->state[item] == WI_AWAY && item < g->rec->ram, swap = wi_mem_in_swap(m, item);
+	bool demand = h->reads_ahead && m->state[item] == WI_AWAY && item < g->rec->ram,
+	     swap = wi_mem_in_swap(m, item);
 	struct ahead_run r;
 	enum wi_touch how;
 
 	if (demand) {
 		u32 n = readahead_demand(&g->ahead, item, g->rec->ram, loc_of(g, item), swap, now_ns);
 
-		n = readahead_room(&g->ahead, n, wi_host_plentiful(h, v, n), wi_mem_held(m), q->target, q->qos.max_frames);
+		n = readahead_room(&g->ahead, n, wi_host_plentiful(h, v, n), wi_mem_held(m), q->target,
+				   q->qos.max_frames);
 		find_run(h, g, item, 1 + n, &r);
 	}
 	if (wi_mem_needs_frame(m, item))
@@ -120,7 +126,8 @@ enum wi_touch wi_ahead_touch(struct wi_host *h, u32 v, u32 item, u64 now_ns)
 static bool has_room(struct wi_host *h, u32 v)
 {
 	const struct quota *q = wi_host_quota(h, v);
-	u32 limit = wi_host_plentiful(h, v, AHEAD_MOST) ? q->qos.max_frames : MIN(q->target, q->qos.max_frames);
+	u32 limit =
+		wi_host_plentiful(h, v, AHEAD_MOST) ? q->qos.max_frames : MIN(q->target, q->qos.max_frames);
 
 	return readahead_has_room(wi_mem_held(&h->guest[v].mem), limit, h->guest[v].rec->ram);
 }

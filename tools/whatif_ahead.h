@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * whatif_ahead.h - what a guest of a replay touches, and what comes back beside it and in the background: mm/pager/readahead.c over
- * where things would lie on the disks. Private to whatif.
+ * whatif_ahead.h - what a guest of a replay touches, and what comes back beside it and in the background:
+ * mm/pager/readahead.c over where things would lie on the disks. Private to whatif.
  *
- * Slots of the swap area are given out in the order of eviction, and never again: as pages that go together are written
- * together, that is nearly where they lie. Blocks of a guest's disk have their own numbers, as far as the recording tells
- * which page holds which.
+ * Slots of the swap area are given out in the order of eviction, and never again: as pages that go together
+ * are written together, that is nearly where they lie. Blocks of a guest's disk have their own numbers, as
+ * far as the recording tells which page holds which.
  */
 #ifndef TOOLS_WHATIF_AHEAD_H
 #define TOOLS_WHATIF_AHEAD_H

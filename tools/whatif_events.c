@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * whatif_events.c - from records to touches in time. Contract: whatif_events.h. A recording may be cut, and lie.
+ * whatif_events.c - from records to touches in time. Contract: whatif_events.h. A recording may be cut, and
+ * lie.
  */
 #include "tools/whatif_events.h"
 #include "mm/share/curve.h"
@@ -85,7 +86,8 @@ static void touched(void *ctx, u32 g)
 	in->page[in->n++] = g;
 }
 
-/* The reclaimer saw that g was touched since its accessed bit was last cleared. Its own miss is known, and is that touch once. */
+/* The reclaimer saw that g was touched since its accessed bit was last cleared. Its own miss is known, and is
+ * that touch once. */
 struct look { struct build *b; u8 v; u64 us; };
 
 static void seen_warm(void *ctx, u32 g)
@@ -194,7 +196,11 @@ static void take_miss(struct build *b, u32 i)
 		vm->away[r->page] = CURVE_SWAP;
 	b->in[r->vm].missed_in[r->page] = b->in[r->vm].number;
 	b->in[r->vm].ahead[r->page] = 0;
-	e = add(b, us, cls == TRACE_OVERWRITE ? WI_REPLACE : cls == TRACE_DROPPED ? WI_FORGET : WI_TOUCH, r->vm, r->page);
+	e = add(b, us,
+		cls == TRACE_OVERWRITE ? WI_REPLACE :
+		cls == TRACE_DROPPED   ? WI_FORGET :
+					 WI_TOUCH,
+		r->vm, r->page);
 	e->waited = cls == TRACE_DISC || cls == TRACE_SWAP;
 	e->zero = cls == TRACE_ZERO;
 	e->n = e->zero ? (u8)ahead_of(b->t, i) : 0;

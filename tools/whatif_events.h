@@ -17,7 +17,8 @@
 
 enum wi_kind {
 	WI_TOUCH,    /* item; n: zero pages about it that came with it when it missed */
-	WI_READ,     /* the guest reads block item into page other; n: it had been touched since the last pass */
+	/* the guest reads block item into page other; n: it had been touched since the last pass */
+	WI_READ,
 	WI_PUT,      /* page other holds block item, which the guest gives up there */
 	WI_REPLACE,  /* item, overwritten as a whole: its old content is not read */
 	WI_FORGET,   /* item's old content is not wanted any more */
@@ -54,11 +55,13 @@ struct wi_vm {
 		u32 step, ms, cold, cold_us, *hits, *worth, points, mix_us, w1_avg, gone[AGES_N];
 		struct { u32 asleep_ms, nap_ms, rate, faded_ms, seen, due, ms, pass; } band[CURVE_BANDS];
 	} curve;
-	u32 pass_ms[IDLE_PASSES], passes; /* the last scan passes before the start: so long ago, the last first */
+	/* the last scan passes before the start: so long ago, the last first */
+	u32 pass_ms[IDLE_PASSES], passes;
 	struct wi_settings q;    /* at the beginning */
 	u32 cost_disc, cost_swap;
 	u32 target, target_end;  /* at the beginning; at the end */
-	u64 misses, waits;       /* recorded: pages and blocks that came back and were used; those that the guest waited for */
+	/* recorded: pages and blocks that came back and were used; those that the guest waited for */
+	u64 misses, waits;
 	u64 cold, soft;          /* blocks never seen; touches of soft pages */
 	u64 stall_us;
 };

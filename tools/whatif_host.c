@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * whatif_host.c - who pays for frames in a replay. Contract: whatif_host.h. The order is that of mm/pager/reclaim.c.
+ * whatif_host.c - who pays for frames in a replay. Contract: whatif_host.h. The order is that of
+ * mm/pager/reclaim.c.
  */
 #include "tools/whatif_host.h"
 #include "tools/oracle.h"
@@ -79,7 +80,9 @@ static struct payer payer_of(struct wi_host *h, u32 v)
 {
 	const struct quota *q = wi_host_quota(h, v);
 
-	return (struct payer){ .held = wi_mem_held(&h->guest[v].mem), .min = q->qos.min_frames, .target = q->target,
+	return (struct payer){ .held = wi_mem_held(&h->guest[v].mem),
+			       .min = q->qos.min_frames,
+			       .target = q->target,
 			       .idle = h->guest[v].mem.idle.pages };
 }
 
@@ -176,7 +179,8 @@ bool wi_host_spare_frame(struct wi_host *h, u32 v, u32 stamp)
 	const struct quota *q = wi_host_quota(h, v);
 	u32 held = wi_mem_held(m);
 
-	if (held < q->qos.max_frames && (wi_host_free_frames(h) || (held < q->target && take(h, richest(h, v, false), 1))))
+	if (held < q->qos.max_frames &&
+	    (wi_host_free_frames(h) || (held < q->target && take(h, richest(h, v, false), 1))))
 		return true;
 	if (held > q->qos.max_frames)
 		return false;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * whatif_host.h - guests that share frames in a replay: who pays when frames run out, by mm/share/payer.c and the targets of
- * mm/share/balance.c, in the steps of mm/pager/reclaim.c and of the pager's chore. Private to whatif.
+ * whatif_host.h - guests that share frames in a replay: who pays when frames run out, by mm/share/payer.c and
+ * the targets of mm/share/balance.c, in the steps of mm/pager/reclaim.c and of the pager's chore. Private to
+ * whatif.
  */
 #ifndef TOOLS_WHATIF_HOST_H
 #define TOOLS_WHATIF_HOST_H

@@ -135,7 +135,8 @@ void wi_mem_pass(struct wi_mem *m, u64 now_ns)
 {
 	ages_begin_pass(&m->ages);
 	for (u32 i = 0; i < m->tables; i++)
-		ages_scan_leaf(&m->ages, m->entry + (size_t)i * AGES_LEAF, m->age + (size_t)i * AGES_LEAF, A_BIT);
+		ages_scan_leaf(&m->ages, m->entry + (size_t)i * AGES_LEAF, m->age + (size_t)i * AGES_LEAF,
+			       A_BIT);
 	ages_end_pass(&m->ages);
 	curve_pass(&m->curve, &m->ages, now_ns);
 	payer_idle_pass(&m->idle, &m->ages, now_ns);
@@ -191,8 +192,11 @@ enum wi_touch wi_mem_touch(struct wi_mem *m, u32 item)
 	if (was == WI_NONE)
 		ages_arrive(&m->ages, &m->age[item]);
 	else
-		curve_return(&m->curve, &m->ages, was == WI_SOFT ? CURVE_SOFT : was == WI_CACHED ? CURVE_CACHE :
-			     wi_mem_in_swap(m, item) ? CURVE_SWAP : CURVE_DISC,
+		curve_return(&m->curve, &m->ages,
+			     was == WI_SOFT          ? CURVE_SOFT :
+			     was == WI_CACHED        ? CURVE_CACHE :
+			     wi_mem_in_swap(m, item) ? CURVE_SWAP :
+						       CURVE_DISC,
 			     m->stamp[item], &m->age[item]);
 	if (was == WI_CACHED || was == WI_AWAY)
 		m->flags[item] |= PROVEN;

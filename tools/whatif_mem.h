@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * whatif_mem.h - one guest's memory in a replay: its pages and the blocks that it read, items of one LRU stack. Private to whatif.
+ * whatif_mem.h - one guest's memory in a replay: its pages and the blocks that it read, items of one LRU
+ * stack. Private to whatif.
  *
- * mm/share/ages.c, mm/share/curve.c and mm/share/payer.c say which items go, as in the hypervisor; the steps are those of mm/pager/reclaim.c in
- * small: the coldest are unmapped softly, a batch at a time, and wait on a FIFO, where a touch finds them without I/O; its
- * head and blocks kept in the cache go for good, the colder first. What has to be written goes as many at once as one write takes,
- * so that frames come free in batches.
+ * mm/share/ages.c, mm/share/curve.c and mm/share/payer.c say which items go, as in the hypervisor; the steps
+ * are those of mm/pager/reclaim.c in small: the coldest are unmapped softly, a batch at a time, and wait on a
+ * FIFO, where a touch finds them without I/O; its head and blocks kept in the cache go for good, the colder
+ * first. What has to be written goes as many at once as one write takes, so that frames come free in batches.
  */
 #ifndef TOOLS_WHATIF_MEM_H
 #define TOOLS_WHATIF_MEM_H
@@ -43,7 +44,8 @@ struct wi_mem {
 	u32 *stamp, *next, *prev, *came;
 	u32 *slot;       /* of what was written to the swap area */
 	u32 *twin;       /* of a page the block that it holds, and the other way round */
-	const u8 *away;  /* enum curve_class of reading each item again, other: swap, unless it is known to hold a block */
+	/* enum curve_class of reading each item again, other: swap, unless it is known to hold a block */
+	const u8 *away;
 	struct wi_slots *slots;
 	struct wi_list soft, cache[2]; /* the second: blocks that were asked for again */
 	u32 soft_goal, hand, choice_left, choice_epoch;
@@ -64,8 +66,8 @@ static inline u32 wi_mem_held(const struct wi_mem *m)
 	return m->ages.resident + m->soft.count + m->cache[0].count + m->cache[1].count;
 }
 
-/* Before all else: an item is there, or evicted, and has that age. Then what else has been evicted, by age, and how much is
- * touched between two passes. */
+/* Before all else: an item is there, or evicted, and has that age. Then what else has been evicted, by age,
+ * and how much is touched between two passes. */
 void wi_mem_place(struct wi_mem *m, u32 item, u8 age, bool here);
 void wi_mem_placed(struct wi_mem *m, const u32 gone[AGES_N], u32 w1_avg);
 /* A scan pass. */

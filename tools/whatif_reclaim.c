@@ -18,13 +18,15 @@ static u32 hand_round(struct wi_mem *m, u32 n, bool any, u32 *out)
 
 		if (at >= m->items)
 			at = 0;
-		if (m->state[at] != WI_HOT || (!any && (!ages_chosen(&m->choice, m->age[at]) || wi_mem_spared(m, at))))
+		if (m->state[at] != WI_HOT ||
+		    (!any && (!ages_chosen(&m->choice, m->age[at]) || wi_mem_spared(m, at))))
 			continue;
 		if (!any && m->choice_left)
 			m->choice_left--;
 		if (!wi_mem_cool(m, at))
 			out[got++] = at;
-		else if (ages_touch(&m->ages, &m->age[at], &r)) /* touched since the last pass: young from now on */
+		else if (ages_touch(&m->ages, &m->age[at],
+				    &r)) /* touched since the last pass: young from now on */
 			curve_note_range(&m->curve, CURVE_SOFT, &r);
 	}
 	m->hand = at < m->items ? at : 0;
@@ -84,7 +86,8 @@ static u32 write_out(struct wi_mem *m, u32 item)
 {
 	u32 n = 0;
 
-	for (u32 looks = 0, next; item != WI_NOWHERE && n < PAYER_WRITE && looks < EVICT_LOOKS; looks++, item = next) {
+	for (u32 looks = 0, next; item != WI_NOWHERE && n < PAYER_WRITE && looks < EVICT_LOOKS;
+	     looks++, item = next) {
 		next = m->next[item];
 		if (wi_mem_clean(m, item))
 			continue;

@@ -2,8 +2,9 @@
 /*
  * whatif_run.c - a recording's events happen to guests' memory again. Contract: whatif_run.h.
  *
- * A guest is its pages and the blocks that it read, in one LRU stack, as in the hypervisor: a block that is read becomes the
- * page that it is read into, a block that is given up becomes an item of its own (the exclusive cache).
+ * A guest is its pages and the blocks that it read, in one LRU stack, as in the hypervisor: a block that is
+ * read becomes the page that it is read into, a block that is given up becomes an item of its own (the
+ * exclusive cache).
  */
 #include "tools/whatif_run.h"
 #include "tools/oracle.h"
@@ -311,7 +312,9 @@ static void guest_event(struct sim *s, u32 v, const struct wi_event *e)
 		break;
 	case WI_TARGET:
 		if (s->as_decided) /* in proportion to the memory */
-			set_target(s, v, (u64)e->item * s->h.frames / (u64)MAX((s64)s->h.frames - s->more_frames, 1));
+			set_target(s, v,
+				   (u64)e->item * s->h.frames /
+					   (u64)MAX((s64)s->h.frames - s->more_frames, 1));
 		break;
 	case WI_PHASE:
 		if (s->as_decided) /* that too was decided */

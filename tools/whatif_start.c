@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * whatif_start.c - who is in a recording, which blocks they read, and what their curves knew when it began. Contract:
- * whatif_events.h.
+ * whatif_start.c - who is in a recording, which blocks they read, and what their curves knew when it began.
+ * Contract: whatif_events.h.
  */
 #include "mm/share/curve.h"
 #include "tools/oracle.h"
@@ -49,7 +49,8 @@ void wi_find_guests(struct wi *w, const struct tracefile *t)
 		for (u32 i = 0; i < t->n; i++) {
 			const struct trace_rec *r = &t->rec[i];
 
-			if (r->vm == v && (r->kind == TRACE_PUT || (r->kind == TRACE_MISS && wi_is_read(r->cls & 15))))
+			if (r->vm == v &&
+			    (r->kind == TRACE_PUT || (r->kind == TRACE_MISS && wi_is_read(r->cls & 15))))
 				vm->block[n++] = r->page;
 		}
 		qsort(vm->block, n, sizeof(u32), by_number);

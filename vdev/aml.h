@@ -2,7 +2,8 @@
 /*
  * aml.h - emits ACPI Machine Language into a buffer: the few constructs that our DSDT needs.
  * What does not fit sets `overflow` and is dropped. aml_end() closes what the matching begin opened.
- * Source: ACPI Specification 6.x, "ACPI Machine Language (AML) Specification", "Resource Data Types for ACPI".
+ * Source: ACPI Specification 6.x, "ACPI Machine Language (AML) Specification", "Resource Data Types for
+ * ACPI".
  */
 #ifndef VDEV_AML_H
 #define VDEV_AML_H
@@ -19,7 +20,8 @@ void aml_bytes(struct aml *a, const void *bytes, u32 n);
 void aml_byte(struct aml *a, u8 byte);
 void aml_le(struct aml *a, u64 value, u32 bytes);    /* little-endian raw data */
 void aml_integer(struct aml *a, u32 value);          /* a constant, in its shortest form */
-void aml_name(struct aml *a, const char *path);      /* Name (path, the object that follows); 4 letters, may begin with \ */
+/* Name (path, the object that follows); 4 letters, may begin with \ */
+void aml_name(struct aml *a, const char *path);
 void aml_name_integer(struct aml *a, const char *path, u32 value);
 void aml_name_eisaid(struct aml *a, const char *path, const char *id); /* "PNP0A03" */
 

@@ -30,7 +30,8 @@ struct vboard {
 	struct vpci pci;
 	struct vblk disk[VBOARD_MAX_DISKS];
 	u8 first_disk; /* the one that vboard_retry() begins with; the next time it is the next one */
-	u64 go_since;  /* TSC: when vboard_retry() began, since all disks share VBLK_GO_NS then; 0: it is not on the stack */
+	/* TSC: when vboard_retry() began, since all disks share VBLK_GO_NS then; 0: it is not on the stack */
+	u64 go_since;
 	u8 acpi_image[VACPI_BYTES]; /* scratch of vboard_acpi() */
 };
 

@@ -12,8 +12,8 @@
 struct vm; /* opaque here */
 
 /*
- * Guest memory: pager_pin() and pager_unpin() of the guest's memory (mm/pager/pager.h). After E_AGAIN vboard_retry() is called
- * when it makes sense to try again.
+ * Guest memory: pager_pin() and pager_unpin() of the guest's memory (mm/pager/pager.h). After E_AGAIN
+ * vboard_retry() is called when it makes sense to try again.
  */
 int guest_pin(struct vm *vm, gpa_t gpa, u32 len, bool write, void **out) MUST_CHECK;
 void guest_unpin(struct vm *vm, gpa_t gpa);
@@ -23,7 +23,8 @@ enum guest_io_op { GUEST_IO_READ, GUEST_IO_WRITE, GUEST_IO_FLUSH, GUEST_IO_DISCA
 #define GUEST_IO_MAX_SEGS 64
 #define GUEST_IO_MAX_SECTORS 2048 /* 1 MiB; DISCARD and WRITE ZEROES may be longer */
 
-struct guest_seg_io { gpa_t gpa; u32 len; }; /* any alignment of 512 bytes total; len > 0, inside RAM is NOT checked yet */
+/* any alignment of 512 bytes total; len > 0, inside RAM is NOT checked yet */
+struct guest_seg_io { gpa_t gpa; u32 len; };
 
 struct guest_io {
 	struct list link;      /* for whoever holds it */
@@ -44,7 +45,8 @@ void guest_io_submit(struct guest_io *io);
 void vdev_wake(struct vm *vm);
 /* A device has more to do than it may in one go: vboard_retry() soon, from the main loop. */
 void vdev_again(struct vm *vm);
-/* A completion does a device's work for this guest, maybe in another guest's time: the guest is to pay for it. */
+/* A completion does a device's work for this guest, maybe in another guest's time: the guest is to pay for
+ * it. */
 void vdev_worked(struct vm *vm);
 /* A byte the guest's UART transmitted. */
 void vdev_uart_tx(struct vm *vm, u8 byte);

@@ -42,8 +42,8 @@ _Static_assert(sizeof(struct acpi_header) == 36, "description header");
 #define PROFILE_ENTERPRISE_SERVER 4
 #define BOOT_ARCH_NO_VGA BIT(2)
 #define BOOT_ARCH_NO_ASPM BIT(4)
-/* WBINVD works; C1 on all; no fixed power or sleep button, no fixed RTC wake; 32-bit timer; reset register; headless;
- * hardware-reduced */
+/* WBINVD works; C1 on all; no fixed power or sleep button, no fixed RTC wake; 32-bit timer; reset register;
+ * headless; hardware-reduced */
 #define FADT_FLAG_BITS (BIT(0) | BIT(2) | BIT(4) | BIT(5) | BIT(6) | BIT(8) | BIT(10) | BIT(12) | BIT(20))
 
 #define MADT_PCAT_COMPAT 1
@@ -83,7 +83,9 @@ static void header(u8 *table, const char *signature, u32 len, u8 revision)
 
 static void gas(u8 *p, u16 port, u8 bits)
 {
-	struct acpi_gas g = { .space = GAS_IO, .bits = bits, .access = bits == 8 ? 1 : 3, .address_low = port };
+	struct acpi_gas g = {
+		.space = GAS_IO, .bits = bits, .access = bits == 8 ? 1 : 3, .address_low = port
+	};
 
 	memcpy(p, &g, sizeof(g));
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * vacpi.h - the guest's ACPI tables: hardware-reduced, RSDP, XSDT, FADT, MADT and a DSDT with the PCI
- * root bridge, COM1, the RTC and \_S5. They take VACPI_BASE .. VACPI_END, which the memory map must not offer as free.
- * Source: ACPI Specification 6.x, "ACPI Software Programming Model".
+ * root bridge, COM1, the RTC and \_S5. They take VACPI_BASE .. VACPI_END, which the memory map must not offer
+ * as free. Source: ACPI Specification 6.x, "ACPI Software Programming Model".
  */
 #ifndef VDEV_VACPI_H
 #define VDEV_VACPI_H

@@ -88,8 +88,8 @@ void vblk_drained(struct vblk *d);
 /* Requests taken off the queue before the main loop has a say: a ring that overlaps what requests write
  * can refill itself for ever. */
 #define VBLK_BATCH 32
-/* A go takes no further request off the queue after so long: 25,000 instructions at 500 million a second. A chain of 64
- * descriptors in an indirect table takes some 20,000 instructions to read. */
+/* A go takes no further request off the queue after so long: 25,000 instructions at 500 million a second. A
+ * chain of 64 descriptors in an indirect table takes some 20,000 instructions to read. */
 #define VBLK_GO_NS 50000u
 #define VBLK_MAX_DISCARD_SECTORS 65536u /* 32 MiB: bounds the work of one request */
 

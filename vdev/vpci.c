@@ -23,7 +23,14 @@ enum {
 #define BAR_IO 1u
 
 /* The virtio capabilities, one after the other. */
-enum { CAP_COMMON = 0x40, CAP_NOTIFY = 0x50, CAP_ISR = 0x64, CAP_DEVICE = 0x74, CAP_PCI = 0x84, CAP_END = 0x98 };
+enum {
+	CAP_COMMON = 0x40,
+	CAP_NOTIFY = 0x50,
+	CAP_ISR = 0x64,
+	CAP_DEVICE = 0x74,
+	CAP_PCI = 0x84,
+	CAP_END = 0x98
+};
 enum { CFG_COMMON = 1, CFG_NOTIFY, CFG_ISR, CFG_DEVICE, CFG_PCI };
 /* Inside the last one: a window through which configuration accesses reach the BAR. */
 enum { WINDOW_BAR = CAP_PCI + 4, WINDOW_OFFSET = CAP_PCI + 8, WINDOW_LENGTH = CAP_PCI + 12,

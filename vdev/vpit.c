@@ -107,7 +107,8 @@ static u64 tsc_at(const struct vpit *p, const struct vpit_channel *c, u64 ticks)
 	return c->start + MAX(vtime_scale_up(ticks, VPIT_HZ, p->tsc_hz), 1ull);
 }
 
-/* The next period of channel 0. If periods are too short, the next that is a multiple of as many as are long enough. */
+/* The next period of channel 0. If periods are too short, the next that is a multiple of as many as are long
+ * enough. */
 static void arm_periodic(struct vpit *p, u64 now)
 {
 	struct vpit_channel *c = &p->ch[0];
@@ -147,7 +148,8 @@ void vpit_tick(struct vpit *p, u64 now)
 u64 vpit_deadline(const struct vpit *p)
 {
 	/* A periodic tick that nobody can see need not wake anybody. */
-	if (p->deadline && periodic(&p->ch[0]) && vpic_masked(&p->board->pic, 0) && vioapic_masked(&p->board->ioapic, 2))
+	if (p->deadline && periodic(&p->ch[0]) && vpic_masked(&p->board->pic, 0) &&
+	    vioapic_masked(&p->board->ioapic, 2))
 		return 0;
 	return p->deadline;
 }

@@ -13,8 +13,8 @@
 #define SLP_TYP(v) ((v) >> 2 & 7)
 
 /*
- * A firmware's last word. Linux takes hardware-reduced ACPI for a machine with UEFI: without one it does not try the
- * ACPI reset register or port 64h but jumps to the BIOS's reset vector in real mode.
+ * A firmware's last word. Linux takes hardware-reduced ACPI for a machine with UEFI: without one it does not
+ * try the ACPI reset register or port 64h but jumps to the BIOS's reset vector in real mode.
  */
 const u8 vpm_reset_vector[VPM_RESET_VECTOR_BYTES] = {
 	0xb0, VPM_RESET_VALUE,                     /* mov al, 6 */

@@ -153,7 +153,8 @@ static int walk_indirect(struct vqueue *q, struct vqueue_chain *c, const struct 
 		int err = vdma_read(q->vm, table->addr + i * 16ull, &d, sizeof(d));
 
 		if (err)
-			return err == E_AGAIN || err == E_NOMEM ? err : broken(q, "indirect table outside memory");
+			return err == E_AGAIN || err == E_NOMEM ? err :
+								  broken(q, "indirect table outside memory");
 		if (d.flags & DESC_F_INDIRECT)
 			return broken(q, "indirect table inside an indirect table");
 		err = add_seg(q, c, &d);

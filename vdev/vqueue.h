@@ -45,8 +45,8 @@ void vqueue_reset(struct vqueue *q, struct vm *vm);
 void vqueue_disable(struct vqueue *q);
 
 /*
- * The next available chain. E_NOENT: none (the driver will notify when there is). E_AGAIN or E_NOMEM: a page is
- * missing, try again later. E_INVAL: broken.
+ * The next available chain. E_NOENT: none (the driver will notify when there is). E_AGAIN or E_NOMEM: a page
+ * is missing, try again later. E_INVAL: broken.
  */
 int vqueue_pop(struct vqueue *q, struct vqueue_chain *c) MUST_CHECK;
 /* Undoes the last pop. */

@@ -9,8 +9,8 @@
 #include "kernel/lib/types.h"
 
 /*
- * No periodic timer of a guest fires more often a second than this: every 200 us. Linux asks for 1,000 at most; a guest that
- * asks for more would spend its share, and others' patience, on turns of the main loop.
+ * No periodic timer of a guest fires more often a second than this: every 200 us. Linux asks for 1,000 at
+ * most; a guest that asks for more would spend its share, and others' patience, on turns of the main loop.
  */
 #define VTIME_MOST_HZ 5000u
 

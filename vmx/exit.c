@@ -19,9 +19,9 @@
 typedef bool decode_fn(struct vcpu_hw *v, struct vmexit *x);
 
 /*
- * What its delivery would have done to the debug registers; INT1 is a trap: RIP is past it. This exit leaves no pending
- * debug exception, but behind MOV SS or STI an entry with TF set is refused without one: any program of a guest could
- * end it with MOV SS, INT1 under TF.
+ * What its delivery would have done to the debug registers; INT1 is a trap: RIP is past it. This exit leaves
+ * no pending debug exception, but behind MOV SS or STI an entry with TF set is refused without one: any
+ * program of a guest could end it with MOV SS, INT1 under TF.
  */
 static void finish_debug_exception(struct vcpu_hw *v, u32 info, u64 qual)
 {
@@ -273,7 +273,8 @@ int vmx_exit_describe(struct vcpu_hw *v, char *buf, size_t size)
 		how = "entry failed";
 	}
 	return fmt(buf, size,
-		   "VMX %s: %s (%llu), qual %llx, cs:rip %x:%llx rsp %llx rflags %llx cr0 %llx cr3 %llx cr4 %llx "
+		   "VMX %s: %s (%llu), qual %llx, cs:rip %x:%llx rsp %llx rflags %llx cr0 %llx cr3 %llx cr4 "
+		   "%llx "
 		   "efer %llx gpa %llx intr %x vectoring %x",
 		   how, what ? what : "number", (unsigned long long)(v->fail ? v->fail : reason),
 		   (unsigned long long)vmread(VMCS_EXIT_QUALIFICATION),

@@ -16,7 +16,8 @@ void lapic_eoi(void);
 void lapic_timer_init(void);
 void lapic_timer_arm(u64 tsc); /* 0: disarm */
 
-/* Maps what the MADT lists (without one: the address of old), masks every line. Returns the number of lines. */
+/* Maps what the MADT lists (without one: the address of old), masks every line. Returns the number
+ * of lines. */
 u32 ioapic_init(const struct boot_acpi *acpi);
 /* Routes gsi to vector on this CPU and unmasks it. False if no IOAPIC has that line. */
 bool ioapic_route(u32 gsi, u8 vector, bool level, bool active_low);

@@ -17,7 +17,10 @@
 extern u8 *arch_direct_map;
 static inline void *pfn_ptr(pfn_t p) { return arch_direct_map + ((u64)p.n << PAGE_SHIFT); }
 static inline void *hpa_ptr(hpa_t h) { return arch_direct_map + h.a; }
-static inline pfn_t ptr_pfn(const void *p) { return (pfn_t){ (u32)(((const u8 *)p - arch_direct_map) >> PAGE_SHIFT) }; }
+static inline pfn_t ptr_pfn(const void *p)
+{
+	return (pfn_t){ (u32)(((const u8 *)p - arch_direct_map) >> PAGE_SHIFT) };
+}
 
 u64 arch_tsc(void);          /* ticks, monotonic */
 u64 arch_tsc_hz(void);       /* ticks a second, measured at boot */

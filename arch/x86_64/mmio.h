@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * mmio.h - registers of devices in memory (arch_mmio_map). Each access is one instruction, in program order with
- * all other accesses to memory around it: what a device shall see in memory is written before its doorbell.
+ * mmio.h - registers of devices in memory (arch_mmio_map). Each access is one instruction, in program order
+ * with all other accesses to memory around it: what a device shall see in memory is written before its
+ * doorbell.
  */
 #ifndef ARCH_X86_64_MMIO_H
 #define ARCH_X86_64_MMIO_H

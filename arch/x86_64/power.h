@@ -7,7 +7,8 @@
 
 struct boot_acpi;
 
-/* Keeps what ACPI says about it; maps the reset register if it is memory. Without this call there are still the old ways. */
+/* Keeps what ACPI says about it; maps the reset register if it is memory. Without this call there are still
+ * the old ways. */
 void power_init(const struct boot_acpi *acpi);
 
 #endif

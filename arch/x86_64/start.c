@@ -129,7 +129,8 @@ static void selftest(void)
 	if (!strcmp(what, "fault"))
 		*(volatile u8 *)stack_main.guard = 1;
 	else if (!strcmp(what, "text"))
-		*(volatile u8 *)(arch_direct_map + arch_image_phys((const void *)(uintptr_t)arch_start)) = 0xcc;
+		*(volatile u8 *)(arch_direct_map + arch_image_phys((const void *)(uintptr_t)arch_start)) =
+			0xcc;
 	else if (!strcmp(what, "stack"))
 		recurse(&depth);
 	else if (!strcmp(what, "panic"))

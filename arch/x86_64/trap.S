@@ -11,7 +11,8 @@ trap_gates:
 	.set vector, 0
 	.rept 256
 	.balign 16
-	.if (vector != 8) && (vector < 10 || vector > 14) && (vector != 17) && (vector != 21) && (vector != 29) && (vector != 30)
+	.set has_code, (vector == 8) || (vector >= 10 && vector <= 14) || (vector == 17)
+	.if !has_code && (vector != 21) && (vector != 29) && (vector != 30)
 	pushq $0			/* no error code: the frame has one shape */
 	.endif
 	pushq $vector

@@ -119,7 +119,8 @@ struct vm *cmd_vm(struct cmd *c, u32 i)
 	struct vm *vm = i < c->argc ? vm_by_name(c->argv[i]) : NULL;
 
 	if (!vm)
-		cmd_error(c, "%s: no guest of that name; nothing changed; try: vm list", i < c->argc ? c->argv[i] : "?");
+		cmd_error(c, "%s: no guest of that name; nothing changed; try: vm list",
+			  i < c->argc ? c->argv[i] : "?");
 	return vm;
 }
 
@@ -181,14 +182,15 @@ void cmd_run(char *line)
 	if (n == 0)
 		return;
 	if (n < 0) {
-		cmd_error(&c, "%s: more than %u words; nothing changed; try: help", word[0], (u32)ARRAY_SIZE(word));
+		cmd_error(&c, "%s: more than %u words; nothing changed; try: help", word[0],
+			  (u32)ARRAY_SIZE(word));
 		return;
 	}
 	e = find(word, (u32)n, &noun_known);
 	if (!e) {
 		if (noun_known)
-			cmd_error(&c, "%s %s: no such verb; nothing changed; try: help %s", word[0], n > 1 ? word[1] : "",
-				  word[0]);
+			cmd_error(&c, "%s %s: no such verb; nothing changed; try: help %s", word[0],
+				  n > 1 ? word[1] : "", word[0]);
 		else
 			cmd_error(&c, "%s: no such command; nothing changed; try: help", word[0]);
 		return;
@@ -196,8 +198,8 @@ void cmd_run(char *line)
 	skip = e->verb ? 2 : 1;
 	c.argc = (u32)n - skip;
 	if (c.argc < e->args_min || c.argc > e->args_max) {
-		cmd_error(&c, "%s: wrong number of arguments (%u); nothing changed; try: %s%s%s %s", word[0], c.argc, e->noun,
-			  e->verb ? " " : "", e->verb ? e->verb : "", e->args);
+		cmd_error(&c, "%s: wrong number of arguments (%u); nothing changed; try: %s%s%s %s", word[0],
+			  c.argc, e->noun, e->verb ? " " : "", e->verb ? e->verb : "", e->args);
 		return;
 	}
 	for (u32 i = 0; i < c.argc; i++)
@@ -224,7 +226,8 @@ static void gather(struct completion *k, const char *line, u32 word_start)
 	cmd_for_each(e) {
 		if (word_start == 0)
 			candidate(k, e->noun);
-		else if (e->verb && !strncmp(line, e->noun, strlen(e->noun)) && word_start == strlen(e->noun) + 1)
+		else if (e->verb && !strncmp(line, e->noun, strlen(e->noun)) &&
+			 word_start == strlen(e->noun) + 1)
 			candidate(k, e->verb);
 	}
 	if (word_start == 0)

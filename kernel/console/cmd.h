@@ -32,8 +32,8 @@ struct cmd_entry {
 };
 
 /* The tables, one a file; each ends with a NULL noun. */
-extern const struct cmd_entry cmd_vm_table[], cmd_qos_table[], cmd_why_table[], cmd_mem_table[], cmd_trace_table[],
-	cmd_sys_table[];
+extern const struct cmd_entry cmd_vm_table[], cmd_qos_table[], cmd_why_table[], cmd_mem_table[],
+	cmd_trace_table[], cmd_sys_table[];
 extern const struct cmd_entry *const cmd_tables[];
 extern const u32 cmd_ntables;
 

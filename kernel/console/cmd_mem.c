@@ -8,11 +8,17 @@
 #include "kernel/vm.h"
 #include "mm/pager/swap.h"
 
-static const struct { enum frame_state state; const char *name; } states[] = {
-	{ FRAME_HYP, "hypervisor" }, { FRAME_MODULE, "modules" }, { FRAME_TABLE, "tables" },
-	{ FRAME_MAPPED, "mapped" }, { FRAME_SOFT, "soft" }, { FRAME_CACHED, "cached" },
-	{ FRAME_FILLING, "filling" }, { FRAME_WRITING, "writing" }, { FRAME_BOUNCE, "bounce" }, { FRAME_ZIP, "compressed" },
-	{ FRAME_ZEROED, "free, zeroed" }, { FRAME_FREE, "free" },
+static const struct {
+
+	enum frame_state state;
+
+	const char *name;
+
+} states[] = {
+	{ FRAME_HYP, "hypervisor" },  { FRAME_MODULE, "modules" },      { FRAME_TABLE, "tables" },
+	{ FRAME_MAPPED, "mapped" },   { FRAME_SOFT, "soft" },           { FRAME_CACHED, "cached" },
+	{ FRAME_FILLING, "filling" }, { FRAME_WRITING, "writing" },     { FRAME_BOUNCE, "bounce" },
+	{ FRAME_ZIP, "compressed" },  { FRAME_ZEROED, "free, zeroed" }, { FRAME_FREE, "free" },
 };
 
 static void mem(struct cmd *c)
@@ -25,7 +31,8 @@ static void mem(struct cmd *c)
 		u32 n = frame_count(states[i].state);
 
 		sum += n;
-		cmd_line(c, "%-14s %8u frames %10s", states[i].name, n, fmt_size(s, sizeof(s), (u64)n * PAGE_SIZE));
+		cmd_line(c, "%-14s %8u frames %10s", states[i].name, n,
+			 fmt_size(s, sizeof(s), (u64)n * PAGE_SIZE));
 		cmd_json_u64(c, states[i].name, n);
 	}
 	for (u32 i = 0; i < vm_count; i++)
@@ -33,7 +40,9 @@ static void mem(struct cmd *c)
 			promised += vm_all[i]->mem.npages;
 	cmd_line(c, "%-14s %8llu frames %10s of %u", "sum", (unsigned long long)sum,
 		 fmt_size(s, sizeof(s), sum * PAGE_SIZE), frame_total());
-	cmd_line(c, "promised to guests: %s, theirs to share: %s, swap used %u of %u slots (%s), %u of them copies",
+	cmd_line(c,
+		 "promised to guests: %s, theirs to share: %s, swap used %u of %u slots (%s), %u of them "
+		 "copies",
 		 fmt_size(s, sizeof(s), promised * PAGE_SIZE),
 		 fmt_size(t, sizeof(t), (u64)pager_guest_frames() * PAGE_SIZE), swap_used(), swap_slots(),
 		 fmt_size(u, sizeof(u), (u64)swap_slots() * PAGE_SIZE), swap_copies());
@@ -55,7 +64,10 @@ static void mem_check(struct cmd *c)
 {
 	u32 wrong = pager_check(check_say, c);
 
-	cmd_line(c, wrong ? "%u violations: please report this with the output of log" : "conserved: %u violations", wrong);
+	cmd_line(c,
+		 wrong ? "%u violations: please report this with the output of log" :
+			 "conserved: %u violations",
+		 wrong);
 	cmd_json_begin(c);
 	cmd_json_u64(c, "violations", wrong);
 	cmd_json_end(c);
@@ -80,8 +92,8 @@ static void mrc(struct cmd *c)
 	most = curve_misses_at(&vm->mem.curve, 0);
 	cold = curve_cold_misses(&vm->mem.curve);
 	cmd_line(c, "%s misses a second by memory (%s; W1 %u pages; cold %llu.%03llu/s besides)", vm->name,
-		 vm->mem.curve.coarse ? "coarse: W1 above 10 % of the allocation" : "fine", vm->mem.ages.w1_avg,
-		 (unsigned long long)(cold / 1000), (unsigned long long)(cold % 1000));
+		 vm->mem.curve.coarse ? "coarse: W1 above 10 % of the allocation" : "fine",
+		 vm->mem.ages.w1_avg, (unsigned long long)(cold / 1000), (unsigned long long)(cold % 1000));
 	for (u32 i = 0; i <= 16; i++) {
 		u32 frames = (u32)((u64)vm->mem.npages * i / 16);
 		u64 misses = curve_misses_at(&vm->mem.curve, frames);
@@ -91,7 +103,9 @@ static void mrc(struct cmd *c)
 			 (unsigned long long)(misses / 1000), (unsigned long long)(misses % 1000), (int)bar,
 			 "########################################",
 			 frames <= held && held < frames + vm->mem.npages / 16 ? " <- held" : "",
-			 frames <= vm->mem.target && vm->mem.target < frames + vm->mem.npages / 16 ? " <- target" : "");
+			 frames <= vm->mem.target && vm->mem.target < frames + vm->mem.npages / 16 ?
+				 " <- target" :
+				 "");
 		cmd_json_begin(c);
 		cmd_json_str(c, "name", vm->name);
 		cmd_json_u64(c, "bytes", (u64)frames * PAGE_SIZE);

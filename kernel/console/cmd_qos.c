@@ -20,7 +20,8 @@ static const char *goal_str(char *buf, size_t size, u64 per_1000s)
 	if (!per_1000s)
 		return "none";
 	if (per_1000s % 1000)
-		fmt(buf, size, "%llu.%03llu/s", (unsigned long long)(per_1000s / 1000), (unsigned long long)(per_1000s % 1000));
+		fmt(buf, size, "%llu.%03llu/s", (unsigned long long)(per_1000s / 1000),
+		    (unsigned long long)(per_1000s % 1000));
 	else
 		fmt(buf, size, "%llu/s", (unsigned long long)(per_1000s / 1000));
 	return buf;
@@ -67,12 +68,13 @@ static void show_one(struct cmd *c, const struct vm *vm)
 	char min[16], max[16], target[16], held[16], goal[32], state[128];
 	const char *stands = goal_state(state, sizeof(state), vm);
 
-	cmd_line(c, "%-15s min=%s max=%s weight=%u miss=%s  target %s, held %s%s%s", vm->name, frames_str(min, sizeof(min), m->min),
-		 frames_str(max, sizeof(max), m->max), vm->weight, goal_str(goal, sizeof(goal), vm->miss_goal),
-		 frames_str(target, sizeof(target), m->target), frames_str(held, sizeof(held), vmmem_held(m)),
-		 *stands ? "; goal " : "", stands);
+	cmd_line(c, "%-15s min=%s max=%s weight=%u miss=%s  target %s, held %s%s%s", vm->name,
+		 frames_str(min, sizeof(min), m->min), frames_str(max, sizeof(max), m->max), vm->weight,
+		 goal_str(goal, sizeof(goal), vm->miss_goal), frames_str(target, sizeof(target), m->target),
+		 frames_str(held, sizeof(held), vmmem_held(m)), *stands ? "; goal " : "", stands);
 	if (vm->iops || vm->bps)
-		cmd_line(c, "%-15s disks: iops=%s bps=%s", "", iops_str(min, sizeof(min), vm->iops), bps_str(max, sizeof(max), vm->bps));
+		cmd_line(c, "%-15s disks: iops=%s bps=%s", "", iops_str(min, sizeof(min), vm->iops),
+			 bps_str(max, sizeof(max), vm->bps));
 	if (b && b->why.flags & DIVIDE_MIN_CUT)
 		cmd_line(c, "%-15s got less than its min, %s short: the mins do not fit", "",
 			 frames_str(min, sizeof(min), b->why.short_frames));
@@ -101,7 +103,8 @@ static bool parse_word(struct cmd *c, struct qos_change *q, char *word)
 	const char *expect = "nothing else";
 
 	if (!value) {
-		cmd_error(c, "qos: %s: not key=value; nothing changed; try: qos %s min=64M weight=200", word, q->vm->name);
+		cmd_error(c, "qos: %s: not key=value; nothing changed; try: qos %s min=64M weight=200", word,
+			  q->vm->name);
 		return false;
 	}
 	*value++ = '\0';
@@ -135,12 +138,17 @@ static bool parse_word(struct cmd *c, struct qos_change *q, char *word)
 		err = q->set_bps ? E_BUSY : config_parse_bps(value, &q->bps);
 		q->set_bps = true;
 	} else {
-		cmd_error(c, "qos: %s: no such word; nothing changed; try: min= max= weight= miss= iops= bps=", word);
+		cmd_error(c,
+			  "qos: %s: no such word; nothing changed; try: min= max= weight= miss= iops= bps=",
+			  word);
 		return false;
 	}
 	if (err)
 		cmd_error(c, "qos: %s=%s: %s; nothing changed; try %s", word, value,
-			  err == E_BUSY ? "given twice" : err == E_RANGE ? "out of range" : "not understood", expect);
+			  err == E_BUSY  ? "given twice" :
+			  err == E_RANGE ? "out of range" :
+					   "not understood",
+			  expect);
 	return !err;
 }
 
@@ -162,12 +170,13 @@ static void set(struct cmd *c, struct vm *vm)
 	log_info("qos %s: min %s max %s weight %u", vm->name, frames_str(a, sizeof(a), vm->mem.min),
 		 frames_str(b, sizeof(b), vm->mem.max), vm->weight);
 	cmd_line(c, "%-15s min %s -> %s, max %s -> %s, weight %u -> %u, miss %s -> %s", vm->name,
-		 frames_str(a, sizeof(a), old_min), frames_str(b, sizeof(b), vm->mem.min), frames_str(d, sizeof(d), old_max),
-		 frames_str(e, sizeof(e), vm->mem.max), old_weight, vm->weight, goal_str(g, sizeof(g), old_goal),
-		 goal_str(h, sizeof(h), vm->miss_goal));
+		 frames_str(a, sizeof(a), old_min), frames_str(b, sizeof(b), vm->mem.min),
+		 frames_str(d, sizeof(d), old_max), frames_str(e, sizeof(e), vm->mem.max), old_weight,
+		 vm->weight, goal_str(g, sizeof(g), old_goal), goal_str(h, sizeof(h), vm->miss_goal));
 	if (q.set_iops || q.set_bps)
-		cmd_line(c, "%-15s iops %s -> %s, bps %s -> %s", "", iops_str(a, sizeof(a), old_iops), iops_str(b, sizeof(b), vm->iops),
-			 bps_str(g, sizeof(g), old_bps), bps_str(h, sizeof(h), vm->bps));
+		cmd_line(c, "%-15s iops %s -> %s, bps %s -> %s", "", iops_str(a, sizeof(a), old_iops),
+			 iops_str(b, sizeof(b), vm->iops), bps_str(g, sizeof(g), old_bps),
+			 bps_str(h, sizeof(h), vm->bps));
 	if (c->json)
 		show_one(c, vm);
 	else if (vm->miss_goal)
@@ -193,6 +202,7 @@ static void qos(struct cmd *c)
 }
 
 const struct cmd_entry cmd_qos_table[] = {
-	{ "qos", NULL, "[<vm> [min=..] [max=..] [weight=..] [miss=..] [iops=..] [bps=..]]", "show or, all or nothing, set", 0, 9, qos },
+	{ "qos", NULL, "[<vm> [min=..] [max=..] [weight=..] [miss=..] [iops=..] [bps=..]]",
+	  "show or, all or nothing, set", 0, 9, qos },
 	{ NULL, NULL, NULL, NULL, 0, 0, NULL },
 };

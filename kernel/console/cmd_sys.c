@@ -52,7 +52,8 @@ static void help(struct cmd *c)
 	if (!found)
 		cmd_error(c, "help %s: no such command; nothing changed; try: help", c->argv[0]);
 	else if (!c->argc)
-		cmd_line(c, "  Units are required (256M, 50/s). -j with any command prints JSON lines. help boot: module words.");
+		cmd_line(c, "  Units are required (256M, 50/s). -j with any command prints JSON lines. help "
+			    "boot: module words.");
 }
 
 static const char *const exit_names[VMEXIT_KINDS] = {
@@ -94,9 +95,9 @@ static void stats_share(struct cmd *c, const struct block_dev *d, u32 owner)
 
 	if (!q->requests)
 		return;
-	cmd_line(c, "%-15s   %s: %llu requests (%llu sectors), %llu ms of its time; a page at most %llu us", "", name,
-		 (unsigned long long)q->requests, (unsigned long long)q->sectors, (unsigned long long)q->used_ns / 1000000,
-		 (unsigned long long)q->demand_most_ns / 1000);
+	cmd_line(c, "%-15s   %s: %llu requests (%llu sectors), %llu ms of its time; a page at most %llu us",
+		 "", name, (unsigned long long)q->requests, (unsigned long long)q->sectors,
+		 (unsigned long long)q->used_ns / 1000000, (unsigned long long)q->demand_most_ns / 1000);
 	cmd_json_begin(c);
 	cmd_json_str(c, "disk", d->name);
 	cmd_json_str(c, "name", name);
@@ -111,10 +112,10 @@ static void stats_disk(struct cmd *c, const struct block_dev *d)
 {
 	const struct block_stats *s = &d->stats;
 
-	cmd_line(c, "%-15s %llu reads (%llu sectors), %llu writes (%llu sectors), %llu flushes, %llu errors", d->name,
-		 (unsigned long long)s->reads, (unsigned long long)s->sectors_read, (unsigned long long)s->writes,
-		 (unsigned long long)s->sectors_written, (unsigned long long)s->flushes,
-		 (unsigned long long)s->errors);
+	cmd_line(c, "%-15s %llu reads (%llu sectors), %llu writes (%llu sectors), %llu flushes, %llu errors",
+		 d->name, (unsigned long long)s->reads, (unsigned long long)s->sectors_read,
+		 (unsigned long long)s->writes, (unsigned long long)s->sectors_written,
+		 (unsigned long long)s->flushes, (unsigned long long)s->errors);
 	cmd_json_begin(c);
 	cmd_json_str(c, "disk", d->name);
 	cmd_json_u64(c, "reads", s->reads);
@@ -167,7 +168,8 @@ static void log_cmd(struct cmd *c)
 	u64 lines = 40;
 
 	if (c->argc && (parse_u64(c->argv[0], &lines) || !lines || lines > 10000)) {
-		cmd_error(c, "log %s: not a number of lines from 1 to 10000; nothing changed; try: log 100", c->argv[0]);
+		cmd_error(c, "log %s: not a number of lines from 1 to 10000; nothing changed; try: log 100",
+			  c->argv[0]);
 		return;
 	}
 	log_last((unsigned int)lines, log_say, c);
@@ -201,7 +203,8 @@ static void do_reboot(struct cmd *c) { leave(c, false); }
 static void do_poweroff(struct cmd *c) { leave(c, true); }
 
 const struct cmd_entry cmd_sys_table[] = {
-	{ "help", NULL, "[word|boot]", "this list; one command; the words of GRUB's module lines", 0, 1, help },
+	{ "help", NULL, "[word|boot]", "this list; one command; the words of GRUB's module lines", 0, 1,
+	  help },
 	{ "stats", NULL, "", "exits by kind, time, disks", 0, 0, stats },
 	{ "log", NULL, "[lines]", "the last lines of the log", 0, 1, log_cmd },
 	{ "version", NULL, "", "version and backend", 0, 0, version },

@@ -28,7 +28,9 @@ static void on(struct cmd *c)
 		bool is_size = *w >= '0' && *w <= '9';
 
 		if (is_size ? bytes || parse_size(w, &bytes) || !bytes : line != NULL) {
-			cmd_error(c, "trace on: %.32s: not a size or a line, or one too many; nothing changed; try: trace on 1M com2,115200",
+			cmd_error(c,
+				  "trace on: %.32s: not a size or a line, or one too many; nothing changed; "
+				  "try: trace on 1M com2,115200",
 				  w);
 			return;
 		}
@@ -56,10 +58,12 @@ static void off(struct cmd *c)
 	}
 	tracer_info(&i);
 	if (i.state == TRACER_STOPPED) {
-		fmt(text, sizeof(text), "stopped; %u records wait: trace dump shows them, trace off drops them", i.stats.used);
+		fmt(text, sizeof(text),
+		    "stopped; %u records wait: trace dump shows them, trace off drops them", i.stats.used);
 		say(c, "stopped", text);
 	} else if (i.state == TRACER_ENDING) {
-		fmt(text, sizeof(text), "stopped; %u records are on their way out, then the memory is given back", i.stats.used);
+		fmt(text, sizeof(text),
+		    "stopped; %u records are on their way out, then the memory is given back", i.stats.used);
 		say(c, "ending", text);
 	} else {
 		say(c, "off", "off");
@@ -73,24 +77,31 @@ static void dump(struct cmd *c)
 	if (tracer_dump(why, sizeof(why)))
 		cmd_error(c, "trace dump: %s", why);
 	else
-		say(c, "dumping", "records follow as lines that begin with trace|; the last of them says end");
+		say(c, "dumping",
+		    "records follow as lines that begin with trace|; the last of them says end");
 }
 
 static void show(struct cmd *c)
 {
 	static const char *const state[] = { "off", "on", "ending", "stopped" };
-	static const struct { enum trace_kind kind; const char *name; } kinds[] = {
-		{ TRACE_MISS, "misses" }, { TRACE_PASS, "passes" }, { TRACE_MASK, "masks" }, { TRACE_RUN, "runs" },
-		{ TRACE_DECISION, "decisions" }, { TRACE_PUT, "puts" },
+	static const struct {
+		enum trace_kind kind;
+		const char *name;
+	} kinds[] = {
+		{ TRACE_MISS, "misses" }, { TRACE_PASS, "passes" },        { TRACE_MASK, "masks" },
+		{ TRACE_RUN, "runs" },    { TRACE_DECISION, "decisions" }, { TRACE_PUT, "puts" },
 	};
 	struct tracer_info i;
 	u64 ms;
 
 	tracer_info(&i);
 	ms = i.state == TRACER_OFF ? 0 : (arch_ns() - i.started_ns) / 1000000;
-	cmd_line(c, "%s%s%s%s, ring %u of %u records, kept %llu, lost %llu, sent %llu bytes in %u frames, %llu ms", state[i.state],
-		 i.line[0] && i.state ? ", out over " : "", i.state ? i.line : "", i.dumping ? ", dumping" : "", i.stats.used,
-		 i.stats.room, (unsigned long long)i.stats.records, (unsigned long long)i.stats.lost,
+	cmd_line(c,
+		 "%s%s%s%s, ring %u of %u records, kept %llu, lost %llu, sent %llu bytes in %u frames, %llu "
+		 "ms",
+		 state[i.state], i.line[0] && i.state ? ", out over " : "", i.state ? i.line : "",
+		 i.dumping ? ", dumping" : "", i.stats.used, i.stats.room,
+		 (unsigned long long)i.stats.records, (unsigned long long)i.stats.lost,
 		 (unsigned long long)i.sent_bytes, i.stats.frames, (unsigned long long)ms);
 	cmd_json_begin(c);
 	cmd_json_str(c, "trace", state[i.state]);
@@ -107,7 +118,8 @@ static void show(struct cmd *c)
 	for (u32 k = 0; k < ARRAY_SIZE(kinds); k++) {
 		cmd_json_u64(c, kinds[k].name, i.stats.kind[kinds[k].kind]);
 		if (i.state)
-			cmd_line(c, "  %-12s %llu", kinds[k].name, (unsigned long long)i.stats.kind[kinds[k].kind]);
+			cmd_line(c, "  %-12s %llu", kinds[k].name,
+				 (unsigned long long)i.stats.kind[kinds[k].kind]);
 	}
 	cmd_json_end(c);
 }

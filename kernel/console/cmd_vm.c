@@ -37,14 +37,15 @@ static void vm_list(struct cmd *c)
 {
 	char ram[16], held[16], target[16], min[16], max[16];
 
-	cmd_line(c, "%-15s %-9s %8s %8s %8s %8s %8s %6s  %s", "name", "state", "ram", "held", "target", "min", "max",
-		 "weight", "reason");
+	cmd_line(c, "%-15s %-9s %8s %8s %8s %8s %8s %6s  %s", "name", "state", "ram", "held", "target", "min",
+		 "max", "weight", "reason");
 	for (u32 i = 0; i < vm_count; i++) {
 		const struct vm *vm = vm_all[i];
 		const struct vm_mem *m = &vm->mem;
 
 		cmd_line(c, "%-15s %-9s %8s %8s %8s %8s %8s %6u  %s", vm->name, vm_state_name(vm->state),
-			 frames_str(ram, sizeof(ram), m->npages), frames_str(held, sizeof(held), vmmem_held(m)),
+			 frames_str(ram, sizeof(ram), m->npages),
+			 frames_str(held, sizeof(held), vmmem_held(m)),
 			 frames_str(target, sizeof(target), m->target), frames_str(min, sizeof(min), m->min),
 			 frames_str(max, sizeof(max), m->max), vm->weight, vm->reason);
 		if (c->json) {
@@ -56,33 +57,41 @@ static void vm_list(struct cmd *c)
 		cmd_line(c, "no guests: name them in GRUB's module lines (help boot)");
 }
 
-static const struct { const char *name; size_t offset; } counters[] = {
+static const struct {
+	const char *name;
+	size_t offset;
+} counters[] = {
 #define COUNTER(f) { #f, offsetof(struct vm_counters, f) }
-	COUNTER(faults), COUNTER(zero_fills), COUNTER(soft_hits), COUNTER(cache_hits), COUNTER(cache_puts),
-	COUNTER(cache_drops), COUNTER(disc_reads), COUNTER(swap_reads), COUNTER(swap_writes), COUNTER(clean_drops),
-	COUNTER(zero_drops), COUNTER(rescues), COUNTER(bounce_reads), COUNTER(overwrites_unread), COUNTER(exchanged),
-	COUNTER(copied), COUNTER(silent_swap_writes), COUNTER(stale_reads), COUNTER(double_paging), COUNTER(scans),
-	COUNTER(scanned_entries), COUNTER(softened), COUNTER(around),
-	COUNTER(demand_reads), COUNTER(ahead), COUNTER(ahead_background), COUNTER(ahead_used), COUNTER(ahead_wasted), COUNTER(copy_drops),
+	COUNTER(faults), COUNTER(zero_fills), COUNTER(soft_hits), COUNTER(cache_hits),
+	COUNTER(cache_puts), COUNTER(cache_drops), COUNTER(disc_reads), COUNTER(swap_reads),
+	COUNTER(swap_writes), COUNTER(clean_drops), COUNTER(zero_drops), COUNTER(rescues),
+	COUNTER(bounce_reads), COUNTER(overwrites_unread), COUNTER(exchanged), COUNTER(copied),
+	COUNTER(silent_swap_writes), COUNTER(stale_reads), COUNTER(double_paging), COUNTER(scans),
+	COUNTER(scanned_entries), COUNTER(softened), COUNTER(around), COUNTER(demand_reads), COUNTER(ahead),
+	COUNTER(ahead_background), COUNTER(ahead_used), COUNTER(ahead_wasted), COUNTER(copy_drops),
 	COUNTER(zip_puts), COUNTER(zip_hits), COUNTER(zip_refused), COUNTER(zip_ousted),
-	COUNTER(cache_false), COUNTER(swap_outs), COUNTER(swap_ins), COUNTER(refault_reads), COUNTER(refault_writes),
-	COUNTER(rep_whole), COUNTER(rep_part),
-	COUNTER(guest_reads), COUNTER(guest_writes), COUNTER(leaf_ticks), COUNTER(scan_ticks),
-	COUNTER(flushes), COUNTER(stall_ticks), COUNTER(run_ticks),
+	COUNTER(cache_false), COUNTER(swap_outs), COUNTER(swap_ins), COUNTER(refault_reads),
+	COUNTER(refault_writes), COUNTER(rep_whole), COUNTER(rep_part), COUNTER(guest_reads),
+	COUNTER(guest_writes), COUNTER(leaf_ticks), COUNTER(scan_ticks), COUNTER(flushes),
+	COUNTER(stall_ticks), COUNTER(run_ticks),
 #undef COUNTER
 };
 
-/* A put is false if its block is overwritten or erased before the guest asks for it: the eviction was none, or not worth it. */
+/* A put is false if its block is overwritten or erased before the guest asks for it: the eviction was none,
+ * or not worth it. */
 static void show_cache(struct cmd *c, const struct vm_mem *m)
 {
 	u64 ended = m->n.cache_hits + m->n.cache_drops + m->n.cache_false;
 	u64 false_permille = ended ? m->n.cache_false * 1000 / ended : 0;
 
 	if (m->n.cache_puts)
-		cmd_line(c, "its cache holds %u proven and %u blocks on probation; of %llu puts %llu were taken back, %llu aged out, %llu were false (%llu.%llu %%)",
-			 m->cache[CACHE_PROVEN].count, m->cache[CACHE_PROBATION].count, (unsigned long long)m->n.cache_puts,
-			 (unsigned long long)m->n.cache_hits, (unsigned long long)m->n.cache_drops,
-			 (unsigned long long)m->n.cache_false, (unsigned long long)(false_permille / 10),
+		cmd_line(c,
+			 "its cache holds %u proven and %u blocks on probation; of %llu puts %llu were taken "
+			 "back, %llu aged out, %llu were false (%llu.%llu %%)",
+			 m->cache[CACHE_PROVEN].count, m->cache[CACHE_PROBATION].count,
+			 (unsigned long long)m->n.cache_puts, (unsigned long long)m->n.cache_hits,
+			 (unsigned long long)m->n.cache_drops, (unsigned long long)m->n.cache_false,
+			 (unsigned long long)(false_permille / 10),
 			 (unsigned long long)(false_permille % 10));
 	if (guest_swap_slots(m))
 		cmd_line(c, "its own swap areas: %u slots, %u live; swapped out %llu and in %llu pages",
@@ -101,16 +110,21 @@ static void show_zip(struct cmd *c, const struct vm_mem *m)
 
 	if (!z->tried)
 		return;
-	cmd_line(c, "compressed %u pages in %u frames of %u; %llu of %llu pages fit, in %llu/16 of one; us a page: compressing %u, "
-		 "decompressing %u, a read %u, a write %u", m->zip.pages, m->zip.frames, z->budget, (unsigned long long)z->stored,
-		 (unsigned long long)z->tried, (unsigned long long)(z->chunks / MAX(z->stored, 1ull)), mean_us(z->try_ns, z->tried),
-		 mean_us(z->get_ns, z->gets), mean_us(z->read_ns, z->reads), mean_us(z->write_ns, z->writes));
+	cmd_line(c,
+		 "compressed %u pages in %u frames of %u; %llu of %llu pages fit, in %llu/16 of one; us a "
+		 "page: compressing %u, "
+		 "decompressing %u, a read %u, a write %u",
+		 m->zip.pages, m->zip.frames, z->budget, (unsigned long long)z->stored,
+		 (unsigned long long)z->tried, (unsigned long long)(z->chunks / MAX(z->stored, 1ull)),
+		 mean_us(z->try_ns, z->tried), mean_us(z->get_ns, z->gets), mean_us(z->read_ns, z->reads),
+		 mean_us(z->write_ns, z->writes));
 }
 
 /* What keeps it from going on: "": nothing that the pager knows of. */
 static const char *waits_for(const struct vm_mem *m)
 {
-	static const char *const entry[POOLS] = { "an entry for a disk request", "an entry for a fill", "an entry for a swap write" };
+	static const char *const entry[POOLS] = { "an entry for a disk request", "an entry for a fill",
+						  "an entry for a swap write" };
 
 	if (m->starving)
 		return "a frame";
@@ -133,7 +147,8 @@ static void vm_show(struct cmd *c)
 		 vm->reason[0] ? ": " : "", vm->reason, frames_str(a, sizeof(a), m->npages),
 		 frames_str(b, sizeof(b), vmmem_held(m)), frames_str(d, sizeof(d), m->target), vm->resets);
 	cmd_line(c, "mapped %u, soft %u, cached %u, in I/O %u, tables %u (frames of 4 KiB), clock %u",
-		 frame_count_vm(m->id, FRAME_MAPPED), frame_count_vm(m->id, FRAME_SOFT), frame_count_vm(m->id, FRAME_CACHED),
+		 frame_count_vm(m->id, FRAME_MAPPED), frame_count_vm(m->id, FRAME_SOFT),
+		 frame_count_vm(m->id, FRAME_CACHED),
 		 frame_count_vm(m->id, FRAME_FILLING) + frame_count_vm(m->id, FRAME_WRITING) +
 			 frame_count_vm(m->id, FRAME_BOUNCE),
 		 frame_count_vm(m->id, FRAME_TABLE), m->clock);
@@ -176,7 +191,8 @@ static void verb(struct cmd *c, int (*fn)(struct vm *, char *, size_t), const ch
 	if (!vm)
 		return;
 	if (fn(vm, why, sizeof(why))) {
-		cmd_error(c, "%s: can't %s: %s; nothing changed; try: vm show %s", vm->name, what, why, vm->name);
+		cmd_error(c, "%s: can't %s: %s; nothing changed; try: vm show %s", vm->name, what, why,
+			  vm->name);
 		return;
 	}
 	cmd_line(c, "%s is %s", vm->name, done);
@@ -199,7 +215,9 @@ static void con(struct cmd *c)
 		return;
 	if (c->json || !vm->console)
 		cmd_error(c, "%s: %s; nothing changed; try: con %s", vm->name,
-			  c->json ? "a terminal has no JSON form" : "it was never started and has no terminal", vm->name);
+			  c->json ? "a terminal has no JSON form" :
+				    "it was never started and has no terminal",
+			  vm->name);
 	else
 		term_connect(vm);
 }
@@ -227,7 +245,8 @@ const struct cmd_entry cmd_vm_table[] = {
 	{ "vm", "resume", "<vm>", "goes on after a pause", 1, 1, do_resume },
 	{ "vm", "reset", "<vm>", "as the reset button; also starts a guest that is off", 1, 1, do_reset },
 	{ "vm", "stop", "<vm>", "as pulling the plug; its frames are freed", 1, 1, do_stop },
-	{ "con", NULL, "<vm>", "a guest's serial console (Ctrl-A d leaves, Ctrl-A Ctrl-A = literal)", 1, 1, con },
+	{ "con", NULL, "<vm>", "a guest's serial console (Ctrl-A d leaves, Ctrl-A Ctrl-A = literal)", 1, 1,
+	  con },
 	{ "watch", NULL, "[on|off]", "show guests' output lines above the prompt", 0, 1, watch },
 	{ NULL, NULL, NULL, NULL, 0, 0, NULL },
 };

@@ -11,7 +11,8 @@
 struct vm;
 
 void console_init(void);                 /* sets log_sink; prints the banner and the prompt */
-bool console_poll(void);                 /* handles what was typed and prints what guests wrote; true: did something */
+/* handles what was typed and prints what guests wrote; true: did something */
+bool console_poll(void);
 void console_guest_tx(struct vm *vm, u8 byte); /* from vdev_uart_tx */
 /* The operator watches this guest's console, and it prints faster than the wire: let it wait. */
 bool console_holds(const struct vm *vm);

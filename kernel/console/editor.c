@@ -6,8 +6,26 @@
 
 #include "kernel/lib/lib.h"
 
-enum { KEY_HOME = 1, KEY_LEFT, KEY_CANCEL, KEY_DELETE, KEY_END, KEY_RIGHT, KEY_BS = 8, KEY_TAB, KEY_LF, KEY_KILL,
-       KEY_REDRAW, KEY_CR, KEY_DOWN, KEY_UP = 16, KEY_KILL_ALL = 21, KEY_WORD = 23, KEY_ESC = 27, KEY_RUBOUT = 127 };
+enum {
+	KEY_HOME = 1,
+	KEY_LEFT,
+	KEY_CANCEL,
+	KEY_DELETE,
+	KEY_END,
+	KEY_RIGHT,
+	KEY_BS = 8,
+	KEY_TAB,
+	KEY_LF,
+	KEY_KILL,
+	KEY_REDRAW,
+	KEY_CR,
+	KEY_DOWN,
+	KEY_UP = 16,
+	KEY_KILL_ALL = 21,
+	KEY_WORD = 23,
+	KEY_ESC = 27,
+	KEY_RUBOUT = 127
+};
 
 static void put(struct editor *e, const char *s)
 {

@@ -15,7 +15,8 @@
 
 struct editor {
 	void (*write)(const char *bytes, u32 n);
-	/* Completes line[0..len): returns how many bytes to add, lists candidates itself if there are several. */
+	/* Completes line[0..len): returns how many bytes to add, lists candidates itself if there are
+	 * several. */
 	u32 (*complete)(struct editor *e, char *add, u32 size);
 	const char *prompt;
 	char line[EDITOR_LINE_MAX];
@@ -32,7 +33,8 @@ struct editor {
 
 void editor_init(struct editor *e, const char *prompt, void (*write)(const char *, u32),
 		 u32 (*complete)(struct editor *, char *, u32));
-/* Feeds one byte; true: a line is complete in e->line (terminated). Call editor_next() when it was executed. */
+/* Feeds one byte; true: a line is complete in e->line (terminated). Call editor_next() when it
+ * was executed. */
 bool editor_key(struct editor *e, u8 byte);
 void editor_next(struct editor *e);
 /* Takes the line off the screen before other output, and puts it back. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * ring.c - the ends of a guest's console that its exits reach (kernel/console/console.h). Nothing here calls the terminal.
+ * ring.c - the ends of a guest's console that its exits reach (kernel/console/console.h). Nothing here calls
+ * the terminal.
  */
 #include "kernel/console/ring.h"
 #include "arch/x86_64/arch.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * ring.h - what one guest has written to its console, and what the operator typed for it. Exit handlers fill the ring;
- * term.c shows it and knows how far.
+ * ring.h - what one guest has written to its console, and what the operator typed for it. Exit handlers fill
+ * the ring; term.c shows it and knows how far.
  */
 #ifndef CONSOLE_RING_H
 #define CONSOLE_RING_H
@@ -15,8 +15,10 @@
 struct guest_term {
 	char out[RING_BYTES];
 	u64 written;          /* bytes ever written into out */
-	u64 shown;            /* of them, how many the operator has seen: up to the start of the line in `line` */
-	u64 looked;           /* of them, how many are in `line` or were left out of it; from there it goes on */
+	/* of them, how many the operator has seen: up to the start of the line in `line` */
+	u64 shown;
+	/* of them, how many are in `line` or were left out of it; from there it goes on */
+	u64 looked;
 	char line[RING_LINE_BYTES];
 	u32 len;              /* of the line so far: what of it is harmless for the terminal */
 	bool escape;          /* inside an escape sequence */

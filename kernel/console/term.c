@@ -15,13 +15,13 @@
 #include "kernel/vm.h"
 #include "arch/x86_64/arch.h"
 
-/* Guests' output waits in their rings, not before the wire: nobody waits for the wire, and the echo of a key not behind
- * more than 0.2 s of it at 115200 baud. */
+/* Guests' output waits in their rings, not before the wire: nobody waits for the wire, and the echo of a key
+ * not behind more than 0.2 s of it at 115200 baud. */
 #define QUEUED_MAX 2048u
 #define CON_ESCAPE 1 /* Ctrl-A */
 #define KEYS_A_POLL 64
-/* Bytes of one guest looked at in one turn of the main loop: as many as may wait for the wire, some 20,000 instructions.
- * To write them cost the guest an exit each. */
+/* Bytes of one guest looked at in one turn of the main loop: as many as may wait for the wire, some 20,000
+ * instructions. To write them cost the guest an exit each. */
 #define LOOKED_MAX QUEUED_MAX
 
 static struct editor editor;      /* one terminal, one operator */
@@ -39,7 +39,9 @@ bool term_watching(void) { return watch; }
 
 static void log_to_term(enum log_level level, const char *line)
 {
-	static const char *const prefix[] = { [LOG_ERR] = "! ", [LOG_WARN] = "* ", [LOG_INFO] = "- ", [LOG_NOTE] = "" };
+	static const char *const prefix[] = {
+		[LOG_ERR] = "! ", [LOG_WARN] = "* ", [LOG_INFO] = "- ", [LOG_NOTE] = ""
+	};
 
 	if (level == LOG_DEBUG)
 		return;
@@ -211,8 +213,8 @@ static bool say_lost(const struct vm *vm, struct guest_term *g, u32 share)
 	return true;
 }
 
-/* Shows whole lines of a guest that is not connected, made harmless for the terminal, until its share of the wire is
- * used; the line that uses it up is shown whole. Each byte is looked at once. */
+/* Shows whole lines of a guest that is not connected, made harmless for the terminal, until its share of the
+ * wire is used; the line that uses it up is shown whole. Each byte is looked at once. */
 static bool show_lines(const struct vm *vm, u32 share)
 {
 	u32 most = console_port_queued() + share;

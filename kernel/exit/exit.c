@@ -87,8 +87,12 @@ static enum verdict exit_slat(struct vcpu *v, struct vmexit *x)
 		return V_KILL;
 	}
 	if (unlikely(trace_on))
-		trace_note_access(v->vm->id, (u32)g, x->slat.in_walk ? TRACE_BY_WALK : x->slat.fetch ? TRACE_BY_FETCH :
-				  x->slat.write ? TRACE_BY_WRITE : TRACE_BY_READ, v->regs->rip);
+		trace_note_access(v->vm->id, (u32)g,
+				  x->slat.in_walk ? TRACE_BY_WALK :
+				  x->slat.fetch   ? TRACE_BY_FETCH :
+				  x->slat.write   ? TRACE_BY_WRITE :
+						    TRACE_BY_READ,
+				  v->regs->rip);
 	if (!exit_overwrite(v, x, &verdict))
 		verdict = pager_fault(m, (gpfn_t){ (u32)g }, x->slat.write);
 	if (unlikely(trace_on))
@@ -127,8 +131,8 @@ static enum verdict exit_bad(struct vcpu *v, struct vmexit *x)
 
 	backend->describe(v->hw, state, sizeof(state));
 	log_err("%s: %s", v->vm->name, state);
-	vm_fail(v->vm, "its processor state can't be run (reason %llx at RIP %llx)", (unsigned long long)x->raw,
-		(unsigned long long)v->regs->rip);
+	vm_fail(v->vm, "its processor state can't be run (reason %llx at RIP %llx)",
+		(unsigned long long)x->raw, (unsigned long long)v->regs->rip);
 	return V_KILL;
 }
 

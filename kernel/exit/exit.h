@@ -21,7 +21,8 @@ bool exit_cpuid_tells_tsc(void);
 /* Bytes of XSAVE area for these components (standard format). */
 u32 exit_cpuid_xsave_bytes(u64 xcr0);
 
-/* The instruction at RIP touches gpa, where no RAM is. Sets x->insn_len, which hardware does not give here. */
+/* The instruction at RIP touches gpa, where no RAM is. Sets x->insn_len, which hardware does not
+ * give here. */
 enum verdict exit_mmio(struct vcpu *v, struct vmexit *x, gpa_t gpa);
 /* A write fault on a page whose content is on disk: if a REP STOS or MOVS is about to overwrite all of it,
  * does that. True: *verdict is the answer. */

@@ -251,7 +251,8 @@ enum verdict exit_mmio(struct vcpu *v, struct vmexit *exit, gpa_t gpa)
 		return guest_walk_verdict(v, err, &f, "fetching an instruction that touches a device");
 	err = insn_decode(bytes, n, guest_mode_bits(&x.mode), &x.in);
 	if (err) {
-		vm_fail(v->vm, "device access at %llx, RIP %llx: instruction %02x %02x %02x %02x is not supported",
+		vm_fail(v->vm,
+			"device access at %llx, RIP %llx: instruction %02x %02x %02x %02x is not supported",
 			(unsigned long long)gpa.a, (unsigned long long)v->regs->rip, bytes[0],
 			n > 1 ? bytes[1] : 0, n > 2 ? bytes[2] : 0, n > 3 ? bytes[3] : 0);
 		return V_KILL;

@@ -60,9 +60,11 @@ static bool covers_page(const struct vcpu *v, const struct guest_mode *m, const 
 	const struct guest_regs *r = v->regs;
 	u64 count = regs_get(r, REG_RCX, in->addr_size);
 
-	if (!in->rep || (in->op != INSN_STOS && in->op != INSN_MOVS) || (r->rflags & REGS_DF) || watched(v, m))
+	if (!in->rep || (in->op != INSN_STOS && in->op != INSN_MOVS) || (r->rflags & REGS_DF) ||
+	    watched(v, m))
 		return false;
-	if (wraps(r->gpr[REG_RDI], in->addr_size) || (in->op == INSN_MOVS && wraps(r->gpr[REG_RSI], in->addr_size)))
+	if (wraps(r->gpr[REG_RDI], in->addr_size) ||
+	    (in->op == INSN_MOVS && wraps(r->gpr[REG_RSI], in->addr_size)))
 		return false;
 	*dst = guest_linear(m, SEG_ES, r->gpr[REG_RDI], in->addr_size);
 	return !(*dst & PAGE_MASK) && count >= PAGE_SIZE / in->size && in->addr_size >= 4;
@@ -91,7 +93,8 @@ static enum verdict stos(struct vcpu *v, const struct insn *in, gpfn_t g)
 }
 
 /* A page of the source: RAM, and not the target itself? 0; E_RANGE: not; else as guest_walk(). */
-static int check_source(struct vcpu *v, const struct guest_mode *m, u64 la, gpfn_t target, struct walk_fault *f)
+static int check_source(struct vcpu *v, const struct guest_mode *m, u64 la, gpfn_t target,
+			struct walk_fault *f)
 {
 	gpa_t gpa;
 	int err = guest_walk(v->vm, m, v->regs->rflags, la, WALK_READ, &gpa, f);
@@ -102,7 +105,8 @@ static int check_source(struct vcpu *v, const struct guest_mode *m, u64 la, gpfn
 }
 
 /* The source, on any address, is pinned before the old content of the target is given up, and copied once. */
-static enum verdict movs(struct vcpu *v, const struct guest_mode *m, const struct insn *in, gpfn_t g, bool *done)
+static enum verdict movs(struct vcpu *v, const struct guest_mode *m, const struct insn *in, gpfn_t g,
+			 bool *done)
 {
 	u64 src = guest_linear(m, in->seg == 0xff ? SEG_DS : in->seg, v->regs->gpr[REG_RSI], in->addr_size);
 	struct walk_fault f = { 0, 0 };

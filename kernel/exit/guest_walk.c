@@ -4,9 +4,9 @@
  * modes is a small table; the walk is one loop. Guest tables are reached through pager_pin() only, so
  * they may be evicted (E_AGAIN) or lie anywhere.
  *
- * The guest's other processors, and those that walk for them, change entries at the same time. So an entry is read at
- * once, and A and D are set by a compare-and-exchange of the whole entry, as the processor does: if it is not what
- * was read any more, the walk begins anew.
+ * The guest's other processors, and those that walk for them, change entries at the same time. So an entry is
+ * read at once, and A and D are set by a compare-and-exchange of the whole entry, as the processor does: if
+ * it is not what was read any more, the walk begins anew.
  */
 #include "kernel/exit/guest_walk.h"
 #include "arch/x86_64/msr.h"
@@ -32,7 +32,8 @@
 #define PTE_NX BIT64(63)
 #define PTE_ADDR 0x000ffffffffff000ull
 
-/* A walk that meets changed entries so often in a row is given up for now. Real guests change one once; 16 costs a few us. */
+/* A walk that meets changed entries so often in a row is given up for now. Real guests change one once; 16
+ * costs a few us. */
 #define WALK_TRIES 16u
 #define WALK_CHANGED 1 /* beside the errors, which are negative: begin anew */
 
@@ -80,7 +81,8 @@ static bool exchange_entry(const struct walk *w, void *p, u64 was, u64 now)
 	u32 was32 = (u32)was;
 
 	if (w->mode->entry_bytes == 4)
-		return __atomic_compare_exchange_n((u32 *)p, &was32, (u32)now, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+		return __atomic_compare_exchange_n((u32 *)p, &was32, (u32)now, false, __ATOMIC_ACQ_REL,
+						   __ATOMIC_RELAXED);
 	return __atomic_compare_exchange_n((u64 *)p, &was, now, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 

@@ -29,15 +29,16 @@ struct walk_fault { u64 la; u32 code; }; /* a #PF to inject */
 /*
  * m: the vCPU's mode; m->cpl decides user or supervisor. rflags: for SMAP's AC. Sets accessed (and for
  * writes dirty) bits in the guest's entries as the processor would. 0; E_AGAIN: a table is on disk, park;
- * E_INVAL: *f has the page fault (a table outside RAM: as a reserved bit); E_NOMEM: too many pins, or entries change
- * all the time: again soon.
+ * E_INVAL: *f has the page fault (a table outside RAM: as a reserved bit); E_NOMEM: too many pins, or entries
+ * change all the time: again soon.
  */
 int guest_walk(struct vm *vm, const struct guest_mode *m, u64 rflags, u64 la, enum walk_access how,
 	       gpa_t *out, struct walk_fault *f) MUST_CHECK;
 
 /* A run of linear addresses in memory: a part for each page. A pinned page is not reclaimed. */
 struct guest_piece { gpa_t gpa; void *p; u32 len; };
-/* Translates and pins [la, la + n), n <= 4096, in *count pieces: all or none. Errors as guest_walk(); E_RANGE: not RAM. */
+/* Translates and pins [la, la + n), n <= 4096, in *count pieces: all or none. Errors as guest_walk();
+ * E_RANGE: not RAM. */
 int guest_pieces_pin(struct vcpu *v, const struct guest_mode *m, u64 la, u32 n, enum walk_access how,
 		     struct guest_piece piece[2], u32 *count, struct walk_fault *f) MUST_CHECK;
 void guest_pieces_unpin(struct vcpu *v, const struct guest_piece *piece, u32 count);
@@ -49,7 +50,8 @@ int guest_copy_out(struct vcpu *v, const struct guest_mode *m, u64 la, const voi
 		   struct walk_fault *f) MUST_CHECK;
 
 /* The instruction at RIP: its bytes (as many as are readable, at most 15 and at least 1). */
-int guest_fetch(struct vcpu *v, const struct guest_mode *m, u8 *bytes, u32 *n, struct walk_fault *f) MUST_CHECK;
+int guest_fetch(struct vcpu *v, const struct guest_mode *m, u8 *bytes, u32 *n,
+		struct walk_fault *f) MUST_CHECK;
 /* 16, 32 or 64: the code segment's default. */
 u8 guest_mode_bits(const struct guest_mode *m);
 /* Linear address of seg:offset, offset cut to addr_size bytes. */

@@ -192,8 +192,12 @@ static struct opcode one_byte(u8 b)
 	case 0xa2: case 0xa3: return (struct opcode){ INSN_MOV, A_TO_MOFFS, b == 0xa2, 0, false, false };
 	case 0xa4: case 0xa5: return (struct opcode){ INSN_MOVS, STRING, b == 0xa4, 0, false, false };
 	case 0xaa: case 0xab: return (struct opcode){ INSN_STOS, STRING, b == 0xaa, 0, false, false };
-	case 0xc6: case 0xc7: return (struct opcode){ INSN_MOV, RM_IMM, b == 0xc6, b == 0xc6 ? 1 : 0xff, false, false };
-	case 0xf6: case 0xf7: return (struct opcode){ INSN_TEST, RM_IMM, b == 0xf6, b == 0xf6 ? 1 : 0xff, false, true };
+	case 0xc6:
+	case 0xc7:
+		return (struct opcode){ INSN_MOV, RM_IMM, b == 0xc6, b == 0xc6 ? 1 : 0xff, false, false };
+	case 0xf6:
+	case 0xf7:
+		return (struct opcode){ INSN_TEST, RM_IMM, b == 0xf6, b == 0xf6 ? 1 : 0xff, false, true };
 	default: return (struct opcode){ 0xff, NONE, 0, 0, false, false };
 	}
 }
@@ -317,8 +321,9 @@ int insn_decode(const u8 *bytes, u32 n, u8 mode_bits, struct insn *out)
 	else if (o.form != RM_IMM && modrm_form)
 		register_operand(&c, out);
 	out->lock = c.lock;
-	if ((modrm_form && c.mod == 3) || c.mixed_seg || (c.rep && c.repne) || (c.lock && !lock_allowed(out)) ||
-	    (o.form != STRING && (c.rep || c.repne)) || (b == 0x63 && out->reg_size == 2))
+	if ((modrm_form && c.mod == 3) || c.mixed_seg || (c.rep && c.repne) ||
+	    (c.lock && !lock_allowed(out)) || (o.form != STRING && (c.rep || c.repne)) ||
+	    (b == 0x63 && out->reg_size == 2))
 		return refuse(&c, out, true);
 	out->len = (u8)c.at;
 	return 0;

@@ -22,14 +22,16 @@ struct insn {
 	u8 addr_size;     /* 2 4 8 */
 	bool mem_is_dst;  /* memory is written */
 	bool mem_is_src;
-	bool mem_first;   /* memory is the first operand, the register or immediate the second (CMP writes neither) */
+	/* memory is the first operand, the register or immediate the second (CMP writes neither) */
+	bool mem_first;
 	bool has_imm;     /* the other operand is imm, else reg */
 	u8 reg;           /* number 0..15 of the register operand */
 	bool reg_high;    /* AH CH DH BH */
 	bool rep;
 	bool lock;
 	s64 imm;          /* sign-extended as the instruction defines */
-	/* Memory operand: segment override (enum seg of virt.h, or 0xff default SS/DS by base), base, index, scale, disp */
+	/* Memory operand: segment override (enum seg of virt.h, or 0xff default SS/DS by base), base, index,
+	 * scale, disp */
 	u8 seg;
 	s8 base, index;   /* register numbers, -1 none; base 16 = RIP (of the next instruction) */
 	u8 scale;         /* 1 2 4 8 */

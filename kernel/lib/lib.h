@@ -20,7 +20,8 @@ int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
 /* Copies at most size-1 bytes and always terminates; false if it was cut. */
 bool str_copy(char *dst, size_t size, const char *src);
-/* -ffreestanding takes the compiler's knowledge of these two away: a copy of 2 or 16 bytes would be a call. */
+/* -ffreestanding takes the compiler's knowledge of these two away: a copy of 2 or 16 bytes would be
+ * a call. */
 #ifndef VMMB_HOST
 #define memcpy(d, s, n) __builtin_memcpy(d, s, n)
 #define memset(d, c, n) __builtin_memset(d, c, n)
@@ -61,13 +62,15 @@ void log_line(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
 typedef void log_sink_fn(enum log_level level, const char *line);
 extern log_sink_fn *log_sink;
-/* A line for whoever looks at the terminal now (LOG_NOTE): as it is, without a stamp, and not kept in the ring. */
+/* A line for whoever looks at the terminal now (LOG_NOTE): as it is, without a stamp, and not kept in the
+ * ring. */
 void log_note(const char *line);
 extern u64 (*log_clock_ms)(void); /* an upward port: set once time is known */
 /* Calls fn for the last `lines` lines, oldest first. */
 void log_last(unsigned int lines, void (*fn)(void *ctx, const char *line), void *ctx);
 
-/* Our own bug: prints version, registers, backtrace, last log lines; never returns (arch/x86_64/panic.c, fakes). */
+/* Our own bug: prints version, registers, backtrace, last log lines; never returns (arch/x86_64/panic.c,
+ * fakes). */
 void panic(const char *format, ...) PRINTF_LIKE(1, 2) NORETURN;
 #define BUG_ON(cond)                                                              \
 	do {                                                                      \

@@ -59,8 +59,11 @@ void trace_forget(void)
 
 void trace_stats(struct trace_stats *s)
 {
-	*s = (struct trace_stats){ .records = ring.head, .lost = ring.lost, .used = (u32)(ring.head - ring.tail),
-				   .room = ring.room, .frames = ring.seq };
+	*s = (struct trace_stats){ .records = ring.head,
+				   .lost = ring.lost,
+				   .used = (u32)(ring.head - ring.tail),
+				   .room = ring.room,
+				   .frames = ring.seq };
 	memcpy(s->kind, ring.kind, sizeof(s->kind));
 }
 
@@ -89,7 +92,9 @@ static void put_if_room(struct trace_rec r)
 		return;
 	}
 	if (ring.lost != ring.lost_said) {
-		put((struct trace_rec){ .time = (u32)(arch_ns() / 1000), .kind = TRACE_LOST, .vm = TRACE_NO_VM,
+		put((struct trace_rec){ .time = (u32)(arch_ns() / 1000),
+					.kind = TRACE_LOST,
+					.vm = TRACE_NO_VM,
 					.value = (u32)MIN(ring.lost - ring.lost_said, (u64)~0u) });
 		ring.lost_said = ring.lost;
 	}
@@ -98,8 +103,13 @@ static void put_if_room(struct trace_rec r)
 
 void trace_put(enum trace_kind kind, u8 vm, u8 cls, u8 n, u32 page, u32 value)
 {
-	put_if_room((struct trace_rec){ .time = (u32)(arch_ns() / 1000), .kind = (u8)kind, .vm = vm, .cls = cls, .n = n,
-					.page = page, .value = value });
+	put_if_room((struct trace_rec){ .time = (u32)(arch_ns() / 1000),
+					.kind = (u8)kind,
+					.vm = vm,
+					.cls = cls,
+					.n = n,
+					.page = page,
+					.value = value });
 }
 
 void trace_put64(enum trace_kind kind, u8 vm, u8 cls, u64 v)
@@ -138,8 +148,13 @@ void trace_set_add(u32 first, u64 mask)
 	run = mask >> from;
 	if (run & (run + 1)) { /* more than one run */
 		run_ends();
-		put_if_room((struct trace_rec){ .time = (u32)mask, .kind = TRACE_MASK, .vm = set.vm, .cls = set.set,
-						.n = set.age, .page = first, .value = (u32)(mask >> 32) });
+		put_if_room((struct trace_rec){ .time = (u32)mask,
+						.kind = TRACE_MASK,
+						.vm = set.vm,
+						.cls = set.set,
+						.n = set.age,
+						.page = first,
+						.value = (u32)(mask >> 32) });
 		return;
 	}
 	n = ~run ? (u32)__builtin_ctzll(~run) : 64;
@@ -162,8 +177,9 @@ void trace_set_end(void)
 u32 trace_crc(u32 crc, const void *bytes, size_t n)
 {
 	static const u32 nibble[16] = {
-		0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
-		0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
+		0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
+		0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
+		0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
 	};
 	const u8 *p = bytes;
 

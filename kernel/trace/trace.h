@@ -2,13 +2,13 @@
 /*
  * trace.h - the ring of trace records, and the hooks that fill it.
  *
- * Contract. trace_on is false until tracer.c has given the ring its memory; then the hooks below note what happens, from
- * wherever it happens (exit handlers, interrupt windows, chores). A hook costs one predictable branch while tracing is off
- * and never waits: what does not fit is counted, and a LOST record says so as soon as there is room again. Records
- * leave in frames (trace_format.h) by trace_frame(). One CPU.
+ * Contract. trace_on is false until tracer.c has given the ring its memory; then the hooks below note what
+ * happens, from wherever it happens (exit handlers, interrupt windows, chores). A hook costs one predictable
+ * branch while tracing is off and never waits: what does not fit is counted, and a LOST record says so as
+ * soon as there is room again. Records leave in frames (trace_format.h) by trace_frame(). One CPU.
  *
- * Sets of pages may be added to only between trace_set_begin() and trace_set_end(); nothing else is recorded in between. A
- * new begin for the same set changes nothing, for another one it is an end too.
+ * Sets of pages may be added to only between trace_set_begin() and trace_set_end(); nothing else is recorded
+ * in between. A new begin for the same set changes nothing, for another one it is an end too.
  */
 #ifndef KERNEL_TRACE_TRACE_H
 #define KERNEL_TRACE_TRACE_H
@@ -38,7 +38,8 @@ void trace_stop(void);
 /* Forgets the ring. */
 void trace_forget(void);
 void trace_stats(struct trace_stats *s);
-/* Takes up to most records out as one frame; out has TRACE_FRAME_BYTES(most). Its bytes, 0: the ring is empty. */
+/* Takes up to most records out as one frame; out has TRACE_FRAME_BYTES(most). Its bytes, 0: the ring is
+ * empty. */
 u32 trace_frame(u8 *out, u32 most);
 u32 trace_crc(u32 crc, const void *bytes, size_t n);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * trace_note.c - what happens to guests' memory, as trace records. Contract: trace.h. Called only while trace_on.
+ * trace_note.c - what happens to guests' memory, as trace records. Contract: trace.h. Called only while
+ * trace_on.
  */
 #include "kernel/lib/lib.h"
 #include "kernel/trace/trace.h"
@@ -31,7 +32,8 @@ void trace_note_miss(const struct vm_mem *m, enum trace_class c, u32 page, u32 v
 	bool guest = page_miss && now.vm == m->id && now.g == page;
 	bool content = c == TRACE_DISC || c == TRACE_SWAP || c == TRACE_CACHE || c == TRACE_OVERWRITE;
 
-	trace_put(TRACE_MISS, m->id, (u8)(c | (u32)(guest ? now.how : TRACE_BY_VMM) << 4), guest && content, page, value);
+	trace_put(TRACE_MISS, m->id, (u8)(c | (u32)(guest ? now.how : TRACE_BY_VMM) << 4), guest && content,
+		  page, value);
 	if (guest && content)
 		trace_put64(TRACE_RIP, m->id, 0, now.rip);
 	if (guest)
@@ -120,9 +122,14 @@ void trace_note_counts(const struct vm *vm)
 {
 	const struct vm_counters *n = &vm->mem.n;
 	const u64 count[TRACE_COUNTS] = {
-		[TRACE_N_FAULTS] = n->faults, [TRACE_N_SOFT] = n->soft_hits, [TRACE_N_CACHE] = n->cache_hits,
-		[TRACE_N_DISC] = n->disc_reads, [TRACE_N_SWAP] = n->swap_reads, [TRACE_N_ZERO] = n->zero_fills,
-		[TRACE_N_AROUND] = n->around, [TRACE_N_UNREAD] = n->overwrites_unread,
+		[TRACE_N_FAULTS] = n->faults,
+		[TRACE_N_SOFT] = n->soft_hits,
+		[TRACE_N_CACHE] = n->cache_hits,
+		[TRACE_N_DISC] = n->disc_reads,
+		[TRACE_N_SWAP] = n->swap_reads,
+		[TRACE_N_ZERO] = n->zero_fills,
+		[TRACE_N_AROUND] = n->around,
+		[TRACE_N_UNREAD] = n->overwrites_unread,
 		[TRACE_N_STALL_US] = arch_tsc_to_ns(n->stall_ticks) / 1000,
 	};
 
@@ -194,7 +201,8 @@ static void note_band(const struct curve *c, u8 vm, u8 b)
 {
 	if (!c->band_us[b] && !c->band_pass[b] && !c->band_asleep_us[b] && !c->band_nap_us[b])
 		return;
-	trace_put(TRACE_CURVE, vm, TRACE_CURVE_NAP, b, cut((c->band_asleep_us[b] + 999) / 1000), cut(c->band_nap_us[b] / 1000));
+	trace_put(TRACE_CURVE, vm, TRACE_CURVE_NAP, b, cut((c->band_asleep_us[b] + 999) / 1000),
+		  cut(c->band_nap_us[b] / 1000));
 	trace_put(TRACE_CURVE, vm, TRACE_CURVE_RATE, b, cut(c->band_rate[b]), c->band_faded_ms[b]);
 	trace_put(TRACE_CURVE, vm, TRACE_CURVE_DUE, b, in_256th(c->band_seen[b]), in_256th(c->band_due[b]));
 	trace_put(TRACE_CURVE, vm, TRACE_CURVE_OVER, b, cut(c->band_us[b] / 1000), in_256th(c->band_pass[b]));
@@ -205,7 +213,8 @@ void trace_note_curve(const struct vm_mem *m)
 	const struct curve *c = &m->curve;
 
 	trace_put(TRACE_CURVE, m->id, TRACE_CURVE_SHAPE, 0, c->step_frames, cut(c->time_us / 1000));
-	trace_put(TRACE_CURVE, m->id, TRACE_CURVE_COLD, 0, in_256th(c->cold_hits), cut(c->cold_cost / CURVE_ONE / 256));
+	trace_put(TRACE_CURVE, m->id, TRACE_CURVE_COLD, 0, in_256th(c->cold_hits),
+		  cut(c->cold_cost / CURVE_ONE / 256));
 	for (u32 i = 0; i < c->points; i++) {
 		if (c->hits[i] < CURVE_ONE / 256)
 			continue;
@@ -219,7 +228,8 @@ void trace_note_curve(const struct vm_mem *m)
 	for (u8 b = 0; b < CURVE_BANDS; b++)
 		note_band(c, m->id, b);
 	for (u32 i = 0; payer_pass_ns(&m->idle, i); i++) /* they date ages: which pages are idle */
-		trace_put(TRACE_CURVE, m->id, TRACE_CURVE_PASS, 0, i, cut((arch_ns() - payer_pass_ns(&m->idle, i)) / 1000000));
+		trace_put(TRACE_CURVE, m->id, TRACE_CURVE_PASS, 0, i,
+			  cut((arch_ns() - payer_pass_ns(&m->idle, i)) / 1000000));
 }
 
 /* ---- decisions ---- */

@@ -2,8 +2,8 @@
 /*
  * tracer.c - starts and ends recordings and moves records out. Contract: tracer.h.
  *
- * The ring is made of single frames, wherever they lie, so that it can be had on a machine whose memory is all shared out;
- * one run holds their addresses.
+ * The ring is made of single frames, wherever they lie, so that it can be had on a machine whose memory is
+ * all shared out; one run holds their addresses.
  */
 #include "kernel/trace/tracer.h"
 #include "arch/x86_64/arch.h"
@@ -76,7 +76,8 @@ static int take(u32 pages, char *why, size_t size)
 	pfn_t run;
 
 	if (promised(pages + table)) {
-		fmt(why, size, "%s would be taken from what guests were promised; nothing changed; try a smaller ring",
+		fmt(why, size,
+		    "%s would be taken from what guests were promised; nothing changed; try a smaller ring",
 		    fmt_size(a, sizeof(a), (u64)pages * PAGE_SIZE));
 		return E_NOMEM;
 	}
@@ -85,8 +86,11 @@ static int take(u32 pages, char *why, size_t size)
 	have = frame_free() > reclaim_reserve() ? frame_free() - reclaim_reserve() : 0;
 	run = have >= pages + table ? frame_get_run(table) : NO_PFN;
 	if (pfn_none(run)) {
-		fmt(why, size, "%s of memory is free, %s are wanted; nothing changed; guests are asked for it: try again, or a smaller ring",
-		    fmt_size(a, sizeof(a), (u64)have * PAGE_SIZE), fmt_size(b, sizeof(b), (u64)(pages + table) * PAGE_SIZE));
+		fmt(why, size,
+		    "%s of memory is free, %s are wanted; nothing changed; guests are asked for it: try "
+		    "again, or a smaller ring",
+		    fmt_size(a, sizeof(a), (u64)have * PAGE_SIZE),
+		    fmt_size(b, sizeof(b), (u64)(pages + table) * PAGE_SIZE));
 		return E_NOMEM;
 	}
 	tr.page = pfn_ptr(run);
@@ -111,11 +115,16 @@ static int open_line(const char *line, char *why, size_t size)
 	int err = tracer_port_open(line);
 
 	if (err == E_BUSY)
-		fmt(why, size, "%.20s is the console's port; nothing changed; try another one, or none and trace dump", line);
+		fmt(why, size,
+		    "%.20s is the console's port; nothing changed; try another one, or none and trace dump",
+		    line);
 	else if (err == E_INVAL)
-		fmt(why, size, "%.20s: not com1 or com2 with a speed; nothing changed; try com2,115200 or none", line);
+		fmt(why, size,
+		    "%.20s: not com1 or com2 with a speed; nothing changed; try com2,115200 or none", line);
 	else if (err)
-		fmt(why, size, "%.20s: this machine has no such port, or it has no interrupt; nothing changed; try none and trace dump",
+		fmt(why, size,
+		    "%.20s: this machine has no such port, or it has no interrupt; nothing changed; try none "
+		    "and trace dump",
 		    line);
 	return err;
 }
@@ -125,7 +134,8 @@ static void note_all(void)
 {
 	const struct balance *b = balancer_state();
 
-	trace_put(TRACE_MACHINE, TRACE_NO_VM, TRACE_VERSION, 0, b ? b->frames : pager_guest_frames(), frame_free());
+	trace_put(TRACE_MACHINE, TRACE_NO_VM, TRACE_VERSION, 0, b ? b->frames : pager_guest_frames(),
+		  frame_free());
 	for (u32 i = 0; i < vm_count; i++) {
 		struct vm *vm = vm_all[i];
 		const struct balance_vm *v;
@@ -156,8 +166,10 @@ int tracer_on(u64 bytes, const char *line, char *why, size_t size)
 	if (!strcmp(line, "none"))
 		line = "";
 	if (tr.state != TRACER_OFF) {
-		fmt(why, size, tr.state == TRACER_ON ? "it is on; nothing changed; try: trace show" :
-		    "the last recording is not out yet; nothing changed; try trace dump, or trace off to drop it");
+		fmt(why, size,
+		    tr.state == TRACER_ON ? "it is on; nothing changed; try: trace show" :
+					    "the last recording is not out yet; nothing changed; try trace "
+					    "dump, or trace off to drop it");
 		return E_INVAL;
 	}
 	if (bytes < TRACER_MIN_BYTES || bytes > TRACER_MAX_BYTES || bytes % PAGE_SIZE) {
@@ -263,7 +275,8 @@ static void base64(char *out, const u8 *in, u32 n)
 	static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 	for (u32 i = 0; i < n; i += 3) {
-		u32 v = (u32)in[i] << 16 | (i + 1 < n ? (u32)in[i + 1] << 8 : 0) | (i + 2 < n ? in[i + 2] : 0);
+		u32 v = (u32)in[i] << 16 | (i + 1 < n ? (u32)in[i + 1] << 8 : 0) |
+			(i + 2 < n ? in[i + 2] : 0);
 
 		*out++ = digit[v >> 18];
 		*out++ = digit[v >> 12 & 63];

@@ -2,9 +2,9 @@
 /*
  * tracer.h - the operator's side of tracing: where the ring's memory comes from, and how records leave.
  *
- * Three ways out, none of which waits: over a serial port of its own, in pieces, from the main loop; as lines of base64 on
- * the console (`trace dump`), as fast as its wire takes them; or not at all, until the ring is full. Called from the main
- * loop and the console only.
+ * Three ways out, none of which waits: over a serial port of its own, in pieces, from the main loop; as lines
+ * of base64 on the console (`trace dump`), as fast as its wire takes them; or not at all, until the ring is
+ * full. Called from the main loop and the console only.
  */
 #ifndef KERNEL_TRACE_TRACER_H
 #define KERNEL_TRACE_TRACER_H
@@ -35,8 +35,8 @@ struct tracer_info {
 /* The boot word trace=: where records go unless `trace on` says otherwise; "" or "none": nowhere. */
 void tracer_init(const char *line);
 /*
- * Starts. bytes 0: TRACER_DEFAULT_BYTES. line NULL: the boot word's; "none": nowhere. E_INVAL, E_NOMEM: one line in why,
- * nothing changed.
+ * Starts. bytes 0: TRACER_DEFAULT_BYTES. line NULL: the boot word's; "none": nowhere. E_INVAL, E_NOMEM: one
+ * line in why, nothing changed.
  */
 int tracer_on(u64 bytes, const char *line, char *why, size_t size) MUST_CHECK;
 /* Stops; memory is given back once all is out. A second time: drops what is left. E_INVAL: off already. */
@@ -48,7 +48,8 @@ void tracer_info(struct tracer_info *i);
 /* A bounded piece of what waits; once a round of the main loop. */
 void tracer_poll(u64 now_ns);
 
-/* Upward ports: the wire, implemented beside the console's in kernel/main.c. E_BUSY: the console has that port. */
+/* Upward ports: the wire, implemented beside the console's in kernel/main.c. E_BUSY: the console has that
+ * port. */
 int tracer_port_open(const char *spec) MUST_CHECK;
 u32 tracer_port_room(void);  /* bytes that can be written without waiting */
 void tracer_port_write(const u8 *bytes, u32 n);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * guest_bounce.c - transfers whose segments are not whole sectors of guest memory: odd, but allowed. Contract: guest_io.h.
+ * guest_bounce.c - transfers whose segments are not whole sectors of guest memory: odd, but allowed.
+ * Contract: guest_io.h.
  *
- * Pages are pinned (resident ones) or copied aside (evicted sources of a write: they are not brought back), data goes
- * through a few private frames, 16 KiB at a time. No association.
+ * Pages are pinned (resident ones) or copied aside (evicted sources of a write: they are not brought back),
+ * data goes through a few private frames, 16 KiB at a time. No association.
  */
 #include "arch/x86_64/arch.h"
 #include "mm/gio/guest_io.h"

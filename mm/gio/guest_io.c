@@ -3,8 +3,9 @@
  * guest_io.c - a guest's disk requests: their order, their host requests, their end. Contract:
  * vdev/ports.h, and guest_io.h for the life of one.
  *
- * guest_io_drive() does what can be done now, bounded; it is called when a request arrives, and from the main loop, in its
- * guest's turn, once anything of the guest got on (guest_io_ask). It never recurses: done() may submit again, which only queues.
+ * guest_io_drive() does what can be done now, bounded; it is called when a request arrives, and from the main
+ * loop, in its guest's turn, once anything of the guest got on (guest_io_ask). It never recurses: done() may
+ * submit again, which only queues.
  */
 #include "mm/gio/guest_io.h"
 #include "arch/x86_64/arch.h"
@@ -17,8 +18,11 @@
 /* Parts after which a go ends: a neighbour waits for so many, and GIO_GO_PARTS more. */
 #define DRIVE_PARTS 16u
 
-/* Of its own: what keeps a disk of eight commands at once busy; the more that its deep queues can have is lent. */
-const struct pool_kind pool_requests = { .bytes = sizeof(struct gio), .zeroed = offsetof(struct gio, req), .own = 8, .lent = 8 };
+/* Of its own: what keeps a disk of eight commands at once busy; the more that its deep queues can have is
+ * lent. */
+const struct pool_kind pool_requests = {
+	.bytes = sizeof(struct gio), .zeroed = offsetof(struct gio, req), .own = 8, .lent = 8
+};
 
 /* A DISCARD does not: the host disk keeps what it has. */
 static bool io_writes(u8 op)
@@ -132,9 +136,16 @@ static void submit(struct gio *x, u8 op, u64 sector, u32 nsegs, u32 nsectors)
 {
 	const struct guest_disk *d = &x->m->disk[x->io->disk];
 
-	x->req = (struct block_req){ .dev = d->ext.dev, .op = op, .class = BLOCK_GUEST, .owner = x->m->id, .sector = d->ext.first + sector,
-				     .nsectors = nsectors, .segs = x->seg, .nsegs = nsegs,
-				     .done = run_done, .ctx = x };
+	x->req = (struct block_req){ .dev = d->ext.dev,
+				     .op = op,
+				     .class = BLOCK_GUEST,
+				     .owner = x->m->id,
+				     .sector = d->ext.first + sector,
+				     .nsectors = nsectors,
+				     .segs = x->seg,
+				     .nsegs = nsegs,
+				     .done = run_done,
+				     .ctx = x };
 	x->phase = GIO_RUN;
 	x->m->io_in_flight++;
 	block_submit(&x->req);
@@ -178,7 +189,8 @@ static bool run_parts(struct gio *x)
 		bytes += p->len;
 	}
 	x->run_pos += bytes;
-	submit(x, x->writes ? BLOCK_WRITE : BLOCK_READ, gio_sector(x) + at / SECTOR_SIZE, n, bytes / SECTOR_SIZE);
+	submit(x, x->writes ? BLOCK_WRITE : BLOCK_READ, gio_sector(x) + at / SECTOR_SIZE, n,
+	       bytes / SECTOR_SIZE);
 	return true;
 }
 
@@ -197,7 +209,8 @@ static bool run_bytewise(struct gio *x)
 		bytes += len;
 		x->run_pos += len;
 	}
-	submit(x, x->writes ? BLOCK_WRITE : BLOCK_READ, gio_sector(x) + at / SECTOR_SIZE, n, bytes / SECTOR_SIZE);
+	submit(x, x->writes ? BLOCK_WRITE : BLOCK_READ, gio_sector(x) + at / SECTOR_SIZE, n,
+	       bytes / SECTOR_SIZE);
 	return true;
 }
 
@@ -355,7 +368,8 @@ static struct gio *next_wanting(const struct vm_mem *m)
 	return NULL;
 }
 
-/* The one that prepares, or the next in line. How much work it was, in parts (guest_io.h); 0: nothing can be done. */
+/* The one that prepares, or the next in line. How much work it was, in parts (guest_io.h); 0: nothing can be
+ * done. */
 static u32 drive_one(struct vm_mem *m)
 {
 	struct gio *x = m->io_preparing;
@@ -412,7 +426,8 @@ static void drive_some(struct vm_mem *m, u32 *done)
 
 bool guest_io_wants(const struct vm_mem *m)
 {
-	return m->io_preparing || !list_empty(&m->io_waiting) || !list_empty(&m->io_refused) || next_wanting(m);
+	return m->io_preparing || !list_empty(&m->io_waiting) || !list_empty(&m->io_refused) ||
+	       next_wanting(m);
 }
 
 void guest_io_ask(struct vm_mem *m)

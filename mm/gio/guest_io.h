@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * guest_io.h - a guest's disk transfer while it is under way. Private to guest_io.c, guest_plan.c, guest_read.c,
- * guest_write.c, guest_bounce.c and io_range.c.
+ * guest_io.h - a guest's disk transfer while it is under way. Private to guest_io.c, guest_plan.c,
+ * guest_read.c, guest_write.c, guest_bounce.c and io_range.c.
  *
- * A request (struct guest_io) waits in m->io_waiting, in order; its turn comes when it overlaps nothing active that
- * writes (or, if it writes, nothing active). Then it has a struct gio, is in m->io_active, and goes
- *   [io_range_clear, if it writes] -> { plan a chunk -> prepare its parts -> run host requests -> finish } ... -> done().
- * Preparing may have to wait (frames, fills); only one request of a guest prepares at a time (m->io_preparing), so
- * that two half-prepared ones can't wait for each other's frames.
+ * A request (struct guest_io) waits in m->io_waiting, in order; its turn comes when it overlaps nothing
+ * active that writes (or, if it writes, nothing active). Then it has a struct gio, is in m->io_active, and
+ * goes [io_range_clear, if it writes] -> { plan a chunk -> prepare its parts -> run host requests -> finish }
+ * ... -> done(). Preparing may have to wait (frames, fills); only one request of a guest prepares at a time
+ * (m->io_preparing), so that two half-prepared ones can't wait for each other's frames.
  */
 #ifndef MM_GIO_GUEST_IO_H
 #define MM_GIO_GUEST_IO_H
@@ -16,7 +16,8 @@
 #include "vdev/ports.h"
 
 #define GIO_PARTS 136
-#define GIO_GO_PARTS 16u /* that are prepared in one go, about 1,000 instructions each: other guests wait for that */
+/* that are prepared in one go, about 1,000 instructions each: other guests wait for that */
+#define GIO_GO_PARTS 16u
 #define GIO_BOUNCE_FRAMES 4
 
 enum gio_phase { GIO_WANT, GIO_PREP, GIO_RUN };
@@ -75,20 +76,22 @@ int io_range_clear(struct gio *x) MUST_CHECK;
 /* A piece of a DISCARD: E_AGAIN: a turn was asked for. */
 int io_range_forget(struct gio *x) MUST_CHECK;
 
-/* Prepare: 0: ready to run; E_AGAIN: wait. Finish: after the runs (err 0) or when given up, prepared parts only. */
+/* Prepare: 0: ready to run; E_AGAIN: wait. Finish: after the runs (err 0) or when given up, prepared parts
+ * only. */
 int guest_read_prepare(struct gio *x) MUST_CHECK;
 void guest_read_finish(struct gio *x, int err);
 int guest_write_prepare(struct gio *x) MUST_CHECK;
 void guest_write_finish(struct gio *x, int err);
-/* The part's page is evicted: a frame with a copy of its content, read in the background (x->pending). E_AGAIN: no
- * frame or request now. */
+/* The part's page is evicted: a frame with a copy of its content, read in the background (x->pending).
+ * E_AGAIN: no frame or request now. */
 int guest_write_evicted(struct gio *x, struct gio_part *part) MUST_CHECK;
 int guest_bounce_prepare(struct gio *x) MUST_CHECK;
 void guest_bounce_finish(struct gio *x, int err);
 
 /*
- * The part at hand gets no frame: what is prepared goes without it, and the rest is a chunk of its own. To hold frames while one
- * waits for more could keep everybody waiting, and the reserve owes each guest only a few.
+ * The part at hand gets no frame: what is prepared goes without it, and the rest is a chunk of its own. To
+ * hold frames while one waits for more could keep everybody waiting, and the reserve owes each guest only a
+ * few.
  */
 static inline bool gio_short(const struct gio *x) { return x->m->starving && x->prepared; }
 /* Parts of the chunk are left to prepare: E_AGAIN, and the main loop comes back. */

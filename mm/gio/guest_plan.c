@@ -2,8 +2,8 @@
 /*
  * guest_plan.c - cuts a guest's transfer into parts, each within one guest page. Contract: guest_io.h.
  *
- * Segments that follow each other in guest memory are one run, so that a page filled by eight segments of a sector is
- * still a whole page.
+ * Segments that follow each other in guest memory are one run, so that a page filled by eight segments of a
+ * sector is still a whole page.
  */
 #include "mm/gio/guest_io.h"
 #include "kernel/lib/lib.h"
@@ -76,7 +76,9 @@ void guest_plan(struct gio *x)
 		u64 gpa = cursor_gpa(&c), at = x->pos + x->chunk;
 		u32 off = (u32)(gpa & PAGE_MASK), room = PAGE_SIZE - off;
 
-		*p = (struct gio_part){ .gpfn = (u32)(gpa >> PAGE_SHIFT), .pfn = FRAME_NONE, .block = BLOCK_NONE };
+		*p = (struct gio_part){ .gpfn = (u32)(gpa >> PAGE_SHIFT),
+					.pfn = FRAME_NONE,
+					.block = BLOCK_NONE };
 		p->off = (u16)off;
 		p->len = (u16)cursor_take(&c, (u32)MIN(room, budget - x->chunk));
 		if (gio_whole(p) && !x->bytewise)

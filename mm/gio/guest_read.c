@@ -2,9 +2,9 @@
 /*
  * guest_read.c - the guest reads its disk. Contract: guest_io.h; ARCHITECTURE.md, "Guest disk reads".
  *
- * The target of a whole page is FILLING while the disk writes it: nothing else can, so that afterwards it equals the
- * block (association is made at once, tentatively: nobody trusts a FILLING page). What it held before is dropped
- * unread, or goes to the cache if it provably equals another block.
+ * The target of a whole page is FILLING while the disk writes it: nothing else can, so that afterwards it
+ * equals the block (association is made at once, tentatively: nobody trusts a FILLING page). What it held
+ * before is dropped unread, or goes to the cache if it provably equals another block.
  */
 #include "mm/pager/guest_cache.h"
 #include "mm/gio/guest_io.h"
@@ -214,7 +214,8 @@ static void filled(struct vm_mem *m, struct gio_part *part)
 {
 	u32 g = part->gpfn;
 	pfn_t pfn = { part->pfn };
-	bool known = part->flags & PART_STAMP, back = part->block != BLOCK_NONE && guest_swap_live(m, part->block);
+	bool known = part->flags & PART_STAMP,
+	     back = part->block != BLOCK_NONE && guest_swap_live(m, part->block);
 
 	gpage_map(m, g, pfn, true);
 	if (known)

@@ -2,9 +2,9 @@
 /*
  * guest_write.c - the guest writes its disk. Contract: guest_io.h; ARCHITECTURE.md, "Guest disk writes".
  *
- * io_range_clear() has run. Data comes from the resident page (pinned meanwhile), from zeros, or from a bounce frame with
- * a copy of evicted content: the page itself is not brought back. A whole page that nothing writes from before the
- * transfer (D cleared and flushed) until after it equals the block then.
+ * io_range_clear() has run. Data comes from the resident page (pinned meanwhile), from zeros, or from a
+ * bounce frame with a copy of evicted content: the page itself is not brought back. A whole page that nothing
+ * writes from before the transfer (D cleared and flushed) until after it equals the block then.
  */
 #include "arch/x86_64/arch.h"
 #include "mm/pager/fill.h"
@@ -144,7 +144,8 @@ static void unpin(struct vm_mem *m, struct gio_part *part, int err)
 	part->flags |= PART_SOFTEN;
 }
 
-/* Swapped out by the guest: who gets the page next will touch it, most likely by overwriting it, and that is seen. */
+/* Swapped out by the guest: who gets the page next will touch it, most likely by overwriting it, and that is
+ * seen. */
 static void soften(struct gio *x)
 {
 	bool flushed = false;

@@ -128,7 +128,8 @@ static bool wakes_up(const struct vm_mem *m, u64 now)
 	return !m->dead && !m->draining && !m->starving && readahead_wakes(&m->ahead, now);
 }
 
-/* Below a limit that it may run into, more than one eviction there frees: what was written out must not come back by itself. */
+/* Below a limit that it may run into, more than one eviction there frees: what was written out must not come
+ * back by itself. */
 static bool has_room(const struct vm_mem *m)
 {
 	u32 limit = pager_plentiful(m, AHEAD_MOST) ? m->max : MIN(m->target, m->max);
@@ -141,7 +142,8 @@ static bool is_away(const struct vm_mem *m, u32 g)
 {
 	const struct gpage *p = &m->page[g];
 
-	return !p->pins && (p->state == GPAGE_SWAP || (p->state == GPAGE_DISC && pfn_none(page_cache_find(m, p->loc))));
+	return !p->pins &&
+	       (p->state == GPAGE_SWAP || (p->state == GPAGE_DISC && pfn_none(page_cache_find(m, p->loc))));
 }
 
 /* From the page on that woke it, over all of them once. */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * ahead.h - which evicted pages are read back unasked: those that lie beside a wanted one on the disk, and, while a guest
- * wakes up and there is room, all of them in the background. Private to the pager; mm/pager/fill.c does the reading.
+ * ahead.h - which evicted pages are read back unasked: those that lie beside a wanted one on the disk, and,
+ * while a guest wakes up and there is room, all of them in the background. Private to the pager;
+ * mm/pager/fill.c does the reading.
  *
- * Pages that come on a guess keep the age that they have, A clear, so that their touch is seen by a scan pass and tells its
- * distance; reclaim spares them for a pass or two. Whether guesses are right is measured on samples, and decides how
- * much is read the next time.
+ * Pages that come on a guess keep the age that they have, A clear, so that their touch is seen by a scan pass
+ * and tells its distance; reclaim spares them for a pass or two. Whether guesses are right is measured on
+ * samples, and decides how much is read the next time.
  */
 #ifndef MM_PAGER_AHEAD_H
 #define MM_PAGER_AHEAD_H

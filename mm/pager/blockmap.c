@@ -51,7 +51,8 @@ void blockmap_remove(struct vm_mem *m, u32 g)
 
 u32 blockmap_next(const struct vm_mem *m, u32 block, u32 after)
 {
-	u32 l = after == NO_GPFN.n ? m->block_bucket[blockmap_hash(block, m->block_buckets)] : m->page[after].link;
+	u32 l = after == NO_GPFN.n ? m->block_bucket[blockmap_hash(block, m->block_buckets)] :
+				     m->page[after].link;
 
 	for (; l; l = m->page[l - 1].link)
 		if (blockmap_block_of(m, l - 1) == block)

@@ -2,9 +2,10 @@
 /*
  * blockmap.h - which pages of a guest hold which block of its disks: {block} -> pages.
  *
- * A block is a guest-wide number (struct guest_disk.base + sector / 8). A page is in the map exactly while it has a
- * block: its frame's (HOT SOFT FILLING) or its own (DISC). Chains run through gpage.link and are bounded: a guest
- * that reads one block into very many pages, or blocks that collide, gets no association beyond the bound.
+ * A block is a guest-wide number (struct guest_disk.base + sector / 8). A page is in the map exactly while it
+ * has a block: its frame's (HOT SOFT FILLING) or its own (DISC). Chains run through gpage.link and are
+ * bounded: a guest that reads one block into very many pages, or blocks that collide, gets no association
+ * beyond the bound.
  */
 #ifndef MM_PAGER_BLOCKMAP_H
 #define MM_PAGER_BLOCKMAP_H

@@ -84,7 +84,8 @@ enum verdict pager_fault(struct vm_mem *m, gpfn_t g, bool write)
 
 	BUG_ON(g.n >= m->npages);
 	m->n.faults++;
-	/* Every mapping is writable, hardware's D bit tells; but a copy in the swap area is of no use to a page that is written. */
+	/* Every mapping is writable, hardware's D bit tells; but a copy in the swap area is of no use to a
+	 * page that is written. */
 	if (write && m->page[g.n].state == GPAGE_SWAP)
 		err = fill_page(m, g.n, FILL_WRITE);
 	else
@@ -125,7 +126,8 @@ static void fill_then_map(const struct overwrite *o, pfn_t f)
 	ages_arrive(&o->m->ages, &o->m->age[o->g]);
 }
 
-/* A fresh frame in place of content that nobody will read there; its block, if it had one, may be read elsewhere. */
+/* A fresh frame in place of content that nobody will read there; its block, if it had one, may be read
+ * elsewhere. */
 static int replace_evicted(const struct overwrite *o)
 {
 	struct vm_mem *m = o->m;
@@ -146,7 +148,8 @@ static int replace_evicted(const struct overwrite *o)
 	return E_OK;
 }
 
-/* The old content goes to the cache, in its frame, if it is worth it; the new one comes in that frame or a spare one. */
+/* The old content goes to the cache, in its frame, if it is worth it; the new one comes in that frame or a
+ * spare one. */
 static void replace_soft(const struct overwrite *o)
 {
 	struct vm_mem *m = o->m;

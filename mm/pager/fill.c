@@ -2,8 +2,9 @@
 /*
  * fill.c - reads evicted content back. Contract: fill.h.
  *
- * A touch of one page reads its neighbours too, those whose content follows or precedes it on the disk (ahead.c says how
- * many). The page keeps its stamp while it is FILLING; the distance of the one that was asked for is noted when it is mapped.
+ * A touch of one page reads its neighbours too, those whose content follows or precedes it on the disk
+ * (ahead.c says how many). The page keeps its stamp while it is FILLING; the distance of the one that was
+ * asked for is noted when it is mapped.
  */
 #include "mm/pager/fill.h"
 #include "arch/x86_64/arch.h"
@@ -33,8 +34,11 @@ struct fill {
 	void *ctx;
 };
 
-/* Of its own: a demand's, and as many for rescues and read-ahead as keep eight commands of a disk busy twice over. */
-const struct pool_kind pool_fills = { .bytes = sizeof(struct fill), .zeroed = sizeof(struct fill), .own = 16, .lent = 32 };
+/* Of its own: a demand's, and as many for rescues and read-ahead as keep eight commands of a disk busy twice
+ * over. */
+const struct pool_kind pool_fills = {
+	.bytes = sizeof(struct fill), .zeroed = sizeof(struct fill), .own = 16, .lent = 32
+};
 
 struct slot_call { void (*fn)(void *ctx, struct vm_mem *m, u32 slot); void *ctx; };
 
@@ -76,7 +80,9 @@ static void submit(struct fill *f, void (*done)(struct block_req *))
 {
 	f->req.op = BLOCK_READ;
 	f->req.owner = f->m->id;
-	f->req.class = (u8)(f->bounced || f->why == FILL_RESCUE ? BLOCK_GUEST : f->why == FILL_AHEAD ? BLOCK_AHEAD : BLOCK_DEMAND);
+	f->req.class = (u8)(f->bounced || f->why == FILL_RESCUE ? BLOCK_GUEST :
+			    f->why == FILL_AHEAD                ? BLOCK_AHEAD :
+								  BLOCK_DEMAND);
 	f->req.segs = f->seg;
 	f->req.nsegs = f->n;
 	f->req.nsectors = f->n * SECTORS_PER_PAGE;
@@ -184,7 +190,8 @@ static void adopt(struct vm_mem *m, u32 g, pfn_t c, enum fill_why why)
 		gpage_set_dirty(m, g);
 }
 
-/* Page g goes to frame pfn; NO_PFN: false. Reclaim for the frame has touched resident pages only: g is as it was. */
+/* Page g goes to frame pfn; NO_PFN: false. Reclaim for the frame has touched resident pages only: g is as it
+ * was. */
 static bool begin_one(struct fill *f, u32 g, pfn_t pfn)
 {
 	struct vm_mem *m = f->m;
@@ -205,8 +212,10 @@ static bool begin_run(struct fill *f, const struct ahead_run *r)
 {
 	struct vm_mem *m = f->m;
 	u32 lo = r->at, end = r->at + 1;
-	pfn_t pfn = f->why == FILL_AHEAD ? reclaim_ahead_frame(m) :
-		    reclaim_get_frame(m, FRAME_FILLING, false, f->why == FILL_RESCUE ? LEVEL_URGENT : LEVEL_FILL);
+	pfn_t pfn = f->why == FILL_AHEAD ?
+			    reclaim_ahead_frame(m) :
+			    reclaim_get_frame(m, FRAME_FILLING, false,
+					      f->why == FILL_RESCUE ? LEVEL_URGENT : LEVEL_FILL);
 
 	if (!begin_one(f, r->g[r->at], pfn))
 		return false;

@@ -62,8 +62,9 @@ static void leave_frame(struct gpage *p, const struct frame *f)
 }
 
 /*
- * A page that equals a slot of the guest's swap area is written. If it was read from there the guest's copy is the newer one
- * from now on; if it was written there it is somebody else's page already, and the slot will be asked for.
+ * A page that equals a slot of the guest's swap area is written. If it was read from there the guest's copy
+ * is the newer one from now on; if it was written there it is somebody else's page already, and the slot will
+ * be asked for.
  */
 static void slot_page_changes(struct vm_mem *m, u32 g, const struct frame *f)
 {
@@ -246,7 +247,8 @@ void gpage_discard_evicted(struct vm_mem *m, u32 g, bool keep_ghost)
 
 		blockmap_remove(m, g);
 		p->state = GPAGE_ZERO;
-		if (keep_ghost && !blockmap_resident(m, block, NO_GPFN.n) && pfn_none(page_cache_find(m, block)))
+		if (keep_ghost && !blockmap_resident(m, block, NO_GPFN.n) &&
+		    pfn_none(page_cache_find(m, block)))
 			page_cache_ghost_put(m, block, p->stamp);
 		else
 			ages_forget(&m->ages, p->stamp);

@@ -14,8 +14,8 @@
 /* Nobody else has it in memory, and it may be asked for again. */
 static bool worth_keeping(const struct vm_mem *m, u32 g, u32 block)
 {
-	return block != BLOCK_NONE && !m->no_cache && !blockmap_resident(m, block, g) && pfn_none(page_cache_find(m, block)) &&
-	       !guest_swap_dead(m, block);
+	return block != BLOCK_NONE && !m->no_cache && !blockmap_resident(m, block, g) &&
+	       pfn_none(page_cache_find(m, block)) && !guest_swap_dead(m, block);
 }
 
 static void remember(struct vm_mem *m, u32 block, u32 stamp, bool worth)
@@ -74,7 +74,8 @@ bool guest_cache_written(struct vm_mem *m, u32 g, u32 block)
 		return false;
 	guest_swap_set(m, block, true);
 	/* One that our own swap write is still reading can't be SOFT anew. */
-	return !m->no_cache && m->page[g].state == GPAGE_HOT && !m->page[g].pins && !(m->page[g].flags & GPAGE_WRITEBACK);
+	return !m->no_cache && m->page[g].state == GPAGE_HOT && !m->page[g].pins &&
+	       !(m->page[g].flags & GPAGE_WRITEBACK);
 }
 
 void guest_cache_erased(struct vm_mem *m, u32 first, u32 end)

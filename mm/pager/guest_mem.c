@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * guest_mem.c - the hypervisor's own hands in guest memory: pins for device models and page walks, and the loaders'
- * copies. Neither sets a hardware bit: age and dirty are marked here, at once, and a pinned page is never reclaimed nor
- * associated with a block.
+ * guest_mem.c - the hypervisor's own hands in guest memory: pins for device models and page walks, and the
+ * loaders' copies. Neither sets a hardware bit: age and dirty are marked here, at once, and a pinned page is
+ * never reclaimed nor associated with a block.
  */
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/lib.h"

@@ -2,20 +2,20 @@
 /*
  * guest_swap.h - the guest's own swap areas: where they are and which of their slots hold something.
  *
- * An area is recognised by its header (Linux: "SWAPSPACE2" at the end of the first page, version 1, last_page) when the
- * guest reads or writes that block. A slot is live from its write until it is discarded, or read back and the page
- * changed (the guest's copy in memory is the newer one then). Both are hints: a guest that lies about them spoils its own
- * cache and nothing else. What they are good for: a live slot that is read is no cold miss, whatever became of its page; a
- * dead one is not worth a frame of the cache. One CPU; may be called from interrupt windows.
- * Source: Linux, union swap_header.
+ * An area is recognised by its header (Linux: "SWAPSPACE2" at the end of the first page, version 1,
+ * last_page) when the guest reads or writes that block. A slot is live from its write until it is discarded,
+ * or read back and the page changed (the guest's copy in memory is the newer one then). Both are hints: a
+ * guest that lies about them spoils its own cache and nothing else. What they are good for: a live slot that
+ * is read is no cold miss, whatever became of its page; a dead one is not worth a frame of the cache. One
+ * CPU; may be called from interrupt windows. Source: Linux, union swap_header.
  */
 #ifndef MM_PAGER_GUEST_SWAP_H
 #define MM_PAGER_GUEST_SWAP_H
 
 #include "mm/pager/vmmem.h"
 
-/* Block was read from or written to the disk as a whole, with this content. written: what the area held is gone.
- * True: an area begins here, and it is new or anew. */
+/* Block was read from or written to the disk as a whole, with this content. written: what the area held is
+ * gone. True: an area begins here, and it is new or anew. */
 bool guest_swap_look(struct vm_mem *m, u32 block, const void *page, bool written);
 /* Block is a slot of an area. */
 bool guest_swap_holds(const struct vm_mem *m, u32 block);

@@ -2,9 +2,10 @@
 /*
  * lz4.c - LZ4 blocks. Contract: lz4.h.
  *
- * A block is a row of sequences: a token (count of literals, length of the match - 4; 15 in either says that bytes
- * follow which add up, the last one below 255), the literals, the match's distance in two bytes. The last sequence has
- * literals only. A match starts 12 bytes or more before the end and leaves 5 bytes or more for literals.
+ * A block is a row of sequences: a token (count of literals, length of the match - 4; 15 in either says that
+ * bytes follow which add up, the last one below 255), the literals, the match's distance in two bytes. The
+ * last sequence has literals only. A match starts 12 bytes or more before the end and leaves 5 bytes or more
+ * for literals.
  */
 #include "mm/pager/lz4.h"
 #include "kernel/lib/lib.h"
@@ -79,12 +80,14 @@ static bool has_room(const u8 *d, const u8 *end, u32 n, u32 over, bool match)
 {
 	u64 room = (u64)(end - d);
 
-	if (likely(room >= (u64)n + n / 128 + over / 128 + 2 * STEP)) /* more than enough, without a division */
+	/* more than enough, without a division */
+	if (likely(room >= (u64)n + n / 128 + over / 128 + 2 * STEP))
 		return true;
 	return room >= 1 + n + (n + 240) / 255 + (match ? 2 + (over + 240) / 255 : 0);
 }
 
-/* A sequence; match 0: the last one. NULL: no room. Up to 7 bytes after the literals may be read if there is a match. */
+/* A sequence; match 0: the last one. NULL: no room. Up to 7 bytes after the literals may be read if there is
+ * a match. */
 static inline u8 *put_sequence(u8 *d, const u8 *end, const u8 *literals, u32 n, u32 distance, u32 match)
 {
 	u32 over = match ? match - MIN_MATCH : 0;
@@ -148,7 +151,8 @@ static u32 left(const struct in *in)
 	return (u32)(in->end - in->at);
 }
 
-/* A count whose token said 15. False: the block ends in it. It can't overflow: at most 255 a byte of a u32's many. */
+/* A count whose token said 15. False: the block ends in it. It can't overflow: at most 255 a byte of a u32's
+ * many. */
 static bool get_rest(struct in *in, u32 *n)
 {
 	u8 b;
@@ -162,7 +166,8 @@ static bool get_rest(struct in *in, u32 *n)
 	return true;
 }
 
-/* n bytes from `distance` before d, which may overlap them: then they repeat. slack: writable bytes from d on, >= n. */
+/* n bytes from `distance` before d, which may overlap them: then they repeat. slack: writable bytes from d
+ * on, >= n. */
 static void copy_match(u8 *d, u32 distance, u32 n, u32 slack)
 {
 	const u8 *s = d - distance;
@@ -181,8 +186,8 @@ static void copy_match(u8 *d, u32 distance, u32 n, u32 slack)
 }
 
 /*
- * Sequences of the usual kind - up to 14 literals, a match of up to 18 bytes from 8 bytes away or more - far enough from
- * both ends to copy whole steps. Stops before the first other one.
+ * Sequences of the usual kind - up to 14 literals, a match of up to 18 bytes from 8 bytes away or more - far
+ * enough from both ends to copy whole steps. Stops before the first other one.
  */
 static void usual(struct in *in, const u8 *start, u8 **at, const u8 *end)
 {

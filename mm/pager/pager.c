@@ -15,9 +15,11 @@
 
 #define MARGIN_FRAMES 64          /* kept free above the reserve by whoever is above its target */
 #define ZEROED_WANTED 512
-/* A guest is stopped that has held its max for so long, got no frame, and had nothing under way that could bring one. */
+/* A guest is stopped that has held its max for so long, got no frame, and had nothing under way that could
+ * bring one. */
 #define STUCK_NS (5ull * 1000 * 1000 * 1000)
-/* Two tries belong together if no more lies between them: a guest that starves tries at each turn of the loop. */
+/* Two tries belong together if no more lies between them: a guest that starves tries at each turn of the
+ * loop. */
 #define STUCK_GAP_NS (1000ull * 1000 * 1000)
 
 void (*pager_miss_hook)(struct vm_mem *m);
@@ -41,7 +43,8 @@ pfn_t pager_zero_frame(void)
 
 u32 pager_guest_frames(void)
 {
-	u32 used = frame_count(FRAME_HYP) + frame_count(FRAME_MODULE) + frame_count(FRAME_TABLE) + reclaim_reserve();
+	u32 used = frame_count(FRAME_HYP) + frame_count(FRAME_MODULE) + frame_count(FRAME_TABLE) +
+		   reclaim_reserve();
 	u32 total = frame_total();
 
 	return total > used ? total - used : 0;
@@ -49,7 +52,8 @@ u32 pager_guest_frames(void)
 
 bool pager_plentiful(const struct vm_mem *m, u32 n)
 {
-	return frame_free() > MAX(pager_guest_frames() / 8, reclaim_reserve() + n) && vmmem_held(m) + n <= m->max;
+	return frame_free() > MAX(pager_guest_frames() / 8, reclaim_reserve() + n) &&
+	       vmmem_held(m) + n <= m->max;
 }
 
 static const char *mib(char *buf, size_t size, u64 pages)
@@ -60,7 +64,8 @@ static const char *mib(char *buf, size_t size, u64 pages)
 int pager_admit(u32 ram_pages, u32 min_frames, u32 max_frames, char *why, size_t size)
 {
 	/* What vmmem_init() will take for its arrays and tables, and pager_join(). */
-	u32 own = (u32)((u64)ram_pages * 34 / 4096) + ram_pages / 512 + 40 + pool_frames(), all = pager_guest_frames();
+	u32 own = (u32)((u64)ram_pages * 34 / 4096) + ram_pages / 512 + 40 + pool_frames(),
+	    all = pager_guest_frames();
 	u64 frames = all > own ? all - own : 0, swap = swap_slots();
 	struct promise was = { 0 }, then;
 	char a[16], b[16], c[16], d[16];
@@ -72,18 +77,22 @@ int pager_admit(u32 ram_pages, u32 min_frames, u32 max_frames, char *why, size_t
 	promise_add(&then, ram_pages, min_frames, max_frames);
 	switch (promise_check(&then, &was, frames, swap)) {
 	case PROMISE_MINS:
-		fmt(why, size, "its min %s and the others' mins make %s, but guests can share only %s of memory",
+		fmt(why, size,
+		    "its min %s and the others' mins make %s, but guests can share only %s of memory",
 		    mib(a, sizeof(a), min_frames), mib(b, sizeof(b), then.mins), mib(c, sizeof(c), frames));
 		return E_NOMEM;
 	case PROMISE_ALL:
-		fmt(why, size, "with its %s of %s guests are promised %s, but there are %s of memory + %s of swap",
+		fmt(why, size,
+		    "with its %s of %s guests are promised %s, but there are %s of memory + %s of swap",
 		    mib(a, sizeof(a), MAX(ram_pages, min_frames)), min_frames > ram_pages ? "min" : "RAM",
 		    mib(b, sizeof(b), then.all), mib(c, sizeof(c), frames), mib(d, sizeof(d), swap));
 		return E_NOMEM;
 	case PROMISE_BEYOND:
-		fmt(why, size, "its %s of RAM are above its max of %s: with others' alike that needs %s of swap, but there are %s",
-		    mib(a, sizeof(a), ram_pages), mib(b, sizeof(b), max_frames), mib(c, sizeof(c), then.beyond),
-		    mib(d, sizeof(d), swap));
+		fmt(why, size,
+		    "its %s of RAM are above its max of %s: with others' alike that needs %s of swap, but "
+		    "there are %s",
+		    mib(a, sizeof(a), ram_pages), mib(b, sizeof(b), max_frames),
+		    mib(c, sizeof(c), then.beyond), mib(d, sizeof(d), swap));
 		return E_NOMEM;
 	default:
 		return E_OK;
@@ -130,8 +139,8 @@ void pager_io_failed(struct vm_mem *m, const char *what, const struct block_req 
 	static const char *const op[] = { "read", "write", "flush" };
 	char line[120];
 
-	fmt(line, sizeof(line), "%s: %s of %u sectors at sector %llu of %s failed: %s", what, op[r->op], r->nsectors,
-	    (unsigned long long)r->sector, r->dev ? r->dev->name : "no disk", err_str(r->err));
+	fmt(line, sizeof(line), "%s: %s of %u sectors at sector %llu of %s failed: %s", what, op[r->op],
+	    r->nsectors, (unsigned long long)r->sector, r->dev ? r->dev->name : "no disk", err_str(r->err));
 	fail(m, line);
 }
 
@@ -181,7 +190,8 @@ static bool refill_reserve(void)
 	return v && reclaim_take_above(v, 16) > 0;
 }
 
-/* Nothing on its way from or to a disk can give it frames: of its own, and if others may pay for it, of theirs. */
+/* Nothing on its way from or to a disk can give it frames: of its own, and if others may pay for it, of
+ * theirs. */
 static bool nothing_coming(const struct vm_mem *m, bool at_max)
 {
 	if (m->io_in_flight || m->writing)
@@ -200,8 +210,11 @@ static void stop_stuck(struct vm_mem *m)
 
 	for (u32 g = 0; g < m->npages; g++)
 		pinned += m->page[g].pins > 0;
-	fmt(line, sizeof(line), "out of memory by itself: none of the %u pages that its max allows can be freed: %u pinned by its devices, "
-	    "swap slots left for the others: %u", m->max, pinned, swapout_room(m));
+	fmt(line, sizeof(line),
+	    "out of memory by itself: none of the %u pages that its max allows can be freed: %u pinned by "
+	    "its devices, "
+	    "swap slots left for the others: %u",
+	    m->max, pinned, swapout_room(m));
 	fail(m, line);
 }
 
@@ -230,7 +243,8 @@ static bool help_starving(struct vm_mem *m)
 		return true;
 	}
 	if (m->io_asked)
-		return false; /* a transfer of its own may get on in its next turn: the clock is looked at after that */
+		/* a transfer of its own may get on in its next turn: the clock is looked at after that */
+		return false;
 	if (!nothing_coming(m, at_max)) {
 		m->stuck_since_ns = 0;
 		return false;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * pager_check.c - the conservation law, by recounting everything: frames, pages, tables, maps, cache, slots agree.
+ * pager_check.c - the conservation law, by recounting everything: frames, pages, tables, maps, cache, slots
+ * agree.
  *
- * Linear in frames and pages. Nothing is half updated when it runs (main loop, console, tests); I/O may be in flight.
+ * Linear in frames and pages. Nothing is half updated when it runs (main loop, console, tests); I/O may be in
+ * flight.
  */
 #include "mm/pager/fill.h"
 #include "kernel/lib/lib.h"
@@ -61,8 +63,8 @@ static void check_frame(struct check *c, u32 g)
 	}
 	f = frame_of((pfn_t){ p->loc });
 	if (f->owner != m->id || f->state != want || f->gpfn != g)
-		complain(c, "page %x state %u: frame %x is in state %u of %u for page %x", g, p->state, p->loc,
-			 f->state, f->owner, f->gpfn);
+		complain(c, "page %x state %u: frame %x is in state %u of %u for page %x", g, p->state,
+			 p->loc, f->state, f->owner, f->gpfn);
 	if (f->block && p->flags & GPAGE_DIRTY)
 		complain(c, "page %x: dirty and associated with %x", g, f->block);
 }
@@ -116,12 +118,14 @@ static void check_blockmap(struct check *c)
 	u32 seen = 0;
 
 	for (u32 b = 0; b < m->block_buckets; b++)
-		for (u32 l = m->block_bucket[b], n = 0; l && n <= BLOCKMAP_CHAIN_MAX; l = m->page[l - 1].link, n++) {
+		for (u32 l = m->block_bucket[b], n = 0; l && n <= BLOCKMAP_CHAIN_MAX;
+		     l = m->page[l - 1].link, n++) {
 			u32 block = blockmap_block_of(m, l - 1);
 
 			seen++;
 			if (block == BLOCK_NONE || blockmap_hash(block, m->block_buckets) != b)
-				complain(c, "page %x: in the chain of bucket %u with block %u", l - 1, b, block);
+				complain(c, "page %x: in the chain of bucket %u with block %u", l - 1, b,
+					 block);
 		}
 	if (seen != c->with_block || seen != m->blockmap_count)
 		complain(c, "%u pages have a block, %u are in the map, its count is %u", c->with_block, seen,
@@ -136,13 +140,15 @@ static void check_cache(struct check *c)
 	for (u32 l = 0; l < CACHE_LISTS; l++) {
 		u32 first = n;
 
-		for (u32 i = m->cache[l].head; i != FRAME_NONE && n <= m->cache_count; i = frame_of((pfn_t){ i })->next, n++) {
+		for (u32 i = m->cache[l].head; i != FRAME_NONE && n <= m->cache_count;
+		     i = frame_of((pfn_t){ i })->next, n++) {
 			const struct frame *f = frame_of((pfn_t){ i });
 
 			if (f->state != FRAME_CACHED || f->owner != m->id || !f->block || frame_in_slot(f) ||
-			    !(f->flags & FRAME_PROVEN) != (l == CACHE_PROBATION) || page_cache_find(m, f->block - 1).n != i)
-				complain(c, "cached frame %x: state %u of %u, flags %x, block %u", i, f->state, f->owner,
-					 f->flags, f->block - 1);
+			    !(f->flags & FRAME_PROVEN) != (l == CACHE_PROBATION) ||
+			    page_cache_find(m, f->block - 1).n != i)
+				complain(c, "cached frame %x: state %u of %u, flags %x, block %u", i,
+					 f->state, f->owner, f->flags, f->block - 1);
 		}
 		compare(c, "cached frames in a list", n - first, m->cache[l].count);
 	}
@@ -151,8 +157,8 @@ static void check_cache(struct check *c)
 		     i = frame_of((pfn_t){ i })->gpfn)
 			chained++;
 	if (n != m->cache_count || chained != n || n != frame_count_vm(m->id, FRAME_CACHED))
-		complain(c, "cache: %u in the list, %u in chains, count %u, frames %u", n, chained, m->cache_count,
-			 frame_count_vm(m->id, FRAME_CACHED));
+		complain(c, "cache: %u in the list, %u in chains, count %u, frames %u", n, chained,
+			 m->cache_count, frame_count_vm(m->id, FRAME_CACHED));
 }
 
 static void check_soft(struct check *c)
@@ -160,9 +166,11 @@ static void check_soft(struct check *c)
 	const struct vm_mem *m = c->m;
 	u32 n = 0;
 
-	for (u32 i = m->soft_head; i != FRAME_NONE && n <= m->soft_count; i = frame_of((pfn_t){ i })->next, n++)
+	for (u32 i = m->soft_head; i != FRAME_NONE && n <= m->soft_count;
+	     i = frame_of((pfn_t){ i })->next, n++)
 		if (frame_of((pfn_t){ i })->state != FRAME_SOFT || frame_of((pfn_t){ i })->owner != m->id)
-			complain(c, "frame %x on the soft list is in state %u", i, frame_of((pfn_t){ i })->state);
+			complain(c, "frame %x on the soft list is in state %u", i,
+				 frame_of((pfn_t){ i })->state);
 	if (n != m->soft_count || n != frame_count_vm(m->id, FRAME_SOFT))
 		complain(c, "%u frames on the soft list, count %u, frames %u", n, m->soft_count,
 			 frame_count_vm(m->id, FRAME_SOFT));
@@ -200,7 +208,8 @@ static void check_guest(struct check *c)
 		frame_count_vm(id, FRAME_SOFT) + frame_count_vm(id, FRAME_WRITING));
 	compare(c, "filling pages and frames", c->in_state[GPAGE_FILLING], frame_count_vm(id, FRAME_FILLING));
 	compare(c, "pages under write and in requests", c->writeback, m->writing);
-	compare(c, "bounce frames and their users", guest_io_bounce_frames(m), frame_count_vm(id, FRAME_BOUNCE));
+	compare(c, "bounce frames and their users", guest_io_bounce_frames(m),
+		frame_count_vm(id, FRAME_BOUNCE));
 	compare(c, "compressed pages and those of the store", c->in_state[GPAGE_ZIP], m->zip.pages);
 	c->bad += zstore_check(m, c->say, c->ctx);
 	compare(c, "tables", m->slat.ntables, frame_count_vm(id, FRAME_TABLE));

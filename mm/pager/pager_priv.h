@@ -7,7 +7,8 @@
 
 #include "mm/pager/pager.h"
 
-/* Something of m got on: asks for a turn for its guest I/O and wakes what was parked. Call last in a completion. */
+/* Something of m got on: asks for a turn for its guest I/O and wakes what was parked. Call last in a
+ * completion. */
 void pager_progress(struct vm_mem *m);
 /* Frames or requests became free: the starving are re-tried. */
 void pager_frames_freed(void);

@@ -227,7 +227,8 @@ void pool_each(enum pool_of p, void (*fn)(void *ctx, void *entry), void *ctx)
 	each(lent[p].entries, all_of(kinds[p]->lent) & ~lent[p].free, p, fn, ctx);
 	for (u32 i = 0; i < vmmem_end; i++)
 		if (vmmem_all[i] && vmmem_all[i]->pool[p].own)
-			each(vmmem_all[i]->pool[p].own, all_of(kinds[p]->own) & ~vmmem_all[i]->pool[p].free, p, fn, ctx);
+			each(vmmem_all[i]->pool[p].own, all_of(kinds[p]->own) & ~vmmem_all[i]->pool[p].free,
+			     p, fn, ctx);
 }
 
 u64 pool_dry(enum pool_of p)

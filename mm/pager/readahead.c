@@ -10,7 +10,8 @@
 #define AWAKE_NS 300000000ull /* between two demands of a guest that is waking up */
 #define AWAKE_DEMANDS 4u      /* so many in a row before the background helps */
 #define FEW_SAMPLES 16u
-#define TRIAL 3u              /* pages read ahead at the price of own ones before guesses are known to be right */
+/* pages read ahead at the price of own ones before guesses are known to be right */
+#define TRIAL 3u
 #define MANY_SAMPLES 128u
 
 void readahead_run(struct ahead_run *r, u32 g, u32 loc, u32 most, readahead_page_at *page_at, const void *ctx)
@@ -51,8 +52,8 @@ bool readahead_may_pay(const struct ahead *a)
 	return !is_known(a) || a->used >= 3 * a->wasted;
 }
 
-/* A guest below its target is going to be given the frames anyway; one at its target pays with its coldest pages, if that
- * has proved right, and for a few to find out. */
+/* A guest below its target is going to be given the frames anyway; one at its target pays with its coldest
+ * pages, if that has proved right, and for a few to find out. */
 u32 readahead_room(const struct ahead *a, u32 n, bool plentiful, u32 held, u32 target, u32 max)
 {
 	u32 deserved = MIN(target, max);

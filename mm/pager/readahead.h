@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * readahead.h - how much is read back unasked, and what: pure, so that a replay of a recording (tools/whatif*.c) reads ahead as
- * the hypervisor does. Where pages lie on a disk, and the reading, are the caller's (mm/pager/ahead.c, mm/pager/fill.c).
+ * readahead.h - how much is read back unasked, and what: pure, so that a replay of a recording
+ * (tools/whatif*.c) reads ahead as the hypervisor does. Where pages lie on a disk, and the reading, are the
+ * caller's (mm/pager/ahead.c, mm/pager/fill.c).
  *
- * A demand reads what lies beside it on the disk, a window of pages that doubles while demands follow each other there and
- * halves when samples say that guesses were wrong. While demands come in a row the guest is waking up: the rest of its
- * pages come back in the background. One struct ahead a guest.
+ * A demand reads what lies beside it on the disk, a window of pages that doubles while demands follow each
+ * other there and halves when samples say that guesses were wrong. While demands come in a row the guest is
+ * waking up: the rest of its pages come back in the background. One struct ahead a guest.
  */
 #ifndef MM_PAGER_READAHEAD_H
 #define MM_PAGER_READAHEAD_H
@@ -39,9 +40,11 @@ struct ahead_run {
 /* The evicted page whose content lies at loc, where nothing stands against reading it; AHEAD_NO_PAGE. */
 typedef u32 readahead_page_at(const void *ctx, u32 loc);
 /* At most `most` pages, as many as can be from g, which lives in loc, on, then those before it. */
-void readahead_run(struct ahead_run *r, u32 g, u32 loc, u32 most, readahead_page_at *page_at, const void *ctx);
+void readahead_run(struct ahead_run *r, u32 g, u32 loc, u32 most, readahead_page_at *page_at,
+		   const void *ctx);
 
-/* Evicted page g of npages, which lives in loc, is wanted now: how many more to read, if there is room for them. */
+/* Evicted page g of npages, which lives in loc, is wanted now: how many more to read, if there is room for
+ * them. */
 u32 readahead_demand(struct ahead *a, u32 g, u32 npages, u32 loc, bool swap, u64 now_ns);
 /* A run that ends before loc was asked for. */
 void readahead_follow(struct ahead *a, u32 loc, bool swap);

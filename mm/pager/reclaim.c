@@ -2,10 +2,11 @@
 /*
  * reclaim.c - takes frames from the coldest pages. Contract: reclaim.h; ARCHITECTURE.md, "Reclaim".
  *
- * Two steps, each in batches. soften(): the coldest HOT pages lose their mapping and go to the end of their guest's FIFO;
- * one flush, then their dirty bits are believed. evict(): from the FIFO's head and the cache's, the colder first: what
- * is known elsewhere is dropped, zeros are forgotten, the rest is gathered into one swap write. A touch of a page on the
- * FIFO takes it back for nothing, so the FIFO is kept short and exists only while its guest is short of frames.
+ * Two steps, each in batches. soften(): the coldest HOT pages lose their mapping and go to the end of their
+ * guest's FIFO; one flush, then their dirty bits are believed. evict(): from the FIFO's head and the cache's,
+ * the colder first: what is known elsewhere is dropped, zeros are forgotten, the rest is gathered into one
+ * swap write. A touch of a page on the FIFO takes it back for nothing, so the FIFO is kept short and exists
+ * only while its guest is short of frames.
  */
 #include "mm/pager/reclaim.h"
 #include "arch/x86_64/arch.h"
@@ -20,7 +21,10 @@
 
 /* The hand stops after so many looks if it has found a page, and looks at the serial port if it has not. */
 #define HAND_PAGES 2048
-#define BYTEWISE_FRAMES 12u /* what a transfer of odd pieces holds at most at once: sources of 16 KiB on any address, and as many copies */
+/*
+ * what a transfer of odd pieces holds at most at once: sources of 16 KiB on any address, and as many copies
+ */
+#define BYTEWISE_FRAMES 12u
 #define EVICT_LOOKS 64 /* FIFO entries looked at beyond what is wanted */
 
 u32 reclaim_reserve(void)
@@ -117,7 +121,8 @@ static __attribute__((noinline)) u32 soften(struct vm_mem *v, u32 n)
 	}
 	if (round && b.n < n)
 		v->choice_left = 0;
-	/* All of them warm: second chance for the rest, by the clock; the second turn finds what the first one cooled. */
+	/* All of them warm: second chance for the rest, by the clock; the second turn finds what the first
+	 * one cooled. */
 	for (u32 turn = 0; turn < 2 && !b.n; turn++)
 		hand_round(v, n, true, &b);
 	if (!b.n)
@@ -156,10 +161,12 @@ static bool cache_goes_first(const struct vm_mem *v, u32 soft)
 	return (s32)(frame_of(c)->stamp - v->page[frame_of((pfn_t){ soft })->gpfn].stamp) <= 0;
 }
 
-/* The FIFO's next dirty pages after `at` join a write that is going to be made anyway; what can be compressed is. */
+/* The FIFO's next dirty pages after `at` join a write that is going to be made anyway; what can be compressed
+ * is. */
 static u32 gather(struct vm_mem *v, u32 at, u32 *dirty, u32 n, u32 *gained, u32 most)
 {
-	for (u32 looks = 0; at != FRAME_NONE && n < SWAPOUT_PAGES && n + *gained < most && looks < EVICT_LOOKS; looks++) {
+	for (u32 looks = 0;
+	     at != FRAME_NONE && n < SWAPOUT_PAGES && n + *gained < most && looks < EVICT_LOOKS; looks++) {
 		const struct frame *f = frame_of((pfn_t){ at });
 		u32 g = f->gpfn;
 		int zipped;
@@ -241,7 +248,9 @@ static u32 take(struct vm_mem *v, u32 want, u32 most)
 	if (gained < want)
 		gained += evict(v, want - gained, &most);
 	/* The whole FIFO may have been dirty while clean pages are left: look further, a few times. */
-	for (u32 i = 0; i < 3 && !none && !gained && most && v->writing < 2 * SWAPOUT_PAGES && soften(v, PAYER_BATCH); i++)
+	for (u32 i = 0;
+	     i < 3 && !none && !gained && most && v->writing < 2 * SWAPOUT_PAGES && soften(v, PAYER_BATCH);
+	     i++)
 		gained = evict(v, want, &most);
 	return gained;
 }
@@ -255,7 +264,10 @@ u32 reclaim_take(struct vm_mem *v, u32 want)
 
 static struct payer payer_of(const struct vm_mem *v)
 {
-	return (struct payer){ .held = vmmem_held(v), .writing = v->writing, .min = v->min, .target = v->target,
+	return (struct payer){ .held = vmmem_held(v),
+			       .writing = v->writing,
+			       .min = v->min,
+			       .target = v->target,
 			       .idle = v->idle.pages };
 }
 
@@ -321,9 +333,10 @@ static struct vm_mem *idlest(const struct vm_mem *but)
 }
 
 /*
- * A curve knows nothing of a working set before it has come round once, so targets can't be right in a first round; and a
- * target is what a guest may have back, not what it must hold. So pages that nobody has touched for long go before
- * others' that are in use, whoever is above its target; their owner, below its own then, is served first if it wakes up.
+ * A curve knows nothing of a working set before it has come round once, so targets can't be right in a first
+ * round; and a target is what a guest may have back, not what it must hold. So pages that nobody has touched
+ * for long go before others' that are in use, whoever is above its target; their owner, below its own then,
+ * is served first if it wakes up.
  */
 static struct vm_mem *idle_first(struct vm_mem *v)
 {
@@ -340,9 +353,9 @@ struct vm_mem *reclaim_payer(void)
 }
 
 /*
- * How many frames must stay free. The upper half of the reserve is for fills, the lower for rescues and for bounce frames of guests'
- * disk writes. A guest may go into either only while it has fewer frames on the way to or from disks than its part of a half, so
- * that a flood of one leaves the others theirs.
+ * How many frames must stay free. The upper half of the reserve is for fills, the lower for rescues and for
+ * bounce frames of guests' disk writes. A guest may go into either only while it has fewer frames on the way
+ * to or from disks than its part of a half, so that a flood of one leaves the others theirs.
  */
 static u32 floor_of(const struct vm_mem *m, enum reclaim_level level)
 {
@@ -357,8 +370,9 @@ static u32 floor_of(const struct vm_mem *m, enum reclaim_level level)
 }
 
 /*
- * The swap area is full, or what is free is owed to others, so only what is clean can go, whoever has it: from those above
- * their min; if they have nothing and no write is under way that frees some, a cached block of any other.
+ * The swap area is full, or what is free is owed to others, so only what is clean can go, whoever has it:
+ * from those above their min; if they have nothing and no write is under way that frees some, a cached block
+ * of any other.
  */
 static bool last_resort(const struct vm_mem *m)
 {

@@ -14,19 +14,22 @@ enum reclaim_level { LEVEL_GUEST, LEVEL_FILL, LEVEL_URGENT };
 
 /* A frame of m in state s. NO_PFN: m is starving now. Never beyond m->max. */
 pfn_t reclaim_get_frame(struct vm_mem *m, enum frame_state s, bool zero, enum reclaim_level level);
-/* For something nice to have (a frame beside the cache): never starves, never at the cost of pages warmer than stamp. */
+/* For something nice to have (a frame beside the cache): never starves, never at the cost of pages warmer
+ * than stamp. */
 pfn_t reclaim_spare_frame(struct vm_mem *m, enum frame_state s, u32 stamp);
-/* FILLING, for a page that is brought back on a guess: free, of a guest above its target, or, if guesses of m have been
- * right, of its own coldest. Never starves. */
+/* FILLING, for a page that is brought back on a guess: free, of a guest above its target, or, if guesses of m
+ * have been right, of its own coldest. Never starves. */
 pfn_t reclaim_ahead_frame(struct vm_mem *m);
-/* Takes up to want frames from v: soft-unmaps a batch if its FIFO is short, evicts, starts swap writes. Frames gained. */
+/* Takes up to want frames from v: soft-unmaps a batch if its FIFO is short, evicts, starts swap writes.
+ * Frames gained. */
 u32 reclaim_take(struct vm_mem *v, u32 want);
 /* The same of one that pays for others: not below its min, frames that are being written counted. */
 u32 reclaim_take_above(struct vm_mem *v, u32 want);
 void reclaim_starve(struct vm_mem *m);
 /* The guest furthest above its target (by at least one frame), but; NULL. below_ok: above its min will do. */
 struct vm_mem *reclaim_richest(const struct vm_mem *but, bool below_ok);
-/* Who pays when nobody has to: the richest, but idle pages of others before its own that are in use. NULL: nobody. */
+/* Who pays when nobody has to: the richest, but idle pages of others before its own that are in use. NULL:
+ * nobody. */
 struct vm_mem *reclaim_payer(void);
 u32 reclaim_reserve(void);
 /* Swap writes in flight, all guests, pages. */

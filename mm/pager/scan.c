@@ -2,8 +2,8 @@
 /*
  * scan.c - one pass over a guest's accessed bits: leaf tables to mm/share/ages.c, its result to the curve.
  *
- * A leaf table whose parent's A bit is clear was not touched and is only aged. Clearing A needs no flush to be safe; one is
- * owed after the pass so that hot global translations show up in the next one.
+ * A leaf table whose parent's A bit is clear was not touched and is only aged. Clearing A needs no flush to
+ * be safe; one is owed after the pass so that hot global translations show up in the next one.
  */
 #include "arch/x86_64/arch.h"
 #include "mm/pager/ahead.h"

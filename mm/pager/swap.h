@@ -2,10 +2,11 @@
 /*
  * swap.h - which 4 KiB slots of the hypervisor's swap area are in use.
  *
- * One area for the machine. Slots are taken in contiguous runs, so that pages evicted together are written by one
- * request. A slot has one owner: taking a used slot or freeing a free one is our own bug (panic). Whose page a slot was
- * last written for is remembered, so that what lies beside it on the disk is found; that is a hint, the page's own state is
- * the truth. No I/O here. No locking: one CPU; may be called from interrupt windows.
+ * One area for the machine. Slots are taken in contiguous runs, so that pages evicted together are written by
+ * one request. A slot has one owner: taking a used slot or freeing a free one is our own bug (panic). Whose
+ * page a slot was last written for is remembered, so that what lies beside it on the disk is found; that is a
+ * hint, the page's own state is the truth. No I/O here. No locking: one CPU; may be called from interrupt
+ * windows.
  */
 #ifndef MM_PAGER_SWAP_H
 #define MM_PAGER_SWAP_H
@@ -21,9 +22,9 @@ u32 swap_used(void);
 u32 swap_take(u32 want, u32 *first);
 void swap_free(u32 slot);
 /*
- * A slot whose page is in memory again, unchanged, is kept as a copy while there are plenty: evicting the page again costs
- * no write. copy_begin: its page has come back; copy_end: it is the only one again. A copy is freed like any slot, after
- * copy_end.
+ * A slot whose page is in memory again, unchanged, is kept as a copy while there are plenty: evicting the
+ * page again costs no write. copy_begin: its page has come back; copy_end: it is the only one again. A copy
+ * is freed like any slot, after copy_end.
  */
 void swap_copy_begin(u32 slot);
 void swap_copy_end(u32 slot);

@@ -2,9 +2,9 @@
 /*
  * swapout.c - writes evicted pages to the swap area, many a request. Contract: reclaim.h.
  *
- * While the write is in flight a page is SOFT with GPAGE_WRITEBACK and its frame WRITING. A touch makes it HOT again: then
- * the slot is released when the write is done (its content may be a mixture by then). Otherwise the page becomes SWAP and
- * its frame free. Requests in flight are bounded by the pool.
+ * While the write is in flight a page is SOFT with GPAGE_WRITEBACK and its frame WRITING. A touch makes it
+ * HOT again: then the slot is released when the write is done (its content may be a mixture by then).
+ * Otherwise the page becomes SWAP and its frame free. Requests in flight are bounded by the pool.
  */
 #include "arch/x86_64/arch.h"
 #include "kernel/lib/lib.h"
@@ -27,7 +27,9 @@ struct swapout {
 };
 
 /* Of its own: 512 KiB on their way, more than a disk that seeks writes in one turn. */
-const struct pool_kind pool_writes = { .bytes = sizeof(struct swapout), .zeroed = sizeof(struct block_req), .own = 4, .lent = 8 };
+const struct pool_kind pool_writes = {
+	.bytes = sizeof(struct swapout), .zeroed = sizeof(struct block_req), .own = 4, .lent = 8
+};
 static u32 writing;
 
 u32 swapout_room(const struct vm_mem *m)
@@ -163,10 +165,16 @@ u32 swapout_start(struct vm_mem *m, const u32 *g, u32 n)
 		s->g[i] = g[i];
 		s->seg[i] = (struct block_seg){ pfn_hpa((pfn_t){ p->loc }), PAGE_SIZE };
 	}
-	s->req = (struct block_req){ .dev = swap_dev(), .op = BLOCK_WRITE, .class = BLOCK_BACK, .owner = m->id,
+	s->req = (struct block_req){ .dev = swap_dev(),
+				     .op = BLOCK_WRITE,
+				     .class = BLOCK_BACK,
+				     .owner = m->id,
 				     .sector = swap_sector(s->slot),
-				     .nsectors = n * SECTORS_PER_PAGE, .segs = s->seg, .nsegs = n,
-				     .done = swapout_done, .ctx = s };
+				     .nsectors = n * SECTORS_PER_PAGE,
+				     .segs = s->seg,
+				     .nsegs = n,
+				     .done = swapout_done,
+				     .ctx = s };
 	s->start_ns = writing ? 0 : arch_ns();
 	m->n.swap_writes += n;
 	m->writing += n;

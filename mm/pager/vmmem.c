@@ -2,8 +2,8 @@
 /*
  * vmmem.c - makes and unmakes the memory of one guest. Contract: vmmem.h.
  *
- * All arrays are one run of frames. Second-level tables for all of RAM are made at once (0.2 %), so that mapping a page
- * can't fail later.
+ * All arrays are one run of frames. Second-level tables for all of RAM are made at once (0.2 %), so that
+ * mapping a page can't fail later.
  */
 #include "mm/pager/vmmem.h"
 #include "arch/x86_64/arch.h"
@@ -55,7 +55,8 @@ static int take_arrays(struct vm_mem *m, u32 ram_pages)
 	u32 points = (ram_pages * 2 + step - 1) / step;
 	u64 curve = curve_bytes(points);
 	u64 bits = ALIGN_UP(ram_pages * 2ull, 64ull); /* a swap area of twice its RAM */
-	u64 bytes = (u64)ram_pages * sizeof(struct gpage) + ages + 8ull * buckets + 8ull * buckets + bits / 8 + curve + 7 * 64;
+	u64 bytes = (u64)ram_pages * sizeof(struct gpage) + ages + 8ull * buckets + 8ull * buckets +
+		    bits / 8 + curve + 7 * 64;
 	u8 *at;
 	pfn_t run;
 

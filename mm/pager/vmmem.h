@@ -53,20 +53,28 @@ struct vm_counters {
 	u64 rescues, bounce_reads, overwrites_unread;       /* evicted pages whose old content was not read */
 	u64 exchanged, copied;                              /* cache hits by exchanging frames / by copy */
 	u64 silent_swap_writes, stale_reads, double_paging; /* must stay 0 */
-	u64 scans, scanned_entries, leaf_ticks, scan_ticks; /* entries of tables looked at, in what time; whole passes */
+	/* entries of tables looked at, in what time; whole passes */
+	u64 scans, scanned_entries, leaf_ticks, scan_ticks;
 	u64 flushes;
 	u64 stall_ticks, run_ticks;                         /* vCPU parked for a page; in the guest */
-	u64 guest_reads, guest_writes;                      /* pages the guest itself read from and wrote to its disks */
-	u64 softened, around;                               /* pages unmapped softly; zero pages mapped around a fault */
-	u64 ahead, ahead_background;                         /* pages read back unasked: beside a demand, in the background */
+	/* pages the guest itself read from and wrote to its disks */
+	u64 guest_reads, guest_writes;
+	/* pages unmapped softly; zero pages mapped around a fault */
+	u64 softened, around;
+	/* pages read back unasked: beside a demand, in the background */
+	u64 ahead, ahead_background;
 	u64 ahead_used, ahead_wasted;                        /* of those looked at again */
 	u64 demand_reads;                                    /* requests that a touch waited for */
-	u64 zip_puts, zip_hits, zip_refused, zip_ousted;     /* compressed in memory, touched again, did not compress, went on to swap */
+	/* compressed in memory, touched again, did not compress, went on to swap */
+	u64 zip_puts, zip_hits, zip_refused, zip_ousted;
 	u64 copy_drops;                                      /* of clean_drops: what a swap slot still held */
-	u64 cache_false;                                     /* puts whose block was overwritten or erased before it was asked for */
+	/* puts whose block was overwritten or erased before it was asked for */
+	u64 cache_false;
 	u64 swap_outs, swap_ins;                             /* the guest's own, recognised: blocks */
-	u64 refault_reads, refault_writes;                   /* touches of evicted pages by reads; by plain writes; */
-	u64 rep_whole, rep_part;                             /* by REP STOS/MOVS over the whole page, unread; by other REP */
+	/* touches of evicted pages by reads; by plain writes; */
+	u64 refault_reads, refault_writes;
+	/* by REP STOS/MOVS over the whole page, unread; by other REP */
+	u64 rep_whole, rep_part;
 };
 
 /* What mm/pager/zip.c has seen of the counters. */
@@ -81,7 +89,12 @@ struct guest_swap {
 };
 
 /* A guest's entries for what is under way to and from disks (mm/pager/pool.h). */
-enum pool_of { POOL_REQUESTS /* of the guest to its disks */, POOL_FILLS, POOL_WRITES /* to the swap area */, POOLS };
+enum pool_of {
+	POOL_REQUESTS /* of the guest to its disks */,
+	POOL_FILLS,
+	POOL_WRITES /* to the swap area */,
+	POOLS
+};
 struct pool_share {
 	u8 *own;       /* its entries, */
 	u32 free;      /* and a bit for each that is free */
@@ -132,7 +145,8 @@ struct vm_mem {
 	bool io_asked;       /* pager_again() was called, and guest_io_drive() was not since */
 	bool io_sourcing;    /* pages are collected to be written out: a refill now would be double paging */
 	void *io_preparing;  /* guest_io.c: the one request that may collect frames */
-	u64 stuck_since_ns, stuck_seen_ns; /* starving at its max with nothing under way that could free a frame; 0: not */
+	/* starving at its max with nothing under way that could free a frame; 0: not */
+	u64 stuck_since_ns, stuck_seen_ns;
 	u32 soft_goal;       /* the FIFO is refilled when it is this short */
 	u32 reclaim_hand;    /* next gpfn the reclaimer looks at */
 	struct ages_choice choice; /* ages it takes from, until choice_left is used up or a pass ends */
@@ -148,12 +162,13 @@ struct vm_mem {
 };
 
 /*
- * Takes arrays and second-level tables from the frame table; E_NOMEM. ram_pages whole. The caller has zeroed m, set
- * disk[].ext, .read_only, .used and min, max, target; base and nblocks are computed here.
+ * Takes arrays and second-level tables from the frame table; E_NOMEM. ram_pages whole. The caller has zeroed
+ * m, set disk[].ext, .read_only, .used and min, max, target; base and nblocks are computed here.
  */
-int vmmem_init(struct vm_mem *m, struct vm *vm, u8 id, u32 ram_pages, const struct slat_format *fmt) MUST_CHECK;
-/* No I/O of m is in flight. Every page ZERO and unmapped (a flush is owed), nothing associated or cached, all frames and
- * slots free; the second-level tables stay. */
+int vmmem_init(struct vm_mem *m, struct vm *vm, u8 id, u32 ram_pages,
+	       const struct slat_format *fmt) MUST_CHECK;
+/* No I/O of m is in flight. Every page ZERO and unmapped (a flush is owed), nothing associated or cached, all
+ * frames and slots free; the second-level tables stay. */
 void vmmem_clear(struct vm_mem *m);
 /* No I/O of m is in flight. Gives everything back; m may be initialised anew. */
 void vmmem_destroy(struct vm_mem *m);

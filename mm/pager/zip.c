@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * zip.c - cold pages compressed in memory. Contract: zip.h; the store: mm/pager/zstore.h; how large: mm/pager/zplan.h.
+ * zip.c - cold pages compressed in memory. Contract: zip.h; the store: mm/pager/zstore.h; how large:
+ * mm/pager/zplan.h.
  */
 #include "mm/pager/zip.h"
 #include "arch/x86_64/arch.h"
@@ -37,7 +38,8 @@ int zip_offer(struct vm_mem *m, u32 g)
 	if (!zip_open(m)) {
 		m->zip_watch.turned_away += m->zplan.budget != 0;
 		/* How well would it go? */
-		if (!m->zplan.budget && m->zplan.percent == ZPLAN_AUTO && m->zip_watch.sample++ % zplan_sample(&m->zplan) == 0)
+		if (!m->zplan.budget && m->zplan.percent == ZPLAN_AUTO &&
+		    m->zip_watch.sample++ % zplan_sample(&m->zplan) == 0)
 			(void)try(m, g);
 		return E_AGAIN;
 	}
@@ -141,7 +143,8 @@ static u32 hand_on(struct vm_mem *m)
 	pfn_t p[DRAIN_PAGES];
 
 	/* Frames first: to find one may mean to take what is on the FIFO. */
-	while (frames < MIN(DRAIN_PAGES, m->zip.pages) && swapout_ready(m) && !pfn_none(p[frames] = way_out(m)))
+	while (frames < MIN(DRAIN_PAGES, m->zip.pages) && swapout_ready(m) &&
+	       !pfn_none(p[frames] = way_out(m)))
 		frames++;
 	while (n < frames) {
 		g[n] = take_out(m, p[n]);
@@ -179,7 +182,8 @@ bool zip_chore(void)
 		if (!m->zip.frames || m->dead || m->draining)
 			continue;
 		/* Room for what comes next, if something had to go by. */
-		if (m->zip.frames <= budget && (!m->zip_watch.turned_away || m->zip.frames < budget - budget / 16))
+		if (m->zip.frames <= budget &&
+		    (!m->zip_watch.turned_away || m->zip.frames < budget - budget / 16))
 			continue;
 		if (hand_on(m))
 			more = true;

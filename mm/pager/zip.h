@@ -2,9 +2,9 @@
 /*
  * zip.h - cold pages compressed in memory before they go to the swap area. Private to the pager.
  *
- * Reclaim only puts pages in. They leave by a touch, by being given up (gpage_discard_evicted), or from the chore, which
- * hands the oldest on to the swap area when the store is full or its budget (mm/pager/zplan.h) shrinks: so nobody who looks for a
- * frame finds that a GPAGE_ZIP page has become something else.
+ * Reclaim only puts pages in. They leave by a touch, by being given up (gpage_discard_evicted), or from the
+ * chore, which hands the oldest on to the swap area when the store is full or its budget (mm/pager/zplan.h)
+ * shrinks: so nobody who looks for a frame finds that a GPAGE_ZIP page has become something else.
  */
 #ifndef MM_PAGER_ZIP_H
 #define MM_PAGER_ZIP_H
@@ -23,7 +23,8 @@ static inline bool zip_wants(const struct vm_mem *m, pfn_t p)
 {
 	return zip_open(m) && frame_in_slot(frame_of(p));
 }
-/* SOFT page g on the FIFO, not known zero. Frames gained (0 or 1): it is GPAGE_ZIP now; E_AGAIN: it is as it was. */
+/* SOFT page g on the FIFO, not known zero. Frames gained (0 or 1): it is GPAGE_ZIP now; E_AGAIN: it is as it
+ * was. */
 int zip_offer(struct vm_mem *m, u32 g) MUST_CHECK;
 /* Makes GPAGE_ZIP page g HOT. E_AGAIN: no frame now. */
 int zip_fault(struct vm_mem *m, u32 g) MUST_CHECK;

@@ -8,7 +8,8 @@
 
 #define MANY 512       /* events after which the past weighs half */
 #define ENOUGH 16      /* events before anything is believed */
-#define SLOW_DISK 50   /* tries that the quickest request must take: below, the model gains little and loses at times */
+/* tries that the quickest request must take: below, the model gains little and loses at times */
+#define SLOW_DISK 50
 #define MARGIN 50      /* 1/50: what a change must be worth */
 #define COST_MOST (~0ull / 8)
 
@@ -66,7 +67,8 @@ static u64 times(u64 rate, u64 ns)
 
 u64 zplan_cost(const struct zplan *z, const struct curve *c, u32 frames, u64 fresh, u32 s)
 {
-	u64 read = z->read_ns / MAX(z->reads, 1ull), write = z->write_ns / MAX(z->writes, 1ull), try = z->try_ns / MAX(z->tried, 1ull), get, out, hits, reach, fit;
+	u64 read = z->read_ns / MAX(z->reads, 1ull), write = z->write_ns / MAX(z->writes, 1ull),
+	    try = z->try_ns / MAX(z->tried, 1ull), get, out, hits, reach, fit;
 
 	if (!s)
 		return times(curve_misses_at(c, frames), read + write) + times(fresh, write);
@@ -79,8 +81,10 @@ u64 zplan_cost(const struct zplan *z, const struct curve *c, u32 frames, u64 fre
 	hits = out - curve_misses_at(c, (u32)MIN(frames - s + reach, 0xffffffffull));
 	hits = hits * z->stored / z->tried;
 	fit = (out + fresh) * z->stored / z->tried;
-	/* A hit is a fault besides, a fifth of a decompression. What is stored and does not come back is decompressed to go on. */
-	return times(out - hits, read + write) + times(fresh, write) + times(out + fresh, try) + times(MAX(fit, hits), get) + times(hits, get / 5);
+	/* A hit is a fault besides, a fifth of a decompression. What is stored and does not come back is
+	 * decompressed to go on. */
+	return times(out - hits, read + write) + times(fresh, write) + times(out + fresh, try) +
+	       times(MAX(fit, hits), get) + times(hits, get / 5);
 }
 
 static bool is_slow(const struct zplan *z)

@@ -35,7 +35,8 @@ static u32 tried; /* bytes in it that zstore_put() will store */
 
 static struct chunk *at(u32 h)
 {
-	return (struct chunk *)((u8 *)pfn_ptr((pfn_t){ h / ZSTORE_CHUNKS }) + h % ZSTORE_CHUNKS * ZSTORE_CHUNK);
+	return (struct chunk *)((u8 *)pfn_ptr((pfn_t){ h / ZSTORE_CHUNKS }) +
+				h % ZSTORE_CHUNKS * ZSTORE_CHUNK);
 }
 
 static u32 last_chunk(const struct zstore *z)
@@ -154,7 +155,8 @@ u32 zstore_put(struct vm_mem *m, u32 g, pfn_t p)
 	BUG_ON(!bytes);
 	tried = 0;
 	for (u32 left = chunks_for(bytes); left; left--) {
-		u32 h = append(m, &p), off = prev == HEAD ? (u32)sizeof(struct head) : 0, n = MIN(HOLDS - off, bytes - done);
+		u32 h = append(m, &p), off = prev == HEAD ? (u32)sizeof(struct head) : 0,
+		    n = MIN(HOLDS - off, bytes - done);
 		struct chunk *c = at(h);
 
 		memcpy(c->data + off, block + done, n);
@@ -272,7 +274,8 @@ u32 zstore_check(const struct vm_mem *m, void (*say)(void *ctx, const char *line
 	const struct zstore *z = &m->zip;
 	u32 frames = 0, pages = 0, chunks = 0, older = NONE;
 
-	for (u32 f = z->last; f != FRAME_NONE && frames <= z->frames; f = frame_of((pfn_t){ f })->prev, frames++)
+	for (u32 f = z->last; f != FRAME_NONE && frames <= z->frames;
+	     f = frame_of((pfn_t){ f })->prev, frames++)
 		if (frame_of((pfn_t){ f })->state != FRAME_ZIP || frame_of((pfn_t){ f })->owner != m->id)
 			complain(&c, "frame of another state or owner", f, m->id);
 	if (frames != z->frames || frames != frame_count_vm(m->id, FRAME_ZIP))
@@ -280,14 +283,16 @@ u32 zstore_check(const struct vm_mem *m, void (*say)(void *ctx, const char *line
 	for (u32 h = z->oldest; h != NONE && pages <= z->pages; h = at(h)->head.newer, pages++) {
 		const struct head *p = &at(h)->head;
 
-		if (p->g >= m->npages || m->page[p->g].state != GPAGE_ZIP || m->page[p->g].loc != h || p->older != older)
+		if (p->g >= m->npages || m->page[p->g].state != GPAGE_ZIP || m->page[p->g].loc != h ||
+		    p->older != older)
 			complain(&c, "page and its place", p->g, h);
 		chunks += check_chain(&c, h);
 		older = h;
 	}
 	if (z->newest != older || pages != z->pages)
 		complain(&c, "pages in a row", pages, z->pages);
-	if (chunks != z->chunks || (chunks && chunks != (frames - 1) * ZSTORE_CHUNKS + z->used) || (!chunks && frames))
+	if (chunks != z->chunks || (chunks && chunks != (frames - 1) * ZSTORE_CHUNKS + z->used) ||
+	    (!chunks && frames))
 		complain(&c, "chunks", chunks, z->chunks);
 	return c.bad;
 }

@@ -109,8 +109,8 @@ static void veto(struct balance *b, u64 now_ns)
 	}
 }
 
-/* By what is known now, those that grew would have waited far longer without: another load than the one that was
- * to be mended, which says nothing about the move. */
+/* By what is known now, those that grew would have waited far longer without: another load than the one that
+ * was to be mended, which says nothing about the move. */
 static bool load_changed(const struct balance *b)
 {
 	u64 without = 0;
@@ -253,11 +253,13 @@ static struct worth weigh(const struct balance *b, u32 n)
 	x.moving_us = (moved + 1) / 2 * b->cfg.move_us;
 	x.worth |= x.saving_us > (careful + 1) / 2 * b->cfg.move_us * 2;
 	x.turn = saved > movers / TURN_PART;
-	x.urgent = owed || (burst && x.turn) || (saved > now / URGENT_PART && saved > moved * URGENT_FRAME_US);
+	x.urgent =
+		owed || (burst && x.turn) || (saved > now / URGENT_PART && saved > moved * URGENT_FRAME_US);
 	return x;
 }
 
-/* It waits, or would wait, twice as long as when its last move did not pay: that says nothing about this one. */
+/* It waits, or would wait, twice as long as when its last move did not pay: that says nothing about
+ * this one. */
 static bool is_vetoed(const struct balance_vm *v, const struct divide_vm *w, u64 now_ns)
 {
 	return now_ns < v->why.veto_until_ns && MAX(w->cost_now, v->rate_us) < 2 * v->veto_us;
@@ -370,7 +372,8 @@ static u32 apply(struct balance *b, const s32 *dir, u64 now_ns, u64 *grew)
 		if (dir[k] < 0) {
 			u32 most = MIN(q->target - w->target, shrink_step(q));
 
-			/* Above max it goes down even if nobody asks. Rounded up: those that grow take no more than that. */
+			/* Above max it goes down even if nobody asks. Rounded up: those that grow take no
+			 * more than that. */
 			by = q->target > w->max ? most : (u32)((most * give + shrink - 1) / MAX(shrink, 1));
 			q->target -= by;
 		} else if (dir[k] > 0) {

@@ -143,13 +143,14 @@ int balance_add(struct balance *b, const struct qos *q, struct curve *c, const s
 void balance_remove(struct balance *b, u32 vm, u64 now_ns);
 void balance_set_qos(struct balance *b, u32 vm, const struct qos *q, u64 now_ns);
 void balance_set_frames(struct balance *b, u32 frames, u64 now_ns);
-/* The guest does not run now, and uses nothing: its target goes down to its min. / It is back: what its curve says counts. */
+/* The guest does not run now, and uses nothing: its target goes down to its min. / It is back: what its curve
+ * says counts. */
 void balance_set_away(struct balance *b, u32 vm, bool away, u64 now_ns);
 /* The guest was reset or its curve is new: nothing of its past counts. */
 void balance_forget(struct balance *b, u32 vm, u64 now_ns);
 
-/* A miss of this guest that costs I/O and that more memory would have avoided (no first touch); cheap, call it on
- * each. True: a burst began that its curve does not explain: look soon at what it touches. */
+/* A miss of this guest that costs I/O and that more memory would have avoided (no first touch); cheap, call
+ * it on each. True: a burst began that its curve does not explain: look soon at what it touches. */
 bool balance_note_miss(struct balance *b, u32 vm, u64 now_ns);
 static inline bool balance_due(const struct balance *b, u64 now_ns)
 {

@@ -64,7 +64,9 @@ u32 balance_fair_work(struct balance *b)
 		if (!v->used)
 			continue;
 		b->work[n++] = (struct divide_vm){
-			.min = q->min_frames, .max = v->away ? q->min_frames : q->max_frames, .weight = q->weight,
+			.min = q->min_frames,
+			.max = v->away ? q->min_frames : q->max_frames,
+			.weight = q->weight,
 		};
 	}
 	if (n)

@@ -353,12 +353,14 @@ u32 curve_frames_for(const struct curve *c, u64 milli)
 }
 
 /*
- * With m frames a page that is not touched stays for m / misses(m) seconds: the m for which that is `ms`. And further, as long
- * as frames save a touch each in `ms`: of a set that is touched evenly the first count stops at a part, as the misses fall.
+ * With m frames a page that is not touched stays for m / misses(m) seconds: the m for which that is `ms`. And
+ * further, as long as frames save a touch each in `ms`: of a set that is touched evenly the first count stops
+ * at a part, as the misses fall.
  */
 u32 curve_working_set(const struct curve *c, u32 ms)
 {
-	s64 price = (s64)(MAX(c->time_us, 100000) * c->step_frames / ms * CURVE_ONE / 1000), above = 0, worth = 0, most = 0;
+	s64 price = (s64)(MAX(c->time_us, 100000) * c->step_frames / ms * CURVE_ONE / 1000), above = 0,
+	    worth = 0, most = 0;
 	u32 steps = 0;
 
 	for (u32 s = 0; s < c->points; s++)

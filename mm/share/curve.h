@@ -118,15 +118,15 @@ u64 curve_cost_at(const struct curve *c, u32 frames);
 u64 curve_cold_misses(const struct curve *c);
 /* out[i] = curve_cost_at(base + i * step_frames) for i in [0, n): one sweep. */
 void curve_fill_cost(const struct curve *c, u32 base, u32 step_frames, u64 *out, u32 n);
-/* Pages that are touched again within so much time that the guest can run, whether it has the frames for them or not: as
- * many as it would turn over in that time, or all those that it touches as often. */
+/* Pages that are touched again within so much time that the guest can run, whether it has the frames for them
+ * or not: as many as it would turn over in that time, or all those that it touches as often. */
 u32 curve_working_set(const struct curve *c, u32 ms);
 /*
- * What was touched much and has gone quiet may come back, and each frame taken away by then costs a miss. How likely
- * that is nobody knows; but naps are expected to be as long as the last one, the first as long as it was awake before, and
- * what sleeps longer is as likely as not to sleep as long again. So a frame given up while the guest holds `now` is charged
- * one miss over the time that is left by that, at most the rate it had.
- * Adds that to out[i] for base + i * step_frames < now.
+ * What was touched much and has gone quiet may come back, and each frame taken away by then costs a miss. How
+ * likely that is nobody knows; but naps are expected to be as long as the last one, the first as long as it
+ * was awake before, and what sleeps longer is as likely as not to sleep as long again. So a frame given up
+ * while the guest holds `now` is charged one miss over the time that is left by that, at most the rate it
+ * had. Adds that to out[i] for base + i * step_frames < now.
  */
 void curve_add_regret(const struct curve *c, u32 base, u32 step_frames, u32 now, u64 *out, u32 n);
 u64 curve_regret(const struct curve *c, u32 frames, u32 now);

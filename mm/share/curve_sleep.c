@@ -2,9 +2,10 @@
 /*
  * curve_sleep.c - parts of a guest's stack that go quiet, and may come back. Contract: curve.h.
  *
- * A band of distances that is touched far less than its past made one expect falls asleep: its events fade at once,
- * so that its frames can go where they are needed now. How it was is remembered: it wakes to that when it is touched
- * again, and until then curve_add_regret() charges for what taking its frames would cost if it did.
+ * A band of distances that is touched far less than its past made one expect falls asleep: its events fade at
+ * once, so that its frames can go where they are needed now. How it was is remembered: it wakes to that when
+ * it is touched again, and until then curve_add_regret() charges for what taking its frames would cost if it
+ * did.
  */
 #include "mm/share/curve.h"
 
@@ -13,7 +14,8 @@
 #define WAKE_PART 8        /* awake: at least this part of the rate that it had; then its past */
 #define WAKE_TIMES 64ull   /* weighs so much again, at most */
 
-/* How long, nobody knows: the first time, guests that work and rest in turns are expected to rest as long as they worked. */
+/* How long, nobody knows: the first time, guests that work and rest in turns are expected to rest as long as
+ * they worked. */
 static void fall_asleep(struct curve *c, u32 band)
 {
 	c->band_asleep_us[band] = c->band_us[band];
@@ -25,7 +27,8 @@ static void fall_asleep(struct curve *c, u32 band)
 /* It is touched again: what faded is believed at once, as far as the touches go and its rate went. */
 static void wake_up(struct curve *c, u32 band, u32 first, u32 end, u64 hits, u64 dt_us)
 {
-	u64 rate = MIN(c->band_pass[band] / CURVE_ONE * 1000 * 1000000 / MAX(dt_us, 1000), c->band_rate[band]);
+	u64 rate =
+		MIN(c->band_pass[band] / CURVE_ONE * 1000 * 1000000 / MAX(dt_us, 1000), c->band_rate[band]);
 	u64 again = rate * (c->time_us / 1000) / 1000000 * CURVE_ONE, times = hits ? again * 16 / hits : 0;
 
 	c->band_nap_us[band] = c->band_asleep_us[band];
@@ -51,9 +54,10 @@ static void sleep_on(struct curve *c, u32 band, u32 first, u32 end, u64 hits, u6
 }
 
 /*
- * A guest whose working set has shrunk still touches a lot, but only near the top of its stack, and its other bands
- * would hold on to the frames for a half-life. A band's events fade but not its time, which is that of all bands, so
- * that its rate falls at once. An eighth is left: what speaks for its frames from now on is regret_of().
+ * A guest whose working set has shrunk still touches a lot, but only near the top of its stack, and its other
+ * bands would hold on to the frames for a half-life. A band's events fade but not its time, which is that of
+ * all bands, so that its rate falls at once. An eighth is left: what speaks for its frames from now on is
+ * regret_of().
  */
 static void fade_if_quiet(struct curve *c, u32 band, u32 first, u32 end, u64 wall_us, u64 dt_us)
 {
@@ -96,8 +100,9 @@ void curve_look_for_quiet(struct curve *c, u64 wall_us, u64 dt_us)
 /* ---- what it may cost that they come back ---- */
 
 /*
- * 1/256 us a second for each frame of that band. If this nap is to be as long as expected, a frame has to earn its miss
- * in what is left of it; if that is over, three quarters of a miss in as much time as it has slept.
+ * 1/256 us a second for each frame of that band. If this nap is to be as long as expected, a frame has to
+ * earn its miss in what is left of it; if that is over, three quarters of a miss in as much time as it has
+ * slept.
  */
 static u64 regret_of(const struct curve *c, u32 band)
 {

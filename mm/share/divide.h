@@ -70,10 +70,11 @@ struct divide {
 size_t divide_scratch_bytes(u32 n, u32 frames, u32 step_frames);
 /* Sets .fair alone, from max and weight: what a capped guest can not take goes to the rest. */
 void divide_fair(struct divide_vm *vm, u32 n, u32 frames);
-/* Frames that a goal of at most `goal` misses takes by this curve. False: more misses are of first touches alone, and no
- * memory avoids those. */
+/* Frames that a goal of at most `goal` misses takes by this curve. False: more misses are of first touches
+ * alone, and no memory avoids those. */
 bool divide_goal_frames(const struct curve *c, u64 goal, u32 *frames);
-/* Called every few thousand additions, if set: for what can't wait for the end of a division. Must not touch guests. */
+/* Called every few thousand additions, if set: for what can't wait for the end of a division. Must not touch
+ * guests. */
 extern void (*divide_breathe)(void);
 /* E_INVAL: n is 0 or too big, a weight or step of 0; E_NOMEM: scratch too small. */
 int divide_run(struct divide *d, struct divide_vm *vm, u32 n, void *scratch,

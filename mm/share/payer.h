@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * payer.h - the rules of who gives frames up, and how many at once: pure, so that a replay of a recording (tools/whatif*.c)
- * goes by the same ones as mm/pager/reclaim.c. Who asks whom, and the pages themselves, are the caller's.
+ * payer.h - the rules of who gives frames up, and how many at once: pure, so that a replay of a recording
+ * (tools/whatif*.c) goes by the same ones as mm/pager/reclaim.c. Who asks whom, and the pages themselves, are
+ * the caller's.
  */
 #ifndef MM_SHARE_PAYER_H
 #define MM_SHARE_PAYER_H
@@ -12,7 +13,8 @@
 #define PAYER_BATCH 64u       /* pages unmapped softly at once */
 #define PAYER_WRITE 32u       /* pages a swap write takes */
 
-/* Pages that were not touched for so long are idle: who needs frames takes those first, whoever's they are. */
+/* Pages that were not touched for so long are idle: who needs frames takes those first, whoever's
+ * they are. */
 #define IDLE_NS 10000000000ull
 #define IDLE_PASSES 100u /* as far as it lies within so many passes */
 
@@ -44,7 +46,8 @@ static inline u32 payer_above(const struct payer *p, bool below_ok)
 /* Idle pages, if it has more than a batch of them and of frames above its min; else 0. */
 static inline u32 payer_idle(const struct payer *p)
 {
-	if (p->writing > 2 * PAYER_WRITE || p->held <= p->min + p->writing + PAYER_BATCH || p->idle <= PAYER_BATCH)
+	if (p->writing > 2 * PAYER_WRITE || p->held <= p->min + p->writing + PAYER_BATCH ||
+	    p->idle <= PAYER_BATCH)
 		return 0;
 	return p->idle;
 }

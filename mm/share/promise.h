@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * promise.h - what guests were promised, and whether there is as much: pure. All guests may want all of it at once. By
- * pages: a page of RAM needs a frame or a slot of the swap area.
+ * promise.h - what guests were promised, and whether there is as much: pure. All guests may want all of it at
+ * once. By pages: a page of RAM needs a frame or a slot of the swap area.
  */
 #ifndef MM_SHARE_PROMISE_H
 #define MM_SHARE_PROMISE_H
@@ -17,7 +17,8 @@ struct promise {
 
 enum promise_broken { PROMISE_KEPT, PROMISE_MINS, PROMISE_ALL, PROMISE_BEYOND };
 
-/* Slots that a guest needs whatever the others do. Below its max, by two swap writes at most, it has some ahead of need. */
+/* Slots that a guest needs whatever the others do. Below its max, by two swap writes at most, it has some
+ * ahead of need. */
 static inline u32 promise_beyond(u32 ram, u32 max)
 {
 	return ram > max ? ram - max + 2 * PAYER_WRITE : 0;

@@ -2,9 +2,9 @@
 /*
  * scan_clock.c - when each guest is scanned, and what scanning may cost. Contract: scan_clock.h.
  *
- * Two rules hold the budget. Periods share it out by what passes usually cost, but for a sixteenth; and no pass begins
- * before those made so far are paid for at the budget's rate, whatever they really cost. The sixteenth keeps credit in
- * hand, or one guest's long pass would put off the others'.
+ * Two rules hold the budget. Periods share it out by what passes usually cost, but for a sixteenth; and no
+ * pass begins before those made so far are paid for at the budget's rate, whatever they really cost. The
+ * sixteenth keeps credit in hand, or one guest's long pass would put off the others'.
  */
 #include "mm/share/scan_clock.h"
 #include "mm/frame.h"
@@ -91,7 +91,8 @@ static bool takes_part(const struct clock *c, u64 now)
 	return c->on && now < c->last_ns + 2 * c->period_ns + MAX_NS;
 }
 
-/* CPU that guest vm may use: its wish if that is below an equal share, else a share of what such guests leave. */
+/* CPU that guest vm may use: its wish if that is below an equal share, else a share of what such guests
+ * leave. */
 static u64 allowance(u32 vm, u64 now)
 {
 	bool served[FRAME_MAX_VMS] = { false }, again = true;
@@ -144,8 +145,9 @@ void scan_clock_start(u32 vm, u64 now_ns)
 {
 	struct meter used = scan.of[vm].meter; /* what its last life cost is not forgotten */
 
-	scan.of[vm] = (struct clock){ .on = true, .last_ns = now_ns, .period_ns = START_NS, .wanted_ns = START_NS,
-				      .meter = used };
+	scan.of[vm] = (struct clock){
+		.on = true, .last_ns = now_ns, .period_ns = START_NS, .wanted_ns = START_NS, .meter = used
+	};
 }
 
 void scan_clock_back(u32 vm, u64 now_ns)

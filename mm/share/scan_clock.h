@@ -2,11 +2,12 @@
 /*
  * scan_clock.h - when each guest is scanned, and what scanning may cost.
  *
- * Contract. A guest's period follows what it touches: W1, the pages seen in one interval, should be near 2 % of
- * what it holds. All passes together cost at most the budget, a share of the CPU, and the budget wins: over any span T
- * they use no more than budget * (T + SCAN_CREDIT_NS) and one pass. A guest that wants little leaves the rest of its
- * equal share to the others, so that one which touches everything takes no pass from those that need theirs.
- * Pure but for its own state: time and costs are the caller's (kernel/balancer.c), guests are numbers.
+ * Contract. A guest's period follows what it touches: W1, the pages seen in one interval, should be near 2 %
+ * of what it holds. All passes together cost at most the budget, a share of the CPU, and the budget wins:
+ * over any span T they use no more than budget * (T + SCAN_CREDIT_NS) and one pass. A guest that wants little
+ * leaves the rest of its equal share to the others, so that one which touches everything takes no pass from
+ * those that need theirs. Pure but for its own state: time and costs are the caller's (kernel/balancer.c),
+ * guests are numbers.
  */
 #ifndef MM_SHARE_SCAN_CLOCK_H
 #define MM_SHARE_SCAN_CLOCK_H
@@ -43,9 +44,10 @@ int scan_clock_set_budget(u32 ppm, u64 now_ns) MUST_CHECK;
 u32 scan_clock_budget(void);
 /* The guest runs again: its period begins now. */
 void scan_clock_back(u32 vm, u64 now_ns);
-/* A burst of misses that its curve does not explain: the next two passes are due at once and a shortest period later,
- * which is as much as it takes to see what is touched now; for 3 s all guests are scanned twice a second, to see who has
- * stopped. The budget holds; once in SCAN_CREDIT_NS for a guest, or nothing happens. */
+/* A burst of misses that its curve does not explain: the next two passes are due at once and a shortest
+ * period later, which is as much as it takes to see what is touched now; for 3 s all guests are scanned twice
+ * a second, to see who has stopped. The budget holds; once in SCAN_CREDIT_NS for a guest, or nothing happens.
+ */
 void scan_clock_hurry(u32 vm, u64 now_ns);
 /* When this guest's next pass is due. / All passes so far are paid for then: none may begin before. */
 u64 scan_clock_due(u32 vm);

@@ -2,13 +2,14 @@
 /*
  * falseread.c - a plugin for QEMU's TCG: of the touches of evicted pages, how many are false reads?
  *
- * It watches every load, store and fetch of a guest on bare QEMU (no VMMB) and keeps its pages in an exact LRU list of
- * `frames`: what falls off is evicted, the next touch is a fault. A fault is a false read if the whole page is
- * overwritten before one of its old bytes is read; it is REP's if REP STOS or REP MOVS wrote all of it, and whole if
- * one such instruction did so in one run from the first byte on: what exit_overwrite.c does unread.
+ * It watches every load, store and fetch of a guest on bare QEMU (no VMMB) and keeps its pages in an exact
+ * LRU list of `frames`: what falls off is evicted, the next touch is a fault. A fault is a false read if the
+ * whole page is overwritten before one of its old bytes is read; it is REP's if REP STOS or REP MOVS wrote
+ * all of it, and whole if one such instruction did so in one run from the first byte on: what
+ * exit_overwrite.c does unread.
  *
- * Not seen: what devices write to memory and the processor's own page walks (so a page that a disk read filled counts
- * as read when it is used); of an access across a page's end, the second page.
+ * Not seen: what devices write to memory and the processor's own page walks (so a page that a disk read
+ * filled counts as read when it is used); of an access across a page's end, the second page.
  *
  *   -plugin falseread.so,frames=N,out=FILE      FILE gets one JSON object when QEMU ends
  *
@@ -29,8 +30,9 @@ struct info;
 
 void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id, void (*)(uint64_t id, struct tb *));
 void qemu_plugin_register_vcpu_tb_exec_cb(struct tb *, void (*)(unsigned cpu, void *), int regs, void *);
-void qemu_plugin_register_vcpu_mem_cb(struct insn *, void (*)(unsigned cpu, uint32_t info, uint64_t va, void *),
-				      int regs, int rw, void *);
+void qemu_plugin_register_vcpu_mem_cb(struct insn *,
+				      void (*)(unsigned cpu, uint32_t info, uint64_t va, void *), int regs,
+				      int rw, void *);
 void qemu_plugin_register_atexit_cb(uint64_t id, void (*)(uint64_t id, void *), void *);
 size_t qemu_plugin_tb_n_insns(const struct tb *);
 struct insn *qemu_plugin_tb_get_insn(const struct tb *, size_t);
@@ -80,7 +82,8 @@ static struct {
 	uint32_t runs;
 } reps[4096];
 static struct {
-	uint64_t faults, read, store, needed, undecided, rep, rep_whole, rep_then_other, other_then_rep, other;
+	uint64_t faults, read, store, needed, undecided, rep, rep_whole, rep_then_other, other_then_rep,
+		other;
 } n;
 
 static void unlink_page(uint32_t i)
@@ -210,7 +213,8 @@ static void access_page(uint64_t pa, uint32_t size, bool store, bool rep, uint64
 
 /* ---- what QEMU tells --------------------------------------------------------------------------- */
 
-/* An instruction as a callback's argument: where QEMU has the next one, and in bit 0 whether it is REP STOS or MOVS. */
+/* An instruction as a callback's argument: where QEMU has the next one, and in bit 0 whether it is REP STOS
+ * or MOVS. */
 static void *tag(struct insn *insn)
 {
 	const uint8_t *b = qemu_plugin_insn_data(insn);
@@ -237,7 +241,8 @@ static void on_access(unsigned cpu, uint32_t info, uint64_t va, void *arg)
 static void on_fetch(unsigned cpu, void *at)
 {
 	(void)cpu;
-	reps[(uintptr_t)at % 4096].runs += reps[(uintptr_t)at % 4096].end == (uintptr_t)at; /* REP ends QEMU's block, too */
+	/* REP ends QEMU's block, too */
+	reps[(uintptr_t)at % 4096].runs += reps[(uintptr_t)at % 4096].end == (uintptr_t)at;
 	access_page((uint64_t)((uint8_t *)at - ram), 1, false, false, 0);
 }
 
@@ -284,10 +289,13 @@ static void report(uint64_t id, void *arg)
 		return;
 	for (uint32_t i = 1; i <= MAX_PAGES; i++)
 		n.undecided += pages[i].pending;
-	fprintf(f, "{\"frames\": %u, \"faults\": %lu, \"read\": %lu, \"store\": %lu, \"needed\": %lu, \"undecided\": %lu, "
-		   "\"rep\": %lu, \"rep_whole\": %lu, \"rep_then_other\": %lu, \"other_then_rep\": %lu, "
-		   "\"other\": %lu}\n",
-		frames, n.faults, n.read, n.store, n.needed, n.undecided, n.rep, n.rep_whole, n.rep_then_other, n.other_then_rep, n.other);
+	fprintf(f,
+		"{\"frames\": %u, \"faults\": %lu, \"read\": %lu, \"store\": %lu, \"needed\": %lu, "
+		"\"undecided\": %lu, "
+		"\"rep\": %lu, \"rep_whole\": %lu, \"rep_then_other\": %lu, \"other_then_rep\": %lu, "
+		"\"other\": %lu}\n",
+		frames, n.faults, n.read, n.store, n.needed, n.undecided, n.rep, n.rep_whole,
+		n.rep_then_other, n.other_then_rep, n.other);
 	fclose(f);
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * memwork MIB TOUCHES loop|skew|once [noise] - anonymous memory as programs fill it, touched page by page. Each page holds
- * objects of 64 bytes (pointers, counts, a hash), which compress about 3 : 1; noise: bytes that do not compress at all. A touch
- * checks some of the page and changes a counter in it. loop: one after the other; skew: the first pages far more often;
- * once: nothing. At the end all of it is checked. "DONE touches= bad= ticks=" (of the time stamp counter, touches alone).
+ * memwork MIB TOUCHES loop|skew|once [noise] - anonymous memory as programs fill it, touched page by page.
+ * Each page holds objects of 64 bytes (pointers, counts, a hash), which compress about 3 : 1; noise: bytes
+ * that do not compress at all. A touch checks some of the page and changes a counter in it. loop: one after
+ * the other; skew: the first pages far more often; once: nothing. At the end all of it is checked. "DONE
+ * touches= bad= ticks=" (of the time stamp counter, touches alone).
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -68,7 +69,8 @@ static uint64_t ticks(void)
 
 int main(int argc, char **argv)
 {
-	uint32_t n = (argc > 1 ? (uint32_t)atoi(argv[1]) : 1) << 8, count = argc > 2 ? (uint32_t)atoi(argv[2]) : 0;
+	uint32_t n = (argc > 1 ? (uint32_t)atoi(argv[1]) : 1) << 8,
+		 count = argc > 2 ? (uint32_t)atoi(argv[2]) : 0;
 	const char *how = argc > 3 ? argv[3] : "loop";
 	int noise = argc > 4 && !strcmp(argv[4], "noise");
 	uint64_t *mem, bad = 0, sum = 0, start;
@@ -105,6 +107,7 @@ int main(int argc, char **argv)
 			sum += mem[(size_t)p * (PAGE / 8) + o * 8 + 3];
 		}
 	bad += sum != (*how == 'o' ? 0 : count);
-	printf("DONE touches=%u bad=%llu ticks=%llu\n", count, (unsigned long long)bad, (unsigned long long)start);
+	printf("DONE touches=%u bad=%llu ticks=%llu\n", count, (unsigned long long)bad,
+	       (unsigned long long)start);
 	return bad != 0;
 }

@@ -19,14 +19,16 @@ int main(void)
 			struct simreact r;
 
 			simreact_run(i, miss_ns[m], &r);
-			printf("{\"change\":\"%s\",\"miss_us\":%llu,\"before\":%u,\"after\":%u,\"first_ms\":%llu,"
-			       "\"settled_ms\":%llu,\"misses\":%llu}\n", r.name, (unsigned long long)miss_ns[m] / 1000, r.before,
-			       r.after, (unsigned long long)r.first_ns / 1000000,
+			printf("{\"change\":\"%s\",\"miss_us\":%llu,\"before\":%u,\"after\":%u,\"first_ms\":%"
+			       "llu,"
+			       "\"settled_ms\":%llu,\"misses\":%llu}\n",
+			       r.name, (unsigned long long)miss_ns[m] / 1000, r.before, r.after,
+			       (unsigned long long)r.first_ns / 1000000,
 			       (unsigned long long)r.settled_ns / 1000000, (unsigned long long)r.misses);
 		}
 		for (u32 i = 0; i < STEADY_LOADS; i++)
-			printf("{\"load\":\"%s\",\"miss_us\":%llu,\"seconds\":%u,\"turns\":%u}\n", simreact_load_name(i),
-			       (unsigned long long)miss_ns[m] / 1000, STEADY_SECONDS,
+			printf("{\"load\":\"%s\",\"miss_us\":%llu,\"seconds\":%u,\"turns\":%u}\n",
+			       simreact_load_name(i), (unsigned long long)miss_ns[m] / 1000, STEADY_SECONDS,
 			       simreact_turns(i, miss_ns[m], STEADY_SECONDS));
 	}
 	return 0;

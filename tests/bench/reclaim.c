@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* SRCS: @pager kernel/lib/parse.c tests/fake/fake_arch.c */
 /*
- * reclaim PAGES - takes the frames of half of PAGES clean pages, which nobody has touched for some passes, one at a time as a
- * neighbour's faults do. Run under callgrind with --toggle-collect=take_one --toggle-collect=pager_flush, which then
- * counts its instructions without those of the fake processor's flush; how many there were of each is printed.
+ * reclaim PAGES - takes the frames of half of PAGES clean pages, which nobody has touched for some passes,
+ * one at a time as a neighbour's faults do. Run under callgrind with --toggle-collect=take_one
+ * --toggle-collect=pager_flush, which then counts its instructions without those of the fake processor's
+ * flush; how many there were of each is printed.
  */
 #define ENV_SECTORS 600000u
 #include "tests/unit/pager_env.h"

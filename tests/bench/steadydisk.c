@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * steadydisk.c - preloaded into QEMU by the benchmark: disk requests take emulated time, the same in each run.
+ * steadydisk.c - preloaded into QEMU by the benchmark: disk requests take emulated time, the same in each
+ * run.
  *
- * Under -icount QEMU's clock counts instructions, and with sleep=off an idle machine's clock leaps to its next timer.
- * A disk request that waits for this machine's disk would let it leap over any number of them. So this stands in for
- * libaio (-drive aio=native): a request is done and completed by a timer of QEMU's virtual clock, STEADYDISK_READ_NS or
- * STEADYDISK_WRITE_NS after it was sent plus STEADYDISK_BYTE_PS for each byte: side by side with others, or with
- * STEADYDISK_ORDER=1 one after the other, as a disk that does one thing at a time.
+ * Under -icount QEMU's clock counts instructions, and with sleep=off an idle machine's clock leaps to its
+ * next timer. A disk request that waits for this machine's disk would let it leap over any number of them. So
+ * this stands in for libaio (-drive aio=native): a request is done and completed by a timer of QEMU's virtual
+ * clock, STEADYDISK_READ_NS or STEADYDISK_WRITE_NS after it was sent plus STEADYDISK_BYTE_PS for each byte:
+ * side by side with others, or with STEADYDISK_ORDER=1 one after the other, as a disk that does one thing at
+ * a time.
  *
- * Between a device's bottom half and the next, a FLUSH's for instance, the clock of an idle machine may leap too: a
- * timer that is always due soon makes such a leap short.
+ * Between a device's bottom half and the next, a FLUSH's for instance, the clock of an idle machine may leap
+ * too: a timer that is always due soon makes such a leap short.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -165,7 +167,8 @@ int io_submit(struct ring *ctx, long n, struct iocb **iocbs)
 		struct request *r = unused ? unused : calloc(1, sizeof(*r));
 		struct iocb *c = iocbs[i];
 
-		if (!r || !(is_write(c) || c->aio_lio_opcode == IOCB_CMD_PREAD || c->aio_lio_opcode == IOCB_CMD_PREADV))
+		if (!r || !(is_write(c) || c->aio_lio_opcode == IOCB_CMD_PREAD ||
+			    c->aio_lio_opcode == IOCB_CMD_PREADV))
 			return i ? (int)i : -EINVAL; /* QEMU asks whether it may: it may not */
 		if (r == unused)
 			unused = r->next;

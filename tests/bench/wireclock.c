@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * wireclock.c - preloaded into QEMU by the benchmark: when each line left the machine's serial port, in emulated ns.
+ * wireclock.c - preloaded into QEMU by the benchmark: when each line left the machine's serial port, in
+ * emulated ns.
  *
- * QEMU hands what the port sends to a socket by sendmsg(), from the processor's own thread, so that the virtual clock
- * there tells when the guest sent it. Whole lines go to the file that WIRECLOCK names, the time before each. A machine
- * under this has one serial port and no other socket to send to.
+ * QEMU hands what the port sends to a socket by sendmsg(), from the processor's own thread, so that the
+ * virtual clock there tells when the guest sent it. Whole lines go to the file that WIRECLOCK names, the time
+ * before each. A machine under this has one serial port and no other socket to send to.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -46,7 +47,8 @@ ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 
 	if (!real)
 		real = (ssize_t (*)(int, const struct msghdr *, int))dlsym(RTLD_NEXT, "sendmsg");
-	/* QEMU would try again in its own time, which this machine's load decides, while the virtual clock goes on. */
+	/* QEMU would try again in its own time, which this machine's load decides, while the virtual clock
+	 * goes on. */
 	while ((sent = real(fd, m, flags)) < 0 && errno == EAGAIN)
 		poll(&(struct pollfd){ .fd = fd, .events = POLLOUT }, 1, -1);
 	left = sent;

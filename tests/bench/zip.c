@@ -3,11 +3,11 @@
 /*
  * zip.c - what pages are made of, by mm/pager/lz4.c.
  *
- * zip measure MEMORY FLAGS [SAMPLE] - a guest's memory as a file and its /proc/kpageflags: for each kind of page one JSON
- *	object with how many there are, how many are zero, compress to at most 1/4, 1/3, 1/2, 3/4, and the histogram of sizes
- *	in steps of 64 bytes (pages that are not zero; what does not fit 3/4 counts as a whole page). SAMPLE: 1,000 pages of
- *	processes at most go there.
- * zip compress|decompress FILE|CLASS - every page of the file (of 100 made of that class), for callgrind with
+ * zip measure MEMORY FLAGS [SAMPLE] - a guest's memory as a file and its /proc/kpageflags: for each kind of
+ *page one JSON object with how many there are, how many are zero, compress to at most 1/4, 1/3, 1/2, 3/4, and
+ *the histogram of sizes in steps of 64 bytes (pages that are not zero; what does not fit 3/4 counts as a
+ *whole page). SAMPLE: 1,000 pages of processes at most go there. zip compress|decompress FILE|CLASS - every
+ *page of the file (of 100 made of that class), for callgrind with
  *	--toggle-collect=lz4_compress or =lz4_decompress; prints pages= stored=.
  */
 #include <stdio.h>
@@ -23,9 +23,20 @@
 #define MADE 100u
 
 /* Bits of /proc/kpageflags (Linux, Documentation/admin-guide/mm/pagemap.rst). */
-enum { LRU = 5, SLAB = 7, BUDDY = 10, MMAP = 11, ANON = 12, SWAPBACKED = 14, NOPAGE = 20, PGTABLE = 26, RESERVED = 32 };
+enum {
+	LRU = 5,
+	SLAB = 7,
+	BUDDY = 10,
+	MMAP = 11,
+	ANON = 12,
+	SWAPBACKED = 14,
+	NOPAGE = 20,
+	PGTABLE = 26,
+	RESERVED = 32
+};
 enum kind { K_ANON, K_SHMEM, K_FILE, K_SLAB, K_TABLE, K_KERNEL, K_FREE, K_RESERVED, KINDS };
-static const char *const kind_name[] = { "anon", "shmem", "file", "slab", "pgtable", "kernel", "free", "reserved" };
+static const char *const kind_name[] = { "anon",    "shmem",  "file", "slab",
+					 "pgtable", "kernel", "free", "reserved" };
 
 static struct tally {
 	u32 pages, zero, quarter, third, half, most;
@@ -86,9 +97,11 @@ static void say(enum kind k)
 {
 	const struct tally *t = &tally[k];
 
-	printf("{\"kind\": \"%s\", \"pages\": %u, \"zero\": %u, \"quarter\": %u, \"third\": %u, \"half\": %u, "
-	       "\"three_quarters\": %u, \"bytes\": %llu, \"size\": [", kind_name[k], t->pages, t->zero, t->quarter,
-	       t->third, t->half, t->most, (unsigned long long)t->bytes);
+	printf("{\"kind\": \"%s\", \"pages\": %u, \"zero\": %u, \"quarter\": %u, \"third\": %u, \"half\": "
+	       "%u, "
+	       "\"three_quarters\": %u, \"bytes\": %llu, \"size\": [",
+	       kind_name[k], t->pages, t->zero, t->quarter, t->third, t->half, t->most,
+	       (unsigned long long)t->bytes);
 	for (u32 i = 0; i < STEPS; i++)
 		printf("%s%u", i ? ", " : "", t->size[i]);
 	printf("]}\n");
@@ -134,8 +147,9 @@ static u32 draw(u32 below)
 
 static void make_text(u8 *p)
 {
-	static const char *const words[] = { "page ", "frame ", "guest ", "table ", "disk ", "block ", "the ", "of ",
-					     "memory ", "fault ", "is ", "and ", "entry ", "cache ", "write ", "read " };
+	static const char *const words[] = { "page ",  "frame ", "guest ",  "table ", "disk ", "block ",
+					     "the ",   "of ",    "memory ", "fault ", "is ",   "and ",
+					     "entry ", "cache ", "write ",  "read " };
 
 	for (u32 i = 0; i < PAGE_SIZE;) {
 		const char *w = words[draw(16)];

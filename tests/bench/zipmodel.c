@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* SRCS: tools/oracle.c */
 /*
- * zipmodel.c - would compressing in front of the swap area pay? Counts what LRU over a page trace does with FRAMES frames,
- * of which at most BUDGET hold compressed pages.
+ * zipmodel.c - would compressing in front of the swap area pay? Counts what LRU over a page trace does with
+ *FRAMES frames, of which at most BUDGET hold compressed pages.
  *
- * zipmodel FRAMES% BUDGET DIRTY% SIZES TRACE - FRAMES% of the trace's footprint; BUDGET: per cent of those, or
- *	auto:READ:AHEAD:WRITE:COMPRESS:REFUSE:DECOMPRESS:FAULT (nanoseconds): the budget that would have cost least so
- *	far, by the miss curve, looked at again after as many references as there are frames; DIRTY% of the references are writes, SIZES: 65 counts of pages that compress to 0, 64, .. 4096 bytes (4096: not at all), by comma. One JSON
- *	object: refs, pages, frames, store (the most frames it took), most (the most pages it held), reads, ahead (reads
- *	that a request for the page before brings along), writes, hits (of the store), compressed, refused, ousted,
- *	budget (mean, per cent).
+ * zipmodel FRAMES% BUDGET DIRTY% SIZES TRACE - FRAMES% of the trace's footprint; BUDGET: per cent of those,
+ *or auto:READ:AHEAD:WRITE:COMPRESS:REFUSE:DECOMPRESS:FAULT (nanoseconds): the budget that would have cost
+ *least so far, by the miss curve, looked at again after as many references as there are frames; DIRTY% of the
+ *references are writes, SIZES: 65 counts of pages that compress to 0, 64, .. 4096 bytes (4096: not at all),
+ *by comma. One JSON object: refs, pages, frames, store (the most frames it took), most (the most pages it
+ *held), reads, ahead (reads that a request for the page before brings along), writes, hits (of the store),
+ *compressed, refused, ousted, budget (mean, per cent).
  *
- * A page has one size for ever, drawn by its number. Every page is anonymous: the first touch costs nothing, an evicted
- * page goes to the store or the swap area, unless a copy of it is there. The store is first in, first out and has
- * mm/pager/zstore.c's arithmetic: chunks of 256 bytes that hold 248, 16 of them the page's own, always dense. When the budget is full, the
- * oldest go on to the swap area.
+ * A page has one size for ever, drawn by its number. Every page is anonymous: the first touch costs nothing,
+ *an evicted page goes to the store or the swap area, unless a copy of it is there. The store is first in,
+ *first out and has mm/pager/zstore.c's arithmetic: chunks of 256 bytes that hold 248, 16 of them the page's
+ *own, always dense. When the budget is full, the oldest go on to the swap area.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,7 +51,8 @@ static struct model {
 	bool automatic;
 	u64 ns_read, ns_ahead, ns_write, ns_compress, ns_refuse, ns_decompress, ns_fault;
 	u32 *tree, *seen, now, times; /* how many pages were last touched when: for LRU distances */
-	u64 at_distance[DISTANCES + 1], fresh; /* references, halved at each look; by frames / DISTANCE_STEPS */
+	/* references, halved at each look; by frames / DISTANCE_STEPS */
+	u64 at_distance[DISTANCES + 1], fresh;
 	u64 tried, tried_stored, tried_chunks, budget_sum, looks, evictions;
 } m;
 
@@ -176,8 +178,9 @@ static u64 misses(u64 steps)
 static double cost_of(u32 steps)
 {
 	double fits = (double)m.tried_stored / (double)m.tried, reads, evicted, hits, ousted, beyond;
-	double read = m.reads ? (double)((m.reads - m.ahead) * m.ns_read + m.ahead * m.ns_ahead) / (double)m.reads
-			      : (double)m.ns_read;
+	double read =
+		m.reads ? (double)((m.reads - m.ahead) * m.ns_read + m.ahead * m.ns_ahead) / (double)m.reads :
+			  (double)m.ns_read;
 
 	if (!steps)
 		return (double)misses(DISTANCE_STEPS) * (read + m.ns_fault) +
@@ -187,7 +190,8 @@ static double cost_of(u32 steps)
 	evicted = (double)(misses(DISTANCE_STEPS - steps) + m.fresh);
 	/* The store holds the compressible of this many pages of the stack. */
 	beyond = steps * CHUNKS * (double)m.tried / (double)m.tried_chunks;
-	hits = fits * ((double)misses(DISTANCE_STEPS - steps) - (double)misses((u64)(DISTANCE_STEPS - steps + beyond)));
+	hits = fits * ((double)misses(DISTANCE_STEPS - steps) -
+		       (double)misses((u64)(DISTANCE_STEPS - steps + beyond)));
 	reads = (double)misses(DISTANCE_STEPS - steps) - hits;
 	ousted = evicted * fits - hits;
 	return reads * (read + m.ns_fault) + (evicted - hits) * m.ns_write + evicted * fits * m.ns_compress +
@@ -201,7 +205,8 @@ static void look(void)
 
 	for (u32 i = 0; m.tried && i < ARRAY_SIZE(choice); i++) {
 		/* A change must be worth something. */
-		double c = cost_of(choice[i]) * (m.frames * choice[i] / DISTANCE_STEPS == m.budget ? 1 : 1.02);
+		double c =
+			cost_of(choice[i]) * (m.frames * choice[i] / DISTANCE_STEPS == m.budget ? 1 : 1.02);
 
 		if (!i || c < least) {
 			least = c;
@@ -319,8 +324,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	m.frames = (u32)MAX((double)t.pages * atof(argv[1]) / 100, 2);
-	m.automatic = sscanf(argv[2], "auto:%llu:%llu:%llu:%llu:%llu:%llu:%llu", &ns[0], &ns[1], &ns[2], &ns[3], &ns[4], &ns[5],
-			     &ns[6]) == 7;
+	m.automatic = sscanf(argv[2], "auto:%llu:%llu:%llu:%llu:%llu:%llu:%llu", &ns[0], &ns[1], &ns[2],
+			     &ns[3], &ns[4], &ns[5], &ns[6]) == 7;
 	if (m.automatic) {
 		m.ns_read = ns[0];
 		m.ns_ahead = ns[1];
@@ -342,9 +347,10 @@ int main(int argc, char **argv)
 		touch(t.ref[i], mix(i) % 100 < m.dirty);
 	printf("{\"refs\": %u, \"pages\": %u, \"frames\": %u, \"store\": %u, \"most\": %u, \"reads\": %llu, "
 	       "\"ahead\": %llu, \"writes\": %llu, \"hits\": %llu, \"compressed\": %llu, \"refused\": %llu, "
-	       "\"ousted\": %llu, \"budget\": %.1f}\n", t.refs, t.pages, m.frames, m.most_frames, m.most_pages,
-	       (unsigned long long)m.reads, (unsigned long long)m.ahead, (unsigned long long)m.writes,
-	       (unsigned long long)m.hits, (unsigned long long)m.compressed, (unsigned long long)m.refused,
-	       (unsigned long long)m.ousted, 100.0 * (m.looks ? (double)m.budget_sum / (double)m.looks : m.budget) / m.frames);
+	       "\"ousted\": %llu, \"budget\": %.1f}\n",
+	       t.refs, t.pages, m.frames, m.most_frames, m.most_pages, (unsigned long long)m.reads,
+	       (unsigned long long)m.ahead, (unsigned long long)m.writes, (unsigned long long)m.hits,
+	       (unsigned long long)m.compressed, (unsigned long long)m.refused, (unsigned long long)m.ousted,
+	       100.0 * (m.looks ? (double)m.budget_sum / (double)m.looks : m.budget) / m.frames);
 	return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * mbguest.c - a Multiboot kernel that looks at what its loader did and prints it on COM1: a line for everything it
- * was told, then "ok", or "WRONG" and what. It is linked for any address (mbguest.ld); where that differs from the one it is loaded
- * at, its segments have a base, so that no paging is needed.
+ * mbguest.c - a Multiboot kernel that looks at what its loader did and prints it on COM1: a line for
+ * everything it was told, then "ok", or "WRONG" and what. It is linked for any address (mbguest.ld); where
+ * that differs from the one it is loaded at, its segments have a base, so that no paging is needed.
  */
 typedef unsigned int u32;
 typedef unsigned char u8;
@@ -153,7 +153,8 @@ void guest_main(u32 magic, u32 info)
 	for (u32 i = 0; i < BSS_WORDS; i++)
 		bad += zeros[i] != 0;
 	check(!bad, "the image is not what the file has");
-	check(apart(info, sizeof(*b)) && apart(b->cmdline, 1) && apart(b->mmap_addr, b->mmap_length) && apart(b->loader, 1),
+	check(apart(info, sizeof(*b)) && apart(b->cmdline, 1) && apart(b->mmap_addr, b->mmap_length) &&
+		      apart(b->loader, 1),
 	      "what the loader says lies in the kernel");
 	text("loader <");
 	text(at(b->loader));

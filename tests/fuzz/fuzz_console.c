@@ -92,7 +92,10 @@ void (*pager_breathe)(void);
 u32 reclaim_reserve(void) { return 8; }
 bool pager_make_room(u32 n) { return frame_free() >= n + 8; }
 const struct balance *balancer_state(void) { return NULL; }
-int tracer_port_open(const char *spec) { return !strcmp(spec, "com1") ? E_BUSY : strcmp(spec, "com2") ? E_INVAL : 0; }
+int tracer_port_open(const char *spec)
+{
+	return !strcmp(spec, "com1") ? E_BUSY : strcmp(spec, "com2") ? E_INVAL : 0;
+}
 u32 tracer_port_room(void) { return (u32)nkeys * 300; }
 void tracer_port_write(const u8 *bytes, u32 n)
 {

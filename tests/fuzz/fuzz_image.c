@@ -13,7 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct guest_target t;
 static volatile u8 sink;
-/* What a Multiboot kernel's segments and the loader have written: 64 segments in two parts, modules, strings, the block. */
+/* What a Multiboot kernel's segments and the loader have written: 64 segments in two parts, modules, strings,
+ * the block. */
 static struct { u64 at, end; } written[256];
 static u32 nwritten;
 static const u8 *kernel; /* where the image being loaded lies here */
@@ -95,7 +96,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 2)
 		return 0;
-	t = (struct guest_target){ .ram = (16 + data[0]) * MIB, .cmdline = "a b", .write = port_write, .zero = port_zero };
+	t = (struct guest_target){
+		.ram = (16 + data[0]) * MIB, .cmdline = "a b", .write = port_write, .zero = port_zero
+	};
 	guest_default_e820(&t);
 	copy = malloc(size - 1);
 	memcpy(copy, data + 1, size - 1);

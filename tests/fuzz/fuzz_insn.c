@@ -28,11 +28,14 @@ static u8 nbytes, mode;
 	} while (0)
 
 static const ZydisMnemonic mnemonics[] = {
-	[INSN_MOV] = ZYDIS_MNEMONIC_MOV, [INSN_MOVZX] = ZYDIS_MNEMONIC_MOVZX, [INSN_MOVSX] = ZYDIS_MNEMONIC_MOVSX,
-	[INSN_AND] = ZYDIS_MNEMONIC_AND, [INSN_OR] = ZYDIS_MNEMONIC_OR, [INSN_XOR] = ZYDIS_MNEMONIC_XOR,
-	[INSN_ADD] = ZYDIS_MNEMONIC_ADD, [INSN_SUB] = ZYDIS_MNEMONIC_SUB, [INSN_CMP] = ZYDIS_MNEMONIC_CMP,
-	[INSN_TEST] = ZYDIS_MNEMONIC_TEST, [INSN_BT] = ZYDIS_MNEMONIC_BT, [INSN_BTS] = ZYDIS_MNEMONIC_BTS,
-	[INSN_BTR] = ZYDIS_MNEMONIC_BTR, [INSN_BTC] = ZYDIS_MNEMONIC_BTC, [INSN_XCHG] = ZYDIS_MNEMONIC_XCHG,
+	[INSN_MOV] = ZYDIS_MNEMONIC_MOV,     [INSN_MOVZX] = ZYDIS_MNEMONIC_MOVZX,
+	[INSN_MOVSX] = ZYDIS_MNEMONIC_MOVSX, [INSN_AND] = ZYDIS_MNEMONIC_AND,
+	[INSN_OR] = ZYDIS_MNEMONIC_OR,       [INSN_XOR] = ZYDIS_MNEMONIC_XOR,
+	[INSN_ADD] = ZYDIS_MNEMONIC_ADD,     [INSN_SUB] = ZYDIS_MNEMONIC_SUB,
+	[INSN_CMP] = ZYDIS_MNEMONIC_CMP,     [INSN_TEST] = ZYDIS_MNEMONIC_TEST,
+	[INSN_BT] = ZYDIS_MNEMONIC_BT,       [INSN_BTS] = ZYDIS_MNEMONIC_BTS,
+	[INSN_BTR] = ZYDIS_MNEMONIC_BTR,     [INSN_BTC] = ZYDIS_MNEMONIC_BTC,
+	[INSN_XCHG] = ZYDIS_MNEMONIC_XCHG,
 };
 
 static s8 reg_number(ZydisRegister r)
@@ -69,8 +72,9 @@ static u8 default_segment(const struct insn *in)
 }
 
 /*
- * Zydis 4.0.0, with 32-bit addresses only, takes REX.B for a base R13D where a SIB byte says that there is none and a displacement
- * follows, which it leaves out. The SDM (volume 2, "Special Cases of REX Encodings") and objdump do not; test_insn.c has such a one.
+ * Zydis 4.0.0, with 32-bit addresses only, takes REX.B for a base R13D where a SIB byte says that there is
+ * none and a displacement follows, which it leaves out. The SDM (volume 2, "Special Cases of REX Encodings")
+ * and objdump do not; test_insn.c has such a one.
  */
 static bool zydis_errs(const struct insn *in, const ZydisDecodedOperand *m)
 {
@@ -153,7 +157,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const ZydisMachineMode modes[] = { ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_MACHINE_MODE_LEGACY_32,
 						  ZYDIS_MACHINE_MODE_LONG_64 };
-	static const ZydisStackWidth widths[] = { ZYDIS_STACK_WIDTH_16, ZYDIS_STACK_WIDTH_32, ZYDIS_STACK_WIDTH_64 };
+	static const ZydisStackWidth widths[] = { ZYDIS_STACK_WIDTH_16, ZYDIS_STACK_WIDTH_32,
+						  ZYDIS_STACK_WIDTH_64 };
 	static const u8 bits[] = { 16, 32, 64 };
 	ZydisDecodedInstruction z;
 	ZydisDecodedOperand ops[ZYDIS_MAX_OPERAND_COUNT];

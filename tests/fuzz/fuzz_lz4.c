@@ -3,9 +3,9 @@
 /*
  * fuzz_lz4 - LZ4 blocks against liblz4 and against a decoder that does one byte at a time.
  *
- * The input as a block: whatever liblz4 accepts we must accept with the same content, and what we accept or refuse must be
- * what the plain decoder does (liblz4 also refuses blocks that end otherwise than encoders end them). The
- * input as content: each side reads what the other wrote.
+ * The input as a block: whatever liblz4 accepts we must accept with the same content, and what we accept or
+ * refuse must be what the plain decoder does (liblz4 also refuses blocks that end otherwise than encoders end
+ * them). The input as content: each side reads what the other wrote.
  */
 #include <lz4.h>
 #include <stdio.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* SRCS: tools/tracefile.c tools/whatif_events.c tools/whatif_start.c tools/oracle.c kernel/trace/trace.c kernel/lib/fmt.c tests/fake/fake_arch.c */
 /*
- * fuzz_trace.c - any records as a recording: the first byte says how many a frame holds, the rest become frames with right
- * checksums, so that what lies behind the reader is reached; then the same bytes as they are.
+ * fuzz_trace.c - any records as a recording: the first byte says how many a frame holds, the rest become
+ * frames with right checksums, so that what lies behind the reader is reached; then the same bytes as they
+ * are.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,8 @@ static void read_it(const u8 *bytes, size_t n)
 		BUG_ON(e->vm >= WI_VMS || (i && e->us < w.e[i - 1].us));
 		if (e->kind == WI_GUEST)
 			BUG_ON(e->item >= w.changes);
-		else if (e->kind != WI_MACHINE && e->kind != WI_PASS && e->kind != WI_TARGET && e->kind != WI_PHASE)
+		else if (e->kind != WI_MACHINE && e->kind != WI_PASS && e->kind != WI_TARGET &&
+			 e->kind != WI_PHASE)
 			BUG_ON(e->item >= w.vm[e->vm].items || e->other >= w.vm[e->vm].ram);
 	}
 	wi_free(&w);
@@ -59,7 +61,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		u32 bytes = (u32)TRACE_FRAME_BYTES(h.records), crc;
 
 		memcpy(out + len, &h, sizeof(h));
-		memcpy(out + len + sizeof(h), data + 1 + i * sizeof(struct trace_rec), h.records * sizeof(struct trace_rec));
+		memcpy(out + len + sizeof(h), data + 1 + i * sizeof(struct trace_rec),
+		       h.records * sizeof(struct trace_rec));
 		crc = trace_crc(0, out + len + 4, bytes - 8);
 		memcpy(out + len + bytes - 4, &crc, 4);
 		len += bytes;

@@ -114,8 +114,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static u32 apic_page[1024];
 	static struct vboard *b;
 	struct program g = { data, size };
-	struct vboard_config c = { .vm = fake_ports_vm(), .ram = MIB, .tsc_hz = FAKE_TSC_HZ, .apic_page = apic_page,
-				   .ndisks = 1 };
+	struct vboard_config c = {
+		.vm = fake_ports_vm(), .ram = MIB, .tsc_hz = FAKE_TSC_HZ, .apic_page = apic_page, .ndisks = 1
+	};
 
 	c.disk[0].sectors = FAKE_DISK_SECTORS;
 	if (!b)

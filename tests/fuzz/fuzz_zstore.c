@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* SRCS: mm/pager/zstore.c mm/pager/lz4.c mm/frame.c kernel/lib/fmt.c kernel/lib/err.c tests/fake/fake_arch.c */
 /*
- * fuzz_zstore - the store of compressed pages, any row of operations on two guests: four bytes each (operation and guest,
- * page, content). Every page's content, the order and the frames are known; everything is recounted at the end.
+ * fuzz_zstore - the store of compressed pages, any row of operations on two guests: four bytes each
+ * (operation and guest, page, content). Every page's content, the order and the frames are known; everything
+ * is recounted at the end.
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * cpuidloop N - the round trip of an exit: N times CPUID by TSC, less the loop itself. The least of ten batches is
- * printed too: a timer interrupt in a batch is not the exit's cost.
+ * cpuidloop N - the round trip of an exit: N times CPUID by TSC, less the loop itself. The least of ten
+ * batches is printed too: a timer interrupt in a batch is not the exit's cost.
  */
 #include <stdint.h>
 #include <stdio.h>

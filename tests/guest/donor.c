@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * donor MIB UNITS - light periodic work on a small working set: each unit reads and changes every page of MIB
- * mebibytes a few times and then sleeps a tenth of a second. Prints the work done; what it cost is the hypervisor's to say.
+ * mebibytes a few times and then sleeps a tenth of a second. Prints the work done; what it cost is the
+ * hypervisor's to say.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -33,6 +34,7 @@ int main(int argc, char **argv)
 		busy += __rdtsc() - t;
 		nanosleep(&pause, NULL);
 	}
-	printf("DONE units=%d ticks=%llu sum=%llx\n", units, (unsigned long long)busy, (unsigned long long)sum);
+	printf("DONE units=%d ticks=%llu sum=%llx\n", units, (unsigned long long)busy,
+	       (unsigned long long)sum);
 	return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * loopanon MIB PASSES - fills MIB mebibytes of anonymous memory with words that do not repeat, then reads every page of
- * them over and over and changes one page in four; prints the TSC since the start after each pass (pass 0: the filling) and
- * says when a word is not what was written.
+ * loopanon MIB PASSES - fills MIB mebibytes of anonymous memory with words that do not repeat, then reads
+ * every page of them over and over and changes one page in four; prints the TSC since the start after each
+ * pass (pass 0: the filling) and says when a word is not what was written.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -18,7 +18,8 @@ static uint64_t word(uint64_t i)
 	return i ^ (i >> 29);
 }
 
-/* Eight words of each page; the number of wrong ones. The first word of a page counts the times it was changed. */
+/* Eight words of each page; the number of wrong ones. The first word of a page counts the times it was
+ * changed. */
 static size_t pass(uint64_t *p, size_t pages, uint64_t round)
 {
 	size_t bad = 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * loopfile FILE PASSES - maps a file and reads all its pages over and over, as a server with a working set larger than
- * its memory does; prints the TSC since the start after each pass, and a checksum that must never change.
+ * loopfile FILE PASSES - maps a file and reads all its pages over and over, as a server with a working set
+ * larger than its memory does; prints the TSC since the start after each pass, and a checksum that must never
+ * change.
  */
 #include <fcntl.h>
 #include <stdint.h>

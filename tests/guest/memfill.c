@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * memfill MIB SEED [ROUNDS] - fills memory with a pattern that depends on the seed and the place, then checks it
- * ROUNDS times. "FILLED" says that all is written; memory is held until standard input ends when ROUNDS is 0.
+ * memfill MIB SEED [ROUNDS] - fills memory with a pattern that depends on the seed and the place, then checks
+ * it ROUNDS times. "FILLED" says that all is written; memory is held until standard input ends when ROUNDS is
+ * 0.
  */
 #include <stdint.h>
 #include <stdio.h>

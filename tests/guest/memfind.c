@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * memfind SEED - reads all of this machine's RAM, free pages included, through /proc/kcore and counts words whose
- * upper half is SEED and whose lower half is what memfill writes at some place of the same page: another owner's data.
+ * memfind SEED - reads all of this machine's RAM, free pages included, through /proc/kcore and counts words
+ * whose upper half is SEED and whose lower half is what memfill writes at some place of the same page:
+ * another owner's data.
  */
 #include <elf.h>
 #include <fcntl.h>
@@ -13,7 +14,8 @@
 
 static uint64_t page[512];
 
-/* A page of memfill's: every step from word to word is the multiplier. One word alone may be chance or this program's own. */
+/* A page of memfill's: every step from word to word is the multiplier. One word alone may be chance or this
+ * program's own. */
 static int is_foreign(uint32_t seed)
 {
 	for (int i = 0; i < 512; i++)
@@ -49,7 +51,8 @@ int main(int argc, char **argv)
 	for (int i = 0; i < eh.e_phnum; i++) {
 		Elf64_Phdr ph;
 
-		if (pread(fd, &ph, sizeof(ph), (off_t)(eh.e_phoff + (uint64_t)i * eh.e_phentsize)) != (ssize_t)sizeof(ph))
+		if (pread(fd, &ph, sizeof(ph), (off_t)(eh.e_phoff + (uint64_t)i * eh.e_phentsize)) !=
+		    (ssize_t)sizeof(ph))
 			return 1;
 		/* the direct map of RAM is what has a physical address and is not the kernel's own image */
 		if (ph.p_type == PT_LOAD && ph.p_vaddr < 0xffffffff80000000ull && ph.p_paddr != (uint64_t)-1)

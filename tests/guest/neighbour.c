@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * neighbour MIB FILE_MIB FROM_MS FOR_MS MHZ - a guest beside hostile ones: checks that its memory and its file stay what it
- * wrote, and counts how fast it goes on.
+ * neighbour MIB FILE_MIB FROM_MS FOR_MS MHZ - a guest beside hostile ones: checks that its memory and its
+ * file stay what it wrote, and counts how fast it goes on.
  *
- * A unit is one mebibyte of memory (checked, one page in four changed), 64 KiB of the file (read past the cache, checked,
- * now and then written again) and some thousand additions. Units are counted until the time stamp counter says FROM_MS,
- * and in the FOR_MS after that. The file is ./neighbour.dat.
+ * A unit is one mebibyte of memory (checked, one page in four changed), 64 KiB of the file (read past the
+ * cache, checked, now and then written again) and some thousand additions. Units are counted until the time
+ * stamp counter says FROM_MS, and in the FOR_MS after that. The file is ./neighbour.dat.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

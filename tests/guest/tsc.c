@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* tsc - prints the time stamp counter: when user space was reached, with the word `tsc` on the kernel's command line. */
+/* tsc - prints the time stamp counter: when user space was reached, with the word `tsc` on the kernel's
+ * command line. */
 #include <stdio.h>
 #include <x86intrin.h>
 

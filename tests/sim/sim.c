@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * sim.c - runs the hypervisor's real main loop over fake hardware for a number of guest operations and checks
- * at every step that what guests see is right, and after every few that frames, pages, blocks and slots add up.
+ * at every step that what guests see is right, and after every few that frames, pages, blocks and slots add
+ * up.
  *
  *   sim [--ops N] [--seed S] [--frames N] [--vms N] [--swap-frames N] [--zip N] [--faults] [--check-every N]
  *       [--trace FILE [--trace-ring BYTES]] [--disk seeks|quick|eight]
  *
- * --disk: a disk that takes time: 150 commands a second in order, 10,000 in order, eight at once; the law of disks is checked.
+ * --disk: a disk that takes time: 150 commands a second in order, 10,000 in order, eight at once; the law of
+ * disks is checked.
  * --zip: per cent of a guest's frames that may hold compressed pages (0), 255: what pays.
  * --trace: record the whole run; what was recorded must be what was counted.
  * --faults: disk errors now and then; the guest they hit must stop with a reason, and nobody else.
@@ -32,9 +34,21 @@
 #define VM_PAGES 1024u
 #define DISK_MIB 6u
 
-static struct { u64 ops, seed, check_every; u32 frames, vms, swap_frames; u8 zip; bool faults; const char *trace;
-		u64 trace_ring; const char *disk; } opt = {
-	.ops = 1000000, .seed = 1, .check_every = 16, .frames = 2300, .vms = 3, .swap_frames = 4096,
+static struct {
+	u64 ops, seed, check_every;
+	u32 frames, vms, swap_frames;
+	u8 zip;
+	bool faults;
+	const char *trace;
+	u64 trace_ring;
+	const char *disk;
+} opt = {
+	.ops = 1000000,
+	.seed = 1,
+	.check_every = 16,
+	.frames = 2300,
+	.vms = 3,
+	.swap_frames = 4096,
 	.trace_ring = 256 * KIB,
 };
 
@@ -64,7 +78,8 @@ void sim_fail(const char *format, ...)
 {
 	va_list ap;
 
-	fprintf(stderr, "sim: seed %llu, operation %llu: ", (unsigned long long)opt.seed, (unsigned long long)sim_ops);
+	fprintf(stderr, "sim: seed %llu, operation %llu: ", (unsigned long long)opt.seed,
+		(unsigned long long)sim_ops);
 	va_start(ap, format);
 	vfprintf(stderr, format, ap);
 	va_end(ap);
@@ -79,7 +94,8 @@ int console_port_read(void) { return -1; }
 u64 console_port_lost(void) { return 0; }
 void console_port_flush(void) {}
 
-/* The main loop lets interrupts in twice a round; a disk that takes no time ends commands at every second of these. */
+/* The main loop lets interrupts in twice a round; a disk that takes no time ends commands at every second of
+ * these. */
 static void interrupts(void)
 {
 	if (opt.disk || sim_chance(2))
@@ -105,7 +121,8 @@ static void make_module(u32 pfn)
 
 static void make_machine(void)
 {
-	struct boot_range usable = { 0, (u64)opt.frames * PAGE_SIZE, true }, reserved = { PAGE_SIZE, 2 * PAGE_SIZE, false };
+	struct boot_range usable = { 0, (u64)opt.frames * PAGE_SIZE, true },
+			  reserved = { PAGE_SIZE, 2 * PAGE_SIZE, false };
 	u64 swap_first = (u64)opt.vms * DISK_MIB * 2048;
 	struct block_extent swap = { NULL, swap_first, (u64)opt.swap_frames * SECTORS_PER_PAGE };
 
@@ -124,7 +141,8 @@ static void make_machine(void)
 		sim_fail("pager_init or balancer_init");
 	console_init();
 	for (u32 i = 0; i < opt.vms; i++) {
-		struct guest_disk disk = { .ext = { swap.dev, (u64)i * DISK_MIB * 2048, DISK_MIB * 2048 }, .used = true };
+		struct guest_disk disk = { .ext = { swap.dev, (u64)i * DISK_MIB * 2048, DISK_MIB * 2048 },
+					   .used = true };
 		struct vm_config *c = &config[i];
 		struct vm *vm;
 
@@ -156,7 +174,8 @@ static void check(void)
 
 		if (m->n.silent_swap_writes || m->n.stale_reads || m->n.double_paging)
 			sim_fail("%s: superfluous I/O: %llu silent %llu stale %llu double", vm_all[i]->name,
-				 (unsigned long long)m->n.silent_swap_writes, (unsigned long long)m->n.stale_reads,
+				 (unsigned long long)m->n.silent_swap_writes,
+				 (unsigned long long)m->n.stale_reads,
 				 (unsigned long long)m->n.double_paging);
 	}
 }
@@ -221,12 +240,14 @@ static void stir_faults(void)
 	sim_disk_inject(&f);
 }
 
-/* A run against the law goes on until it has seen a page-in in a thousand operations, or four times as long. */
+/* A run against the law goes on until it has seen a page-in in a thousand operations, or four times
+ * as long. */
 static bool goes_on(void)
 {
 	u32 percent;
 
-	return sim_ops < opt.ops || (opt.disk && sim_ops < 4 * opt.ops && sim_law_checked(&percent) < opt.ops / 1000);
+	return sim_ops < opt.ops ||
+	       (opt.disk && sim_ops < 4 * opt.ops && sim_law_checked(&percent) < opt.ops / 1000);
 }
 
 static void run(void)
@@ -296,8 +317,10 @@ static void options(int argc, char **argv)
 		else if (!strcmp(a, "--trace-ring"))
 			opt.trace_ring = number(v);
 		else {
-			fprintf(stderr, "usage: sim [--ops N] [--seed S] [--frames N] [--vms N] [--swap-frames N] [--faults]"
-					" [--zip N] [--check-every N] [--trace FILE [--trace-ring BYTES]] [--disk seeks|quick|eight]\n");
+			fprintf(stderr, "usage: sim [--ops N] [--seed S] [--frames N] [--vms N] "
+					"[--swap-frames N] [--faults]"
+					" [--zip N] [--check-every N] [--trace FILE [--trace-ring BYTES]] "
+					"[--disk seeks|quick|eight]\n");
 			exit(2);
 		}
 	}
@@ -323,7 +346,8 @@ static void report_law(void)
 
 	if (!opt.disk)
 		return;
-	printf("sim: law of disks: %llu page-ins, at worst %u %% of the bound\n", (unsigned long long)checked, percent);
+	printf("sim: law of disks: %llu page-ins, at worst %u %% of the bound\n", (unsigned long long)checked,
+	       percent);
 	if (checked < opt.ops / 1000)
 		sim_fail("only %llu page-ins were checked", (unsigned long long)checked);
 }
@@ -342,8 +366,10 @@ int main(int argc, char **argv)
 	check();
 	sim_guest_report();
 	report_law();
-	printf("sim: %llu operations, %llu checks, %llu resets, %llu QoS changes, %llu stops by errors: all content and "
-	       "counts right\n", (unsigned long long)sim_ops, (unsigned long long)n.checks, (unsigned long long)n.resets,
+	printf("sim: %llu operations, %llu checks, %llu resets, %llu QoS changes, %llu stops by errors: all "
+	       "content and "
+	       "counts right\n",
+	       (unsigned long long)sim_ops, (unsigned long long)n.checks, (unsigned long long)n.resets,
 	       (unsigned long long)n.qos, (unsigned long long)n.stopped);
 	return 0;
 }

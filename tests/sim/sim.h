@@ -22,21 +22,24 @@ extern u64 sim_ops;        /* guest operations done so far */
 extern u64 sim_ops_wanted;
 
 /* sim_disk.c: a disk in memory with its own order of completion */
-struct sim_disk_faults { u32 read_one_in, write_one_in; u64 first, sectors; }; /* 0: never; only in that range */
+/* 0: never; only in that range */
+struct sim_disk_faults { u32 read_one_in, write_one_in; u64 first, sectors; };
 struct block_dev *sim_disk_create(const char *name, u64 sectors);
 u8 *sim_disk_bytes(u64 sector);
 void sim_disk_inject(const struct sim_disk_faults *f);
 u32 sim_disk_errors(void);     /* injected since the last call */
-/* Completes up to n requests that are in flight, in random order; false: nothing was there. Of a disk that takes time: all that have
- * ended by now, in the order of their ends. */
+/* Completes up to n requests that are in flight, in random order; false: nothing was there. Of a disk that
+ * takes time: all that have ended by now, in the order of their ends. */
 bool sim_disk_complete(u32 n);
-/* From now on the disk takes fixed_ns a command and byte_ps a byte, for `slots` commands at once, and the law is checked. */
+/* From now on the disk takes fixed_ns a command and byte_ps a byte, for `slots` commands at once, and the law
+ * is checked. */
 void sim_disk_timed(u32 slots, u64 fixed_ns, u64 byte_ps);
 
 u64 sim_disk_due(void); /* when its next command ends; ~0: none, or it takes no time */
 
 /* sim_law.c */
-struct sim_law_note { u64 own_ns; }; /* time of its owner's commands since its queue was empty, up to and with this one */
+/* time of its owner's commands since its queue was empty, up to and with this one */
+struct sim_law_note { u64 own_ns; };
 void sim_law_started(struct sim_law_note *n, const struct block_req *hw, u64 start, u64 end, u64 whole_ns);
 void sim_law_ended(const struct sim_law_note *n, const struct block_req *hw); /* before block_complete(), */
 void sim_law_seen(const struct block_dev *d);                                 /* after it */
@@ -57,7 +60,8 @@ u32 sim_guest_io_in_flight(struct vm *vm);
 /* Reads every page of an idle guest through the hypervisor and compares; stops at the first fault. */
 void sim_guest_report(void);
 
-/* sim_trace.c: a recording into a file by way of a ring of so many bytes; the end compares it with the counters. */
+/* sim_trace.c: a recording into a file by way of a ring of so many bytes; the end compares it with the
+ * counters. */
 void sim_trace_start(const char *file, u64 bytes);
 void sim_trace_end(void);
 

@@ -46,7 +46,8 @@ static void take_time(u32 i)
 			slot = &timed.free_ns[k];
 	begin = MAX(*slot, arch_ns());
 	timed.end[i] = *slot = begin + cost(r->nsectors);
-	sim_law_started(&timed.note[i], r, begin, *slot, cost(container_of(r, struct block_cmd, hw)->first->nsectors));
+	sim_law_started(&timed.note[i], r, begin, *slot,
+			cost(container_of(r, struct block_cmd, hw)->first->nsectors));
 }
 static u32 errors;
 
@@ -159,7 +160,8 @@ static u32 first_ended(void)
 	u32 best = DEPTH;
 
 	for (u32 i = 0; i < DEPTH; i++)
-		if (flight[i] && timed.end[i] <= arch_ns() && (best == DEPTH || timed.end[i] < timed.end[best]))
+		if (flight[i] && timed.end[i] <= arch_ns() &&
+		    (best == DEPTH || timed.end[i] < timed.end[best]))
 			best = i;
 	return best;
 }

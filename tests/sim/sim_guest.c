@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * sim_guest.c - guests that read, write, fill, and do disk transfers of every shape, and that
- * know what each byte must be. What is really undetermined (a page changed while it is being written to disk, a
- * transfer that failed) is marked unknown and adopted when next seen; all else must match.
+ * know what each byte must be. What is really undetermined (a page changed while it is being written to disk,
+ * a transfer that failed) is marked unknown and adopted when next seen; all else must match.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +35,10 @@ struct sim_guest {
 	u64 sectors;
 	u32 hot_base, hot_size, phase_left;
 	struct sim_io io[IO_MAX];
-	struct { u64 reads, writes, checks, disk_reads, disk_writes, discards, faults, adopted, restarts, failed; } n;
+	struct {
+		u64 reads, writes, checks, disk_reads, disk_writes, discards, faults, adopted, restarts,
+			failed;
+	} n;
 };
 
 static struct sim_guest guests[VM_MAX];
@@ -123,7 +126,8 @@ static void check(struct sim_guest *g, u32 page, const u8 *p, u32 from, u32 len)
 	}
 	for (u32 i = from; i < from + len; i++)
 		if (p[i] != truth[i])
-			sim_fail("%s page %u byte %u is %02x, must be %02x", g->vm->name, page, i, p[i], truth[i]);
+			sim_fail("%s page %u byte %u is %02x, must be %02x", g->vm->name, page, i, p[i],
+				 truth[i]);
 }
 
 /* A byte range of a page is read, or changed and remembered. NULL in *fault: it went through. */
@@ -232,7 +236,8 @@ static void io_done(struct guest_io *io, int err)
 		taint_overlaps(g, io);
 	g->n.failed += err != 0;
 	for (u32 i = 0; i < io->nsegs; i++)
-		for (u64 p = io->segs[i].gpa.a >> PAGE_SHIFT; p <= (io->segs[i].gpa.a + io->segs[i].len - 1) >> PAGE_SHIFT; p++)
+		for (u64 p = io->segs[i].gpa.a >> PAGE_SHIFT;
+		     p <= (io->segs[i].gpa.a + io->segs[i].len - 1) >> PAGE_SHIFT; p++)
 			(io->op == GUEST_IO_READ ? g->reading : g->writing)[p]--;
 	s->busy = false;
 }
@@ -246,9 +251,11 @@ static bool shape(struct sim_guest *g, struct sim_io *s, bool read)
 
 	page = MIN(page, g->vm->mem.npages - pages - 1);
 	for (u32 i = 0; i <= pages; i++)
-		if (g->reading[page + i] || (read && g->writing[page + i]) || (!read && g->mem_unknown[page + i]))
+		if (g->reading[page + i] || (read && g->writing[page + i]) ||
+		    (!read && g->mem_unknown[page + i]))
 			return false;
-	s->io.sector = (sim_chance(3) ? sim_below(32) : sim_below((u32)blocks - (large ? 257 : 25))) * SECTORS_PER_PAGE;
+	s->io.sector = (sim_chance(3) ? sim_below(32) : sim_below((u32)blocks - (large ? 257 : 25))) *
+		       SECTORS_PER_PAGE;
 	s->io.nsectors = pages * SECTORS_PER_PAGE;
 	s->io.nsegs = 0;
 	if (odd) {
@@ -310,8 +317,9 @@ static void prepare_overwrite(struct sim_guest *g, struct sim_io *s)
 
 static void transfer(struct sim_guest *g)
 {
-	static const u8 mix[] = { GUEST_IO_READ, GUEST_IO_READ, GUEST_IO_READ, GUEST_IO_WRITE, GUEST_IO_WRITE, GUEST_IO_READ,
-				  GUEST_IO_READ, GUEST_IO_WRITE, GUEST_IO_WRITE_ZEROES, GUEST_IO_DISCARD, GUEST_IO_FLUSH };
+	static const u8 mix[] = { GUEST_IO_READ,         GUEST_IO_READ,    GUEST_IO_READ, GUEST_IO_WRITE,
+				  GUEST_IO_WRITE,        GUEST_IO_READ,    GUEST_IO_READ, GUEST_IO_WRITE,
+				  GUEST_IO_WRITE_ZEROES, GUEST_IO_DISCARD, GUEST_IO_FLUSH };
 	struct sim_io *s = &g->io[sim_below(IO_MAX)];
 
 	if (s->busy)
@@ -335,7 +343,8 @@ static void transfer(struct sim_guest *g)
 		prepare_overwrite(g, s);
 	/* a read that follows a write in doubt is in doubt */
 	for (u32 i = 0; i < s->io.nsegs; i++)
-		for (u64 p = s->io.segs[i].gpa.a >> PAGE_SHIFT; p <= (s->io.segs[i].gpa.a + s->io.segs[i].len - 1) >> PAGE_SHIFT; p++)
+		for (u64 p = s->io.segs[i].gpa.a >> PAGE_SHIFT;
+		     p <= (s->io.segs[i].gpa.a + s->io.segs[i].len - 1) >> PAGE_SHIFT; p++)
 			(s->io.op == GUEST_IO_READ ? g->reading : g->writing)[p]++;
 	guest_io_submit(&s->io);
 }
@@ -349,7 +358,8 @@ bool sim_guest_run(struct vm *vm, struct vmexit *out)
 
 		sim_ops++;
 		fake_tsc += 50 + sim_below(200);
-		if (sim_disk_due() <= fake_tsc) { /* a host interrupt ends a guest's run between two instructions */
+		/* a host interrupt ends a guest's run between two instructions */
+		if (sim_disk_due() <= fake_tsc) {
 			out->kind = VMEXIT_INTR;
 			return true;
 		}
@@ -370,18 +380,26 @@ void sim_guest_report(void)
 		struct sim_guest *g = guest_of(vm_all[i]);
 		const struct vm_counters *n = &vm_all[i]->mem.n;
 
-		printf("%s: %llu reads %llu writes %llu checks %llu adopted, disk %llu reads %llu writes %llu discards, "
-		       "%llu failed, %llu restarts\n", g->vm->name, (unsigned long long)g->n.reads,
-		       (unsigned long long)g->n.writes, (unsigned long long)g->n.checks, (unsigned long long)g->n.adopted,
+		printf("%s: %llu reads %llu writes %llu checks %llu adopted, disk %llu reads %llu writes "
+		       "%llu discards, "
+		       "%llu failed, %llu restarts\n",
+		       g->vm->name, (unsigned long long)g->n.reads, (unsigned long long)g->n.writes,
+		       (unsigned long long)g->n.checks, (unsigned long long)g->n.adopted,
 		       (unsigned long long)g->n.disk_reads, (unsigned long long)g->n.disk_writes,
-		       (unsigned long long)g->n.discards, (unsigned long long)g->n.failed, (unsigned long long)g->n.restarts);
-		printf("  faults %llu zero %llu soft %llu cache hits %llu puts %llu disc %llu swap in %llu out %llu clean drops "
-		       "%llu rescues %llu bounce %llu unread %llu, guest's swap out %llu in %llu, false puts %llu, compressed %llu back %llu on %llu\n", (unsigned long long)n->faults,
-		       (unsigned long long)n->zero_fills, (unsigned long long)n->soft_hits, (unsigned long long)n->cache_hits,
-		       (unsigned long long)n->cache_puts, (unsigned long long)n->disc_reads, (unsigned long long)n->swap_reads,
-		       (unsigned long long)n->swap_writes, (unsigned long long)n->clean_drops, (unsigned long long)n->rescues,
+		       (unsigned long long)g->n.discards, (unsigned long long)g->n.failed,
+		       (unsigned long long)g->n.restarts);
+		printf("  faults %llu zero %llu soft %llu cache hits %llu puts %llu disc %llu swap in %llu "
+		       "out %llu clean drops "
+		       "%llu rescues %llu bounce %llu unread %llu, guest's swap out %llu in %llu, false puts "
+		       "%llu, compressed %llu back %llu on %llu\n",
+		       (unsigned long long)n->faults, (unsigned long long)n->zero_fills,
+		       (unsigned long long)n->soft_hits, (unsigned long long)n->cache_hits,
+		       (unsigned long long)n->cache_puts, (unsigned long long)n->disc_reads,
+		       (unsigned long long)n->swap_reads, (unsigned long long)n->swap_writes,
+		       (unsigned long long)n->clean_drops, (unsigned long long)n->rescues,
 		       (unsigned long long)n->bounce_reads, (unsigned long long)n->overwrites_unread,
-		       (unsigned long long)n->swap_outs, (unsigned long long)n->swap_ins, (unsigned long long)n->cache_false,
-		       (unsigned long long)n->zip_puts, (unsigned long long)n->zip_hits, (unsigned long long)n->zip_ousted);
+		       (unsigned long long)n->swap_outs, (unsigned long long)n->swap_ins,
+		       (unsigned long long)n->cache_false, (unsigned long long)n->zip_puts,
+		       (unsigned long long)n->zip_hits, (unsigned long long)n->zip_ousted);
 	}
 }

@@ -13,9 +13,11 @@
 
 #define INTERVALS 1024u
 
-static struct { u64 start, end; } done[INTERVALS]; /* when commands were carried out, in the order of their starts */
+/* when commands were carried out, in the order of their starts */
+static struct { u64 start, end; } done[INTERVALS];
 static u32 count;
-static u64 worked[FAIR_OWNERS], base[FAIR_OWNERS]; /* time of each owner's commands; the same when its queue was last empty */
+/* time of each owner's commands; the same when its queue was last empty */
+static u64 worked[FAIR_OWNERS], base[FAIR_OWNERS];
 static u64 largest_ns, checked;
 static u32 worst_percent;
 
@@ -57,9 +59,10 @@ void sim_law_ended(const struct sim_law_note *n, const struct block_req *hw)
 	took = worked_between(c->first->since_ns, arch_ns());
 	bound = 2 * weights * n->own_ns / vm_all[hw->owner]->weight + largest_ns;
 	if (took > bound)
-		sim_fail("%s: the disk worked %llu us before a page-in was done; its own part is %llu us, the bound %llu us",
-			 vm_all[hw->owner]->name, (unsigned long long)took / 1000, (unsigned long long)n->own_ns / 1000,
-			 (unsigned long long)bound / 1000);
+		sim_fail("%s: the disk worked %llu us before a page-in was done; its own part is %llu us, "
+			 "the bound %llu us",
+			 vm_all[hw->owner]->name, (unsigned long long)took / 1000,
+			 (unsigned long long)n->own_ns / 1000, (unsigned long long)bound / 1000);
 	worst_percent = MAX(worst_percent, (u32)(took * 100 / bound));
 	checked++;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * sim_trace.c - the wire that a recording leaves by: everything goes to a file, and is read back as it passes. At the end
- * the misses that were recorded must be those that were counted, exactly. The wire is slow at random, so that the ring
- * fills up when it is small.
+ * sim_trace.c - the wire that a recording leaves by: everything goes to a file, and is read back as it
+ * passes. At the end the misses that were recorded must be those that were counted, exactly. The wire is slow
+ * at random, so that the ring fills up when it is small.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,8 @@
 
 static FILE *out;
 static u32 seq;
-static u64 count[VM_MAX][TRACE_CLASSES], ahead[VM_MAX][TRACE_CLASSES], start[VM_MAX][TRACE_COUNTS], lost, passes, kept, end;
+static u64 count[VM_MAX][TRACE_CLASSES], ahead[VM_MAX][TRACE_CLASSES], start[VM_MAX][TRACE_COUNTS], lost,
+	passes, kept, end;
 static u64 dropped_time;
 static u32 slow = 1;
 
@@ -48,7 +49,8 @@ static void read_record(const struct trace_rec *r)
 	if (r->kind == TRACE_END) {
 		end = v;
 		if (v != kept)
-			sim_fail("trace: %llu records arrived of %llu", (unsigned long long)kept, (unsigned long long)v);
+			sim_fail("trace: %llu records arrived of %llu", (unsigned long long)kept,
+				 (unsigned long long)v);
 	}
 }
 
@@ -88,8 +90,8 @@ void sim_trace_start(const char *file, u64 bytes)
 static void same(const struct vm *vm, const char *what, u64 recorded, u64 counted)
 {
 	if (recorded != counted)
-		sim_fail("trace: %s: %llu %s recorded, %llu counted", vm->name, (unsigned long long)recorded, what,
-			 (unsigned long long)counted);
+		sim_fail("trace: %s: %llu %s recorded, %llu counted", vm->name, (unsigned long long)recorded,
+			 what, (unsigned long long)counted);
 }
 
 void sim_trace_end(void)
@@ -103,8 +105,8 @@ void sim_trace_end(void)
 	for (u32 i = 0; i < 1000000 && !end; i++)
 		tracer_poll(~0ull >> 1);
 	fclose(out);
-	printf("sim: trace: %llu records, %llu lost, %llu passes\n", (unsigned long long)kept, (unsigned long long)lost,
-	       (unsigned long long)passes);
+	printf("sim: trace: %llu records, %llu lost, %llu passes\n", (unsigned long long)kept,
+	       (unsigned long long)lost, (unsigned long long)passes);
 	if (!end || !passes)
 		sim_fail("trace: no end or no pass arrived");
 	for (u32 i = 0; i < vm_count && !lost; i++) {
@@ -113,12 +115,14 @@ void sim_trace_end(void)
 		const u64 *c = count[i], *a = ahead[i];
 
 		same(vm, "soft hits", c[TRACE_SOFT] + start[i][TRACE_N_SOFT], n->soft_hits);
-		same(vm, "cache hits", c[TRACE_CACHE] + c[TRACE_READ_CACHE] + start[i][TRACE_N_CACHE], n->cache_hits);
-		same(vm, "disk reads", c[TRACE_DISC] + c[TRACE_RESCUE] + a[TRACE_DISC] + start[i][TRACE_N_DISC], n->disc_reads);
+		same(vm, "cache hits", c[TRACE_CACHE] + c[TRACE_READ_CACHE] + start[i][TRACE_N_CACHE],
+		     n->cache_hits);
+		same(vm, "disk reads",
+		     c[TRACE_DISC] + c[TRACE_RESCUE] + a[TRACE_DISC] + start[i][TRACE_N_DISC], n->disc_reads);
 		same(vm, "swap reads", c[TRACE_SWAP] + a[TRACE_SWAP] + start[i][TRACE_N_SWAP], n->swap_reads);
 		same(vm, "zero fills", c[TRACE_ZERO] + start[i][TRACE_N_ZERO], n->zero_fills);
 		same(vm, "pages around", a[TRACE_ZERO] + start[i][TRACE_N_AROUND], n->around);
-		same(vm, "unread overwrites", c[TRACE_OVERWRITE] + c[TRACE_DROPPED] + start[i][TRACE_N_UNREAD],
-		     n->overwrites_unread);
+		same(vm, "unread overwrites",
+		     c[TRACE_OVERWRITE] + c[TRACE_DROPPED] + start[i][TRACE_N_UNREAD], n->overwrites_unread);
 	}
 }

@@ -103,7 +103,11 @@ static void reset(struct vcpu_hw *v, const struct virt_entry *e)
 static struct guest_regs *regs(struct vcpu_hw *v) { return &v->regs; }
 static void mode(struct vcpu_hw *v, struct guest_mode *m) { (void)v; memset(m, 0, sizeof(*m)); }
 static bool no(struct vcpu_hw *v) { (void)v; return false; }
-static void inject(struct vcpu_hw *v, u8 vector) { (void)v; sim_fail("virt: interrupt %u injected unasked", vector); }
+static void inject(struct vcpu_hw *v, u8 vector)
+{
+	(void)v;
+	sim_fail("virt: interrupt %u injected unasked", vector);
+}
 static void window(struct vcpu_hw *v, bool on) { (void)v; (void)on; }
 static void exception(struct vcpu_hw *v, u8 vector, bool has, u32 code)
 {
@@ -114,8 +118,20 @@ static void skip(struct vcpu_hw *v, u8 len) { v->regs.rip += len; }
 static int write_cr(struct vcpu_hw *v, u8 cr, u64 value) { (void)v; (void)cr; (void)value; return E_INVAL; }
 static u64 read_cr(struct vcpu_hw *v, u8 cr) { (void)v; (void)cr; return 0; }
 static int write_xcr0(struct vcpu_hw *v, u64 value) { (void)v; (void)value; return E_INVAL; }
-static int read_msr(struct vcpu_hw *v, u32 msr, u64 *value) { (void)v; (void)msr; (void)value; return E_NOENT; }
-static int write_msr(struct vcpu_hw *v, u32 msr, u64 value) { (void)v; (void)msr; (void)value; return E_NOENT; }
+static int read_msr(struct vcpu_hw *v, u32 msr, u64 *value)
+{
+	(void)v;
+	(void)msr;
+	(void)value;
+	return E_NOENT;
+}
+static int write_msr(struct vcpu_hw *v, u32 msr, u64 value)
+{
+	(void)v;
+	(void)msr;
+	(void)value;
+	return E_NOENT;
+}
 static int describe(struct vcpu_hw *v, char *buf, size_t size)
 {
 	(void)v;
@@ -124,9 +140,29 @@ static int describe(struct vcpu_hw *v, char *buf, size_t size)
 }
 
 const struct virt_ops sim_ops_virt = {
-	.name = "sim", .slat = &format, .probe = yes, .cpu_on = yes, .cpu_off = nothing, .vcpu_create = create,
-	.vcpu_destroy = destroy, .vcpu_reset = reset, .regs = regs, .mode = mode, .enter = enter, .vcpu_put = nothing_v,
-	.can_take_irq = no, .inject_irq = inject, .want_irq_window = window, .inject_exception = exception, .skip = skip,
-	.wake_from_hlt = nothing_v, .write_cr = write_cr, .read_cr = read_cr, .write_xcr0 = write_xcr0,
-	.read_msr = read_msr, .write_msr = write_msr, .flush = flush, .describe = describe,
+	.name = "sim",
+	.slat = &format,
+	.probe = yes,
+	.cpu_on = yes,
+	.cpu_off = nothing,
+	.vcpu_create = create,
+	.vcpu_destroy = destroy,
+	.vcpu_reset = reset,
+	.regs = regs,
+	.mode = mode,
+	.enter = enter,
+	.vcpu_put = nothing_v,
+	.can_take_irq = no,
+	.inject_irq = inject,
+	.want_irq_window = window,
+	.inject_exception = exception,
+	.skip = skip,
+	.wake_from_hlt = nothing_v,
+	.write_cr = write_cr,
+	.read_cr = read_cr,
+	.write_xcr0 = write_xcr0,
+	.read_msr = read_msr,
+	.write_msr = write_msr,
+	.flush = flush,
+	.describe = describe,
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * disk_env.h - for the unit tests of disk drivers: what drivers stand on, a disk whose commands complete in random
- * order and go wrong as a test wants, and the tests that every driver has to pass. Included once, by a test that has the model of one
- * device: its registers (env_read, env_write), how it reports a command's end (env_report).
+ * disk_env.h - for the unit tests of disk drivers: what drivers stand on, a disk whose commands complete in
+ * random order and go wrong as a test wants, and the tests that every driver has to pass. Included once, by a
+ * test that has the model of one device: its registers (env_read, env_write), how it reports a command's end
+ * (env_report).
  */
 #ifndef TESTS_UNIT_DISK_ENV_H
 #define TESTS_UNIT_DISK_ENV_H
@@ -235,8 +236,12 @@ static void env_random_request(struct env_req *q, struct block_dev *d, u32 numbe
 	u64 at = (u64)(number + 1) * 32 * PAGE_SIZE;
 	u32 left = sectors;
 
-	q->r = (struct block_req){ .dev = d, .op = rand() & 1 ? BLOCK_READ : BLOCK_WRITE, .sector = (u32)rand() % (ENV_SECTORS - sectors),
-				   .nsectors = sectors, .segs = q->seg, .done = env_done };
+	q->r = (struct block_req){ .dev = d,
+				   .op = rand() & 1 ? BLOCK_READ : BLOCK_WRITE,
+				   .sector = (u32)rand() % (ENV_SECTORS - sectors),
+				   .nsectors = sectors,
+				   .segs = q->seg,
+				   .done = env_done };
 	while (left) {
 		u32 n = q->r.nsegs == 39 ? left : 1 + (u32)rand() % MIN(left, 24);
 
@@ -302,8 +307,13 @@ static void env_six(const struct env_driver *v)
 	env.done = 0;
 	for (u32 i = 0; i < 6; i++) {
 		env_q[i].seg[0] = (struct block_seg){ { (10 + i) * PAGE_SIZE }, PAGE_SIZE };
-		env_q[i].r = (struct block_req){ .dev = block_find(v->name), .op = BLOCK_READ, .sector = i * 100, .nsectors = 8,
-						 .segs = env_q[i].seg, .nsegs = 1, .done = env_done };
+		env_q[i].r = (struct block_req){ .dev = block_find(v->name),
+						 .op = BLOCK_READ,
+						 .sector = i * 100,
+						 .nsectors = 8,
+						 .segs = env_q[i].seg,
+						 .nsegs = 1,
+						 .done = env_done };
 		memset(hpa_ptr(env_q[i].seg[0].addr), 0xee, PAGE_SIZE);
 		block_submit(&env_q[i].r);
 	}
@@ -316,7 +326,8 @@ static void env_expect(u32 bad)
 	for (u32 i = 0; i < 6; i++) {
 		assert_int_equal(env_q[i].r.err, i == bad ? E_IO : 0);
 		if (i != bad)
-			assert_memory_equal(env_gather(&env_q[i].r), env.disk + i * 100 * SECTOR_SIZE, PAGE_SIZE);
+			assert_memory_equal(env_gather(&env_q[i].r), env.disk + i * 100 * SECTOR_SIZE,
+					    PAGE_SIZE);
 	}
 	assert_true(block_idle());
 }
@@ -372,8 +383,13 @@ static void env_flush(const struct env_driver *v)
 /* Last: the device does not come back. */
 static void env_death(const struct env_driver *v)
 {
-	struct env_req late = { .r = { .dev = block_find(v->name), .op = BLOCK_READ, .nsectors = 8, .segs = late.seg, .nsegs = 1,
-				       .done = env_done }, .seg = { { { 0x1000 }, PAGE_SIZE } } };
+	struct env_req late = { .r = { .dev = block_find(v->name),
+				       .op = BLOCK_READ,
+				       .nsectors = 8,
+				       .segs = late.seg,
+				       .nsegs = 1,
+				       .done = env_done },
+				.seg = { { { 0x1000 }, PAGE_SIZE } } };
 
 	env.hang_lba = 5;
 	env.dead = true;

@@ -66,14 +66,16 @@ static struct env {
 	u8 *ram;                       /* of guest 0 */
 	int pins;
 	u32 again_page;                /* pager_pin() of it answers E_AGAIN; ~0: none */
-	void (*before_pin)(gpa_t gpa, bool write); /* what another processor of the guest does meanwhile; NULL: nothing */
+	/* what another processor of the guest does meanwhile; NULL: nothing */
+	void (*before_pin)(gpa_t gpa, bool write);
 	bool needs_read, room, no_frame;
 	bool held[ENV_VMS];            /* console_holds() */
 	int drain, load, reset;        /* what the pager answers */
 	u32 faults, overwrites, loads, load_ticks, reset_ticks;
 	u32 turn_ticks;                /* what one turn of the main loop takes */
 	u64 deferred;                  /* block_deferred() */
-	void (*retry)(struct vm *vm), (*drive)(struct vm *vm); /* what queues and transfers do when they may go on */
+	/* what queues and transfers do when they may go on */
+	void (*retry)(struct vm *vm), (*drive)(struct vm *vm);
 	enum verdict fault_verdict;
 	u32 started, stopped, drives;
 	void (*enter)(struct vcpu_hw *v, u64 deadline, struct vmexit *x);

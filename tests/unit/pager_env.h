@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * pager_env.h - the real pager over a fake disk, with guests whose every sector is known. Included by one .c file
- * a program.
+ * pager_env.h - the real pager over a fake disk, with guests whose every sector is known. Included by one .c
+ * file a program.
  *
- * The guests' processors have a TLB that forgets nothing until pager_flush(): translations live on after an unmap,
- * and a write through one that has D cached sets no D. The disk completes in any order the test likes, reads land at
- * completion, writes are taken at submission or at completion. A sector's content is one number, at both of its ends.
+ * The guests' processors have a TLB that forgets nothing until pager_flush(): translations live on after an
+ * unmap, and a write through one that has D cached sets no D. The disk completes in any order the test likes,
+ * reads land at completion, writes are taken at submission or at completion. A sector's content is one
+ * number, at both of its ends.
  */
 #ifndef TESTS_UNIT_PAGER_ENV_H
 #define TESTS_UNIT_PAGER_ENV_H

@@ -31,7 +31,8 @@ static void the_rest_of_all_fits_into_swap(void **s)
 	assert_int_equal(pager_admit(1000, 0, 256, why, sizeof(why)), 0);
 	env_vm(0, 1000, 256, DISK0, 1000);
 	assert_int_equal(pager_admit(1000, 128, 256, why, sizeof(why)), E_NOMEM);
-	assert_string_equal(why, "its 4000 KiB of RAM are above its max of 1 MiB: with others' alike that needs 6464 KiB of swap, but "
+	assert_string_equal(why, "its 4000 KiB of RAM are above its max of 1 MiB: with others' alike that "
+				 "needs 6464 KiB of swap, but "
 				 "there are 3600 KiB");
 	assert_int_equal(pager_admit(1000, 128, 1000, why, sizeof(why)), 0);
 	env_end();
@@ -130,8 +131,12 @@ static void small_maxes_write_everything(void **s)
 
 				assert_true(write_page(m, round & 1 ? env_rand(n) : g, 8 * g + v + round));
 				if (g % 50 == v)
-					assert_int_equal(io_simple(m, env_rand(2) ? GUEST_IO_READ : GUEST_IO_WRITE,
-								   env_rand(400) * 8, 512, (u64)env_rand(n - 64) * PAGE_SIZE), 0);
+					assert_int_equal(io_simple(m,
+								   env_rand(2) ? GUEST_IO_READ :
+										 GUEST_IO_WRITE,
+								   env_rand(400) * 8, 512,
+								   (u64)env_rand(n - 64) * PAGE_SIZE),
+							 0);
 			}
 	env_check();
 	env_end();
@@ -168,7 +173,8 @@ static void slots_stay_for_small_maxes(void **s)
 	env_end();
 }
 
-/* At the edge of what is admitted, a guest whose cache fills its min keeps it while another writes all of its RAM. */
+/* At the edge of what is admitted, a guest whose cache fills its min keeps it while another writes all of its
+ * RAM. */
 static void a_cache_within_its_min_stays(void **s)
 {
 	struct vm_mem *a, *b;

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* SRCS: drivers/ahci.c drivers/ahci_probe.c drivers/slots.c drivers/block.c drivers/block_turn.c drivers/fair.c drivers/depth.c kernel/lib/err.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
 /*
- * test_ahci.c - the AHCI driver against an adapter with a disk on port 0, an ATAPI drive on port 1 (or a disk that never answers)
- * and nothing on port 2.
+ * test_ahci.c - the AHCI driver against an adapter with a disk on port 0, an ATAPI drive on port 1 (or a disk
+ * that never answers) and nothing on port 2.
  */
 #include "drivers/ahci_hw.h"
 #include "tests/unit/disk_env.h"
 
-static struct { u32 ghc, is; struct { u32 clb, cmd, is, ie, sctl, serr, sact, ci; bool linked; } port[3]; } hba;
+static struct {
+	u32 ghc, is;
+	struct {
+		u32 clb, cmd, is, ie, sctl, serr, sact, ci;
+		bool linked;
+	} port[3];
+} hba;
 static u32 queued; /* commands that were native queued ones */
 static bool second; /* port 1 has a disk */
 static bool stuck;  /* port 0 goes on with its list, whatever it is told */
@@ -60,7 +66,10 @@ static void command(u32 n, u32 i)
 	}
 	if (n)
 		return;
-	*e = (struct env_cmd){ .id = i, .op = f[2] == 0xea ? BLOCK_FLUSH : f[2] == 0x35 || f[2] == 0x61 ? BLOCK_WRITE : BLOCK_READ };
+	*e = (struct env_cmd){ .id = i,
+			       .op = f[2] == 0xea                 ? BLOCK_FLUSH :
+				     f[2] == 0x35 || f[2] == 0x61 ? BLOCK_WRITE :
+								    BLOCK_READ };
 	assert_int_equal(ncq, !!(hba.port[n].sact & BIT(i)));
 	for (u32 k = 0; k < env.ncmds; k++) /* never mixed */
 		assert_int_equal(ncq, !!(hba.port[n].sact & BIT(env.cmd[k].id)));
@@ -100,7 +109,11 @@ static u32 env_read(u64 offset, u32 bytes)
 	assert_int_equal(bytes, 4);
 	if (offset >= 0x100 && offset < 0x100 + 3 * 0x80)
 		return read_port((u32)(offset - 0x100) / 0x80, offset & 0x7f);
-	return offset == 0 ? CAP_S64A | CAP_SNCQ | 31 << 8 : offset == 4 ? hba.ghc : offset == 8 ? hba.is : offset == 0xc ? 7 : 0;
+	return offset == 0   ? CAP_S64A | CAP_SNCQ | 31 << 8 :
+	       offset == 4   ? hba.ghc :
+	       offset == 8   ? hba.is :
+	       offset == 0xc ? 7 :
+			       0;
 }
 
 static void write_port(u32 n, u32 reg, u32 v)
@@ -164,8 +177,12 @@ static const struct env_driver driver = { "sd0", ahci_tick };
 static void test_command(void **state)
 {
 	static struct ahci_memory m;
-	struct block_seg s[] = { { { 0x10000 }, 0x800000 }, { { 0x810000 }, 0x1000 }, { { 0x120000002 }, 0x200 } };
-	struct block_req r = { .op = BLOCK_WRITE, .sector = 0x123456789a, .nsectors = 0x4009, .segs = s, .nsegs = 3 };
+	struct block_seg s[] = { { { 0x10000 }, 0x800000 },
+				 { { 0x810000 }, 0x1000 },
+				 { { 0x120000002 }, 0x200 } };
+	struct block_req r = {
+		.op = BLOCK_WRITE, .sector = 0x123456789a, .nsectors = 0x4009, .segs = s, .nsegs = 3
+	};
 	struct slot slot = { .req = &r };
 
 	(void)state;
@@ -241,8 +258,13 @@ static void test_stuck(void **state)
 	second = true;
 	assert_int_equal(ahci_probe(&env.pci), 2);
 	for (u32 i = 0; i < 2; i++)
-		r[i] = (struct block_req){ .dev = block_find("sd2"), .op = BLOCK_READ, .sector = 8 * i, .nsectors = 8,
-					   .segs = &seg[i], .nsegs = 1, .done = env_done };
+		r[i] = (struct block_req){ .dev = block_find("sd2"),
+					   .op = BLOCK_READ,
+					   .sector = 8 * i,
+					   .nsectors = 8,
+					   .segs = &seg[i],
+					   .nsegs = 1,
+					   .done = env_done };
 	stuck = true;
 	env_six(&again); /* the first one hangs */
 	block_submit(&r[0]);
@@ -260,10 +282,12 @@ static void test_stuck(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_probe), cmocka_unit_test(test_command), cmocka_unit_test(test_random),
-		cmocka_unit_test(test_flush), cmocka_unit_test(test_bad_sector), cmocka_unit_test(test_lost_interrupts),
-		cmocka_unit_test(test_killer), cmocka_unit_test(test_link_lost), cmocka_unit_test(test_not_ours),
-		cmocka_unit_test(test_death), cmocka_unit_test(test_stuck),
+		cmocka_unit_test(test_probe),      cmocka_unit_test(test_command),
+		cmocka_unit_test(test_random),     cmocka_unit_test(test_flush),
+		cmocka_unit_test(test_bad_sector), cmocka_unit_test(test_lost_interrupts),
+		cmocka_unit_test(test_killer),     cmocka_unit_test(test_link_lost),
+		cmocka_unit_test(test_not_ours),   cmocka_unit_test(test_death),
+		cmocka_unit_test(test_stuck),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

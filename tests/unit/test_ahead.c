@@ -156,7 +156,8 @@ static void wrong_guesses_make_it_read_less(void **s)
 	env_end();
 }
 
-/* A guest that was idle touches a few pages: the rest comes by itself, many a request, as long as there is room. */
+/* A guest that was idle touches a few pages: the rest comes by itself, many a request, as long as there is
+ * room. */
 static void who_wakes_up_gets_all_of_it_back(void **s)
 {
 	struct vm_mem *m = swapped_out(960);
@@ -184,7 +185,8 @@ static void who_wakes_up_gets_all_of_it_back(void **s)
 	env_end();
 }
 
-/* However few guests there are, and however many chores there were before: the next one serves who wakes up. */
+/* However few guests there are, and however many chores there were before: the next one serves who
+ * wakes up. */
 static void no_chore_passes_over_who_wakes_up(void **s)
 {
 	struct vm_mem *m = swapped_out(960);

@@ -190,9 +190,10 @@ static u64 misses_alone(const struct trace *t, u32 frames, u64 hit_ns, u64 miss_
 }
 
 /*
- * It touches all it can as fast as it can, beside n guests that use all of their weight-fair shares: they miss what they
- * would miss with their shares to themselves and a few per cent, it never holds more than its max, nobody less than min.
- * Nor does it ever hold more than its share and what they leave of theirs; but for one step, in which frames are divided.
+ * It touches all it can as fast as it can, beside n guests that use all of their weight-fair shares: they
+ * miss what they would miss with their shares to themselves and a few per cent, it never holds more than its
+ * max, nobody less than min. Nor does it ever hold more than its share and what they leave of theirs; but for
+ * one step, in which frames are divided.
  */
 static void hostile_beside(u32 n, const u32 *weight, u32 own_pages, u32 max)
 {
@@ -228,8 +229,10 @@ static void hostile_beside(u32 n, const u32 *weight, u32 own_pages, u32 max)
 		theirs += MIN(own_pages, (u32)(TOTAL * weight[i] / weights));
 		alone += misses_alone(&own, (u32)(TOTAL * weight[i] / weights), BUSY_NS, MS, FROM, TO);
 	}
-	print_message("hostile (weight %u of %llu): holds %u at most; %u neighbours miss %llu, alone with their shares %llu\n",
-		      weight[0], (unsigned long long)weights, most, n, (unsigned long long)sum, (unsigned long long)alone);
+	print_message("hostile (weight %u of %llu): holds %u at most; %u neighbours miss %llu, alone with "
+		      "their shares %llu\n",
+		      weight[0], (unsigned long long)weights, most, n, (unsigned long long)sum,
+		      (unsigned long long)alone);
 	assert_true(sum <= alone + alone / 20 + 100);
 	assert_true(most <= TOTAL - theirs + STEP);
 	simhost_free(&h);
@@ -239,11 +242,13 @@ static void hostile_beside(u32 n, const u32 *weight, u32 own_pages, u32 max)
 
 static void hostile_keeps_to_its_share(void **state)
 {
-	static const u32 equal[] = { 100, 100, 100, 100 }, heavy[] = { 100, 300 }, mixed[] = { 200, 100, 100 };
+	static const u32 equal[] = { 100, 100, 100, 100 }, heavy[] = { 100, 300 },
+			 mixed[] = { 200, 100, 100 };
 	static const u32 strong[] = { 300, 100, 100 }, giant[] = { 1000, 100 };
 
 	(void)state;
-	hostile_beside(3, equal, TOTAL / 4 - TOTAL / 64, TOTAL);      /* what they use fits their shares, just */
+	/* what they use fits their shares, just */
+	hostile_beside(3, equal, TOTAL / 4 - TOTAL / 64, TOTAL);
 	hostile_beside(3, equal, TOTAL / 4 + TOTAL / 32, TOTAL);      /* and does not quite */
 	hostile_beside(1, equal, TOTAL / 2 - TOTAL / 64, TOTAL);
 	hostile_beside(1, heavy, TOTAL * 3 / 4 - TOTAL / 64, TOTAL);
@@ -258,8 +263,9 @@ static void hostile_keeps_to_its_share(void **state)
 }
 
 /*
- * They start together, so that the hostile one has taken most before the other has touched its share twice. Though it waits
- * for its disk most of the time, what it touches again shows all that it would use, and it gets that.
+ * They start together, so that the hostile one has taken most before the other has touched its share twice.
+ * Though it waits for its disk most of the time, what it touches again shows all that it would use, and it
+ * gets that.
  */
 static void share_is_won_back(void **state)
 {
@@ -273,7 +279,8 @@ static void share_is_won_back(void **state)
 	simhost_add(&h, &all, &any, 1000, 200000);
 	simhost_add(&h, &own, &any, BUSY_NS, MS);
 	run_to(&h, 60 * S);
-	print_message("won back: target %u, holds %u of %u that it uses\n", target(&h, 1), h.guest[1].g.resident, own.pages);
+	print_message("won back: target %u, holds %u of %u that it uses\n", target(&h, 1),
+		      h.guest[1].g.resident, own.pages);
 	assert_true(target(&h, 1) >= own.pages * 49 / 50);
 	assert_true(h.guest[1].g.resident >= own.pages * 49 / 50);
 	simhost_free(&h);
@@ -354,7 +361,8 @@ static void qos_is_obeyed(void **state)
 	trace_free(&z);
 }
 
-/* A coarse curve: a target moves by 2 % of itself or not at all, a fine one by 1 %; and for twice the saving. */
+/* A coarse curve: a target moves by 2 % of itself or not at all, a fine one by 1 %; and for twice
+ * the saving. */
 static void coarse_is_careful(void **state)
 {
 	static struct balance b;
@@ -373,7 +381,8 @@ static void coarse_is_careful(void **state)
 			assert_int_equal(balance_add(&b, &any, &c[i], &a, 0), i);
 		}
 		balance_step(&b, S, 0); /* what QoS changed is settled */
-		for (u32 k = 0; k < 1000; k++) /* 2 steps more, 1.6 % of 8192, would save 1000 misses a second */
+		/* 2 steps more, 1.6 % of 8192, would save 1000 misses a second */
+		for (u32 k = 0; k < 1000; k++)
 			curve_note_distance(&c[0], CURVE_DISC, TOTAL / 2 + STEP);
 		c[0].coarse = coarse;
 		balance_step(&b, 2 * S, 0);

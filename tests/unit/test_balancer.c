@@ -38,7 +38,13 @@ static char why[224];
 const char *vm_state_name(enum vm_state s) { return s == VM_REFUSED ? "refused" : "?"; }
 u32 pager_guest_frames(void) { return FRAMES; }
 u32 swap_slots(void) { return SLOTS; }
-void block_share(u32 owner, u32 weight, u32 iops, u64 bps) { (void)owner; (void)weight; (void)iops; (void)bps; }
+void block_share(u32 owner, u32 weight, u32 iops, u64 bps)
+{
+	(void)owner;
+	(void)weight;
+	(void)iops;
+	(void)bps;
+}
 
 void pager_scan(struct vm_mem *m)
 {
@@ -47,7 +53,8 @@ void pager_scan(struct vm_mem *m)
 	scans++;
 	scans_of[m->id]++;
 	if (rate_of[m->id])
-		m->ages.w1_avg = (u32)MIN(rate_of[m->id] * (fake_tsc - pass_started[m->id]) / SEC, (u64)m->ages.resident);
+		m->ages.w1_avg = (u32)MIN(rate_of[m->id] * (fake_tsc - pass_started[m->id]) / SEC,
+					  (u64)m->ages.resident);
 	pass_started[m->id] = fake_tsc;
 	scan_time += cost;
 	fake_tsc += cost;
@@ -87,7 +94,10 @@ static int setup(void **state)
 		vm->mem.page = (struct gpage *)vms;
 		ages_reset(&vm->mem.ages);
 		assert_int_equal(curve_init(&vm->mem.curve, CURVE_STEP_FRAMES, points,
-					    pfn_ptr(frame_get_run((u32)(curve_bytes(points) / PAGE_SIZE + 1))), fake_tsc), 0);
+					    pfn_ptr(frame_get_run(
+						    (u32)(curve_bytes(points) / PAGE_SIZE + 1))),
+					    fake_tsc),
+				 0);
 		if (i < vm_count)
 			balancer_started(vm);
 	}
@@ -150,7 +160,8 @@ static struct scan_state scan_of(u32 i)
 	return s;
 }
 
-/* The period follows W1 while that is cheap; the budget wins: 0.5 % less a sixteenth and a scan of 20 ms for each of two are 8.5 s. */
+/* The period follows W1 while that is cheap; the budget wins: 0.5 % less a sixteenth and a scan of 20 ms for
+ * each of two are 8.5 s. */
 static void test_scan_period(void **state)
 {
 	(void)state;
@@ -201,13 +212,16 @@ static void hold_budget(u32 ppm, u64 dearest)
 	}
 	for (u32 i = 0; i < SPANS; i++)
 		for (u32 j = i + 1; j <= SPANS; j++)
-			assert_true(used[j] - used[i] <= (at[j] - at[i] + SCAN_CREDIT_NS) / 1000000 * ppm + dearest);
+			assert_true(used[j] - used[i] <=
+				    (at[j] - at[i] + SCAN_CREDIT_NS) / 1000000 * ppm + dearest);
 }
 
-/* 1 to 16 guests, whatever they touch and however unevenly their passes cost; what is shown is what was used. */
+/* 1 to 16 guests, whatever they touch and however unevenly their passes cost; what is shown is what
+ * was used. */
 static void test_scan_budget(void **state)
 {
-	static const u32 w1[] = { 0, 20, 400, 4000, 20000 }, budgets[] = { SCAN_BUDGET_DEFAULT, SCAN_BUDGET_MIN, 20000, SCAN_BUDGET_MAX };
+	static const u32 w1[] = { 0, 20, 400, 4000, 20000 },
+			 budgets[] = { SCAN_BUDGET_DEFAULT, SCAN_BUDGET_MIN, 20000, SCAN_BUDGET_MAX };
 	u64 dearest = 0, seed = 1;
 
 	for (u32 n = 1; n <= VM_MAX; n++) {
@@ -267,7 +281,8 @@ static void test_scan_shares(void **state)
 	assert_in_range(scan_clock_used(fake_tsc), 3000, SCAN_BUDGET_DEFAULT + 1600);
 }
 
-/* Two early passes after a burst; no more for those that make bursts all the time, and all within the budget. */
+/* Two early passes after a burst; no more for those that make bursts all the time, and all within
+ * the budget. */
 static void test_scan_hurry(void **state)
 {
 	(void)state;
@@ -343,7 +358,9 @@ static void test_qos(void **state)
 	assert_int_equal(vms[0].mem.min, 64 * 256);
 	q[0] = (struct qos_change){ .vm = &vms[0], .set_weight = true, .weight = 0 };
 	assert_int_equal(balancer_set_qos(q, 1, why, sizeof(why)), E_INVAL);
-	q[0] = (struct qos_change){ .vm = &vms[0], .set_weight = true, .weight = 300, .set_miss = true, .miss_goal = 50000 };
+	q[0] = (struct qos_change){
+		.vm = &vms[0], .set_weight = true, .weight = 300, .set_miss = true, .miss_goal = 50000
+	};
 	assert_int_equal(balancer_set_qos(q, 1, why, sizeof(why)), 0);
 	assert_int_equal(vms[0].weight, 300);
 	assert_int_equal(vms[0].miss_goal, 50000);
@@ -354,7 +371,8 @@ static void test_qos(void **state)
 	assert_non_null(strstr(why, "refused"));
 }
 
-/* 256 MiB of RAM each, half as much of memory and 468 MiB of swap: what a max keeps out of memory must fit the swap area. */
+/* 256 MiB of RAM each, half as much of memory and 468 MiB of swap: what a max keeps out of memory must fit
+ * the swap area. */
 static void test_qos_needs_swap(void **state)
 {
 	struct qos_change q[2] = { { .vm = &vms[0], .set_max = true, .max = 20 * MIB },
@@ -362,7 +380,8 @@ static void test_qos_needs_swap(void **state)
 
 	(void)state;
 	assert_int_equal(balancer_set_qos(q, 2, why, sizeof(why)), E_INVAL);
-	assert_string_equal(why, "guests' ram above their max would need 472.5 MiB of swap of 480000 KiB there are; nothing changed; "
+	assert_string_equal(why, "guests' ram above their max would need 472.5 MiB of swap of 480000 KiB "
+				 "there are; nothing changed; "
 				 "try a larger max");
 	assert_int_equal(vms[0].mem.max, 65536);
 	assert_int_equal(balancer_set_qos(q, 1, why, sizeof(why)), 0);
@@ -382,7 +401,8 @@ static void test_qos_min_above_ram(void **state)
 	vms[1].mem.npages = FRAMES + SLOTS - 20000;
 	vms[1].mem.max = vms[1].mem.npages;
 	assert_int_equal(balancer_set_qos(&q, 1, why, sizeof(why)), E_INVAL);
-	assert_string_equal(why, "guests would be promised 693120 KiB, but there are 160000 KiB of memory + 480000 KiB of swap; nothing "
+	assert_string_equal(why, "guests would be promised 693120 KiB, but there are 160000 KiB of memory + "
+				 "480000 KiB of swap; nothing "
 				 "changed; try a smaller min");
 	assert_int_equal(vms[0].mem.min, 4096);
 	q.min = 78 * MIB;
@@ -416,7 +436,8 @@ static void test_turns(void **state)
 			if (rests)
 				vms[i].mem.stuck_since_ns = 1;
 			else
-				assert_int_equal(vms[i].mem.stuck_since_ns, 0); /* it did not starve while it rested */
+				/* it did not starve while it rested */
+				assert_int_equal(vms[i].mem.stuck_since_ns, 0);
 		}
 		together += balancer_resting() > 1;
 	}
@@ -527,13 +548,19 @@ static void test_innocent(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_start, setup), cmocka_unit_test_setup(test_bursts, setup),
-		cmocka_unit_test_setup(test_scan_period, setup), cmocka_unit_test_setup(test_scan_budget, setup),
-		cmocka_unit_test_setup(test_scan_shares, setup), cmocka_unit_test_setup(test_scan_set, setup),
+		cmocka_unit_test_setup(test_start, setup),
+		cmocka_unit_test_setup(test_bursts, setup),
+		cmocka_unit_test_setup(test_scan_period, setup),
+		cmocka_unit_test_setup(test_scan_budget, setup),
+		cmocka_unit_test_setup(test_scan_shares, setup),
+		cmocka_unit_test_setup(test_scan_set, setup),
 		cmocka_unit_test_setup(test_scan_hurry, setup),
-		cmocka_unit_test_setup(test_qos, setup), cmocka_unit_test_setup(test_qos_needs_swap, setup),
-		cmocka_unit_test_setup(test_qos_min_above_ram, setup), cmocka_unit_test_setup(test_turns, setup),
-		cmocka_unit_test_setup(test_innocent, setup), cmocka_unit_test_setup(test_paused, setup),
+		cmocka_unit_test_setup(test_qos, setup),
+		cmocka_unit_test_setup(test_qos_needs_swap, setup),
+		cmocka_unit_test_setup(test_qos_min_above_ram, setup),
+		cmocka_unit_test_setup(test_turns, setup),
+		cmocka_unit_test_setup(test_innocent, setup),
+		cmocka_unit_test_setup(test_paused, setup),
 		cmocka_unit_test_setup(test_rest_makes_room, setup),
 	};
 

@@ -35,7 +35,9 @@ static void refuse(struct block_dev *d, struct block_req *r)
 }
 
 static const struct block_ops refuse_ops = { refuse };
-static struct block_dev held = { .name = "held", .sectors = 1000, .depth = 16, .max_sectors = 512, .ops = &hold_ops };
+static struct block_dev held = {
+	.name = "held", .sectors = 1000, .depth = 16, .max_sectors = 512, .ops = &hold_ops
+};
 
 /* The request that a command carries out. */
 static struct block_req *of(const struct block_req *hw)
@@ -104,7 +106,8 @@ static int setup(void **state)
 
 static void test_fifo(void **state)
 {
-	struct block_req r[3] = { make(&held, BLOCK_WRITE, 0), make(&held, BLOCK_READ, 0), make(&held, BLOCK_FLUSH, 0) };
+	struct block_req r[3] = { make(&held, BLOCK_WRITE, 0), make(&held, BLOCK_READ, 0),
+				  make(&held, BLOCK_FLUSH, 0) };
 
 	(void)state;
 	for (u32 i = 0; i < 3; i++)
@@ -255,7 +258,8 @@ static void test_piece_later(void **state)
 	assert_int_equal(nfinished, 2);
 }
 
-/* Commands that are refused inside start() while others are in flight: the disk's time goes on, and never back. */
+/* Commands that are refused inside start() while others are in flight: the disk's time goes on, and never
+ * back. */
 static void test_refused_in_start(void **state)
 {
 	struct block_req r[4];
@@ -279,12 +283,14 @@ static void test_refused_in_start(void **state)
 	assert_true(block_idle());
 }
 
-/* At depth 4: what overlaps waits, others do not; a FLUSH waits for the writes before it, writes after it wait for the FLUSH. */
+/* At depth 4: what overlaps waits, others do not; a FLUSH waits for the writes before it, writes after it
+ * wait for the FLUSH. */
 static void test_order(void **state)
 {
-	struct block_req w = make(&held, BLOCK_WRITE, 0), far = make(&held, BLOCK_WRITE, 9), read = make(&held, BLOCK_READ, 4),
-			 behind = make(&held, BLOCK_READ, 100), same = make(&held, BLOCK_READ, 100),
-			 flush = make(&held, BLOCK_FLUSH, 0), last = make(&held, BLOCK_WRITE, 200);
+	struct block_req w = make(&held, BLOCK_WRITE, 0), far = make(&held, BLOCK_WRITE, 9),
+			 read = make(&held, BLOCK_READ, 4), behind = make(&held, BLOCK_READ, 100),
+			 same = make(&held, BLOCK_READ, 100), flush = make(&held, BLOCK_FLUSH, 0),
+			 last = make(&held, BLOCK_WRITE, 200);
 
 	(void)state;
 	at_depth(8);
@@ -320,11 +326,13 @@ static void test_order(void **state)
 	assert_true(block_idle());
 }
 
-/* Owners are apart: another's FLUSH and another's line hold nobody up; on the hardware overlaps are kept apart all the same. */
+/* Owners are apart: another's FLUSH and another's line hold nobody up; on the hardware overlaps are kept
+ * apart all the same. */
 static void test_owners(void **state)
 {
-	struct block_req w = make(&held, BLOCK_WRITE, 0), f = make(&held, BLOCK_FLUSH, 0), w2 = make(&held, BLOCK_WRITE, 100),
-			 other = make(&held, BLOCK_WRITE, 200), clash = make(&held, BLOCK_READ, 0);
+	struct block_req w = make(&held, BLOCK_WRITE, 0), f = make(&held, BLOCK_FLUSH, 0),
+			 w2 = make(&held, BLOCK_WRITE, 100), other = make(&held, BLOCK_WRITE, 200),
+			 clash = make(&held, BLOCK_READ, 0);
 
 	(void)state;
 	at_depth(8);
@@ -357,14 +365,16 @@ static void test_classes(void **state)
 		block_hurry(hurry);
 		submit(&busy);
 		for (u32 i = 0; i < 4; i++) { /* BACK first, DEMAND last */
-			r[i] = make(&held, plain[3 - i] == BLOCK_BACK ? BLOCK_WRITE : BLOCK_READ, 50 + 10 * i);
+			r[i] = make(&held, plain[3 - i] == BLOCK_BACK ? BLOCK_WRITE : BLOCK_READ,
+				    50 + 10 * i);
 			r[i].class = plain[3 - i];
 			submit(&r[i]);
 		}
 		for (u32 i = 0; i < 5; i++)
 			complete(i, 0);
 		for (u32 i = 0; i < 4; i++)
-			assert_int_equal(finished[hurry * 5 + 1 + i]->class, hurry ? plain[(i + 3) % 4] : plain[i]);
+			assert_int_equal(finished[hurry * 5 + 1 + i]->class,
+					 hurry ? plain[(i + 3) % 4] : plain[i]);
 	}
 	block_hurry(false);
 	assert_true(block_idle());
@@ -382,7 +392,8 @@ static struct block_req long_one(struct block_seg *segs, u32 n)
 	return r;
 }
 
-/* Long ones go whole while nobody else uses the disk, in pieces of 64 KiB while others do, and are done when all pieces are. */
+/* Long ones go whole while nobody else uses the disk, in pieces of 64 KiB while others do, and are done when
+ * all pieces are. */
 static void test_pieces(void **state)
 {
 	struct block_req r, other = make(&held, BLOCK_READ, 0);
@@ -428,7 +439,8 @@ static void test_pieces(void **state)
 	assert_true(block_idle());
 }
 
-/* Requests that continue each other go as one command; if it fails, each goes alone, and only the bad one fails. */
+/* Requests that continue each other go as one command; if it fails, each goes alone, and only the bad one
+ * fails. */
 static void test_merge(void **state)
 {
 	struct block_req busy = make(&held, BLOCK_READ, 500), r[6];
@@ -461,7 +473,8 @@ static void test_merge(void **state)
 /* A disk whose FLUSH can't be beside other commands. */
 static void test_flush_alone(void **state)
 {
-	struct block_req r = make(&held, BLOCK_READ, 0), f = make(&held, BLOCK_FLUSH, 0), later = make(&held, BLOCK_READ, 8);
+	struct block_req r = make(&held, BLOCK_READ, 0), f = make(&held, BLOCK_FLUSH, 0),
+			 later = make(&held, BLOCK_READ, 8);
 
 	(void)state;
 	held.flush_alone = true;
@@ -481,8 +494,8 @@ static void test_flush_alone(void **state)
 	assert_true(block_idle());
 }
 
-/* Random requests of three owners at depth 8, completed in random order, now and then cut or merged: each read sees what its owner
- * submitted before it. Every owner has sectors of its own. */
+/* Random requests of three owners at depth 8, completed in random order, now and then cut or merged: each
+ * read sees what its owner submitted before it. Every owner has sectors of its own. */
 static void test_order_random(void **state)
 {
 	static struct block_req r[2000];
@@ -567,7 +580,8 @@ int main(void)
 		cmocka_unit_test_setup(test_refusals, setup),
 		cmocka_unit_test_setup(test_cancel, setup),
 		cmocka_unit_test_setup(test_done_submits_again, setup),
-		cmocka_unit_test_setup(test_complete_later, setup), cmocka_unit_test_setup(test_piece_later, setup),
+		cmocka_unit_test_setup(test_complete_later, setup),
+		cmocka_unit_test_setup(test_piece_later, setup),
 		cmocka_unit_test_setup(test_refused_in_start, setup),
 		cmocka_unit_test_setup(test_order, setup),
 		cmocka_unit_test_setup(test_owners, setup),

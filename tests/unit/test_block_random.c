@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* SRCS: drivers/block.c drivers/block_turn.c drivers/fair.c drivers/depth.c kernel/lib/err.c kernel/lib/fmt.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
 /*
- * test_block_random.c - random requests of several owners and classes over a disk made here, with errors, cancels, limits and a
- * controller that dies and comes back. A model knows what each sector may hold, which requests are under way, and in
- * which order they may go. BLOCK_SEED and BLOCK_OPS from the environment.
+ * test_block_random.c - random requests of several owners and classes over a disk made here, with errors,
+ * cancels, limits and a controller that dies and comes back. A model knows what each sector may hold, which
+ * requests are under way, and in which order they may go. BLOCK_SEED and BLOCK_OPS from the environment.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -104,7 +104,8 @@ static void check_order(struct block_req *hw)
 {
 	for (u32 i = 0; i < nrunning; i++) {
 		struct block_req *o = running[i];
-		bool apart = o->op == BLOCK_FLUSH || hw->op == BLOCK_FLUSH || (o->op == BLOCK_READ && hw->op == BLOCK_READ) ||
+		bool apart = o->op == BLOCK_FLUSH || hw->op == BLOCK_FLUSH ||
+			     (o->op == BLOCK_READ && hw->op == BLOCK_READ) ||
 			     o->sector >= hw->sector + hw->nsectors || hw->sector >= o->sector + o->nsectors;
 
 		assert_true(apart);
@@ -117,12 +118,15 @@ static void check_order(struct block_req *hw)
 		for (u32 i = 0; i < REQUESTS; i++) {
 			const struct block_req *o = &one[i].r;
 
-			if (!one[i].busy || one[i].over || o == r || o->owner != hw->owner || o->number > r->number || o->err)
+			if (!one[i].busy || one[i].over || o == r || o->owner != hw->owner ||
+			    o->number > r->number || o->err)
 				continue;
 			if (hw->op == BLOCK_FLUSH && barred(o) && o->class <= hw->class)
-				fail_msg("a FLUSH started before a write that was submitted earlier had ended");
+				fail_msg("a FLUSH started before a write that was submitted earlier had "
+					 "ended");
 			if (barred(r) && o->op == BLOCK_FLUSH)
-				fail_msg("a write started before a FLUSH that was submitted earlier had ended");
+				fail_msg("a write started before a FLUSH that was submitted earlier had "
+					 "ended");
 		}
 }
 
@@ -152,7 +156,9 @@ static void start(struct block_dev *d, struct block_req *hw)
 }
 
 static const struct block_ops ops = { start };
-static struct block_dev disk = { .name = "disk", .sectors = OWNERS * SECTORS, .depth = DEPTH, .max_sectors = LONGEST, .ops = &ops };
+static struct block_dev disk = {
+	.name = "disk", .sectors = OWNERS * SECTORS, .depth = DEPTH, .max_sectors = LONGEST, .ops = &ops
+};
 
 static void done(struct block_req *r)
 {
@@ -168,14 +174,16 @@ static void done(struct block_req *r)
 	for (u32 i = 0; i < r->nsectors && r->op != BLOCK_FLUSH; i++) {
 		if (!r->err)
 			assert_int_equal(o->did[i], 1);
-		if (r->err && r->op == BLOCK_WRITE) { /* whoever wrote it later has not begun yet, or said what it wants */
+		/* whoever wrote it later has not begun yet, or said what it wants */
+		if (r->err && r->op == BLOCK_WRITE) {
 			content[r->sector + i] = UNKNOWN;
 			for (u32 k = 0; k < REQUESTS; k++) {
 				struct one *later = &one[k];
 				u64 at = r->sector + i;
 
-				if (later->busy && later->r.op == BLOCK_READ && later->r.number > r->number && at >= later->r.sector &&
-				    at < later->r.sector + later->r.nsectors && later->want[at - later->r.sector] == o->id)
+				if (later->busy && later->r.op == BLOCK_READ && later->r.number > r->number &&
+				    at >= later->r.sector && at < later->r.sector + later->r.nsectors &&
+				    later->want[at - later->r.sector] == o->id)
 					later->want[at - later->r.sector] = UNKNOWN;
 			}
 			if (expected[r->sector + i] == o->id)
@@ -207,8 +215,10 @@ static void carry_out(struct block_req *hw)
 		o->did[at - r->sector]++;
 		if (hw->op == BLOCK_WRITE)
 			content[at] = o->id;
-		else if (content[at] != UNKNOWN && o->want[at - r->sector] != UNKNOWN && content[at] != o->want[at - r->sector])
-			fail_msg("a read found what write %u left, not write %u", content[at], o->want[at - r->sector]);
+		else if (content[at] != UNKNOWN && o->want[at - r->sector] != UNKNOWN &&
+			 content[at] != o->want[at - r->sector])
+			fail_msg("a read found what write %u left, not write %u", content[at],
+				 o->want[at - r->sector]);
 	}
 	for (r = cmd_of(hw)->first; r; r = r->next)
 		one_of(r)->over = all_did(one_of(r));
@@ -250,7 +260,8 @@ static void cut_segments(struct one *o)
 		u32 k = 1 + below(below(3) ? most : 64);
 
 		k = n + 1 == SEGS ? left : MIN(left, k);
-		o->seg[n] = (struct block_seg){ { ((u64)o->id << 24) + n * 0x100000ull / 8 * 2 }, k * SECTOR_SIZE };
+		o->seg[n] = (struct block_seg){ { ((u64)o->id << 24) + n * 0x100000ull / 8 * 2 },
+						k * SECTOR_SIZE };
 		n++;
 		left -= k;
 	}
@@ -272,7 +283,10 @@ static void submit(struct one *o)
 	r->done = done;
 	r->owner = (u8)owner;
 	r->op = kind == 0 ? BLOCK_FLUSH : kind < 9 ? BLOCK_WRITE : BLOCK_READ;
-	r->class = (u8)(r->op == BLOCK_FLUSH ? BLOCK_GUEST : r->op == BLOCK_READ ? below(3) : below(4) ? BLOCK_GUEST : BLOCK_BACK);
+	r->class = (u8)(r->op == BLOCK_FLUSH ? BLOCK_GUEST :
+			r->op == BLOCK_READ  ? below(3) :
+			below(4)             ? BLOCK_GUEST :
+					       BLOCK_BACK);
 	if (r->op != BLOCK_FLUSH) {
 		r->nsectors = 1 + below(below(4) ? 24 : LONGEST - 1);
 		r->sector = below(3) ? next[owner] : below(SECTORS);
@@ -304,7 +318,8 @@ static void set_limits(void)
 {
 	u32 owner = below(OWNERS);
 
-	block_share(owner, 1 + below(1000), below(2) ? 0 : 20000 + below(100000), below(2) ? 0 : 64 * KIB * (1 + below(10000)));
+	block_share(owner, 1 + below(1000), below(2) ? 0 : 20000 + below(100000),
+		    below(2) ? 0 : 64 * KIB * (1 + below(10000)));
 }
 
 /* An owner's counts are those of its queues and of its commands on the hardware. */
@@ -420,9 +435,11 @@ static void run(bool flush_alone)
 			drain();
 	}
 	drain();
-	print_message("%llu ended, %llu of them with errors, %llu cancelled, %llu refused commands, %llu FLUSHes, %llu merged, %llu pieces\n",
-		      (unsigned long long)finished, (unsigned long long)failed, (unsigned long long)cancelled, (unsigned long long)refused,
-		      (unsigned long long)flushes, (unsigned long long)merged, (unsigned long long)disk.stats.pieces);
+	print_message("%llu ended, %llu of them with errors, %llu cancelled, %llu refused commands, %llu "
+		      "FLUSHes, %llu merged, %llu pieces\n",
+		      (unsigned long long)finished, (unsigned long long)failed, (unsigned long long)cancelled,
+		      (unsigned long long)refused, (unsigned long long)flushes, (unsigned long long)merged,
+		      (unsigned long long)disk.stats.pieces);
 }
 
 static void test_random(void **state)

@@ -109,7 +109,9 @@ static int setup(void **state)
 		vm->mem.page = (struct gpage *)vms;
 		ages_reset(&vm->mem.ages);
 		assert_int_equal(curve_init(&vm->mem.curve, CURVE_STEP_FRAMES, 200,
-					    pfn_ptr(frame_get_run((u32)(curve_bytes(200) / PAGE_SIZE + 1))), fake_tsc), 0);
+					    pfn_ptr(frame_get_run((u32)(curve_bytes(200) / PAGE_SIZE + 1))),
+					    fake_tsc),
+				 0);
 		if (i < 2)
 			balancer_started(vm);
 	}
@@ -148,14 +150,20 @@ static void refused(const char *line, const char *what)
 {
 	const char *said = type(line), *end = strchr(said, '\n');
 
-	if (strncmp(said, "error: ", 7) || !end || end[1] || !strstr(said, what) || !strstr(said, "nothing changed"))
+	if (strncmp(said, "error: ", 7) || !end || end[1] || !strstr(said, what) ||
+	    !strstr(said, "nothing changed"))
 		fail_msg("%s says: %s", line, said);
 }
 
 static void test_scan(void **state)
 {
-	static const char *const bad[] = { "scan budget=", "scan budget=0.5", "scan budget=0%", "scan budget=20.0001%",
-					   "scan budget=99999999999999999999%", "scan budget=-1%", "scan budget=%n%s%",
+	static const char *const bad[] = { "scan budget=",
+					   "scan budget=0.5",
+					   "scan budget=0%",
+					   "scan budget=20.0001%",
+					   "scan budget=99999999999999999999%",
+					   "scan budget=-1%",
+					   "scan budget=%n%s%",
 					   "scan budget=0.00001%" };
 
 	(void)state;
@@ -222,7 +230,8 @@ static u32 lines_logged(const char *what)
 	return n;
 }
 
-/* What a goal takes and whether it can be had is answered at once; qos, why and one log line say who loses. */
+/* What a goal takes and whether it can be had is answered at once; qos, why and one log line say
+ * who loses. */
 static void test_goals(void **state)
 {
 	(void)state;
@@ -314,8 +323,10 @@ static void test_disk_limits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_scan, setup), cmocka_unit_test_setup(test_coarse, setup),
-		cmocka_unit_test_setup(test_goals, setup), cmocka_unit_test_setup(test_goals_out_of_reach, setup),
+		cmocka_unit_test_setup(test_scan, setup),
+		cmocka_unit_test_setup(test_coarse, setup),
+		cmocka_unit_test_setup(test_goals, setup),
+		cmocka_unit_test_setup(test_goals_out_of_reach, setup),
 		cmocka_unit_test_setup(test_disk_limits, setup),
 	};
 

@@ -70,8 +70,11 @@ static void the_example(void **state)
 
 	(void)state;
 	assert_int_equal(build("console=com2,57600 reserve=4M swap=hd0p3 scan=0.25% log=debug",
-		"kernel vm=web ram=256M min=64M max=512M weight=200 miss=50/s zip=25% cache=off iops=500 bps=20M disk=hd0p2 disk=hd1,ro -- console=ttyS0 -- x",
-		"initrd vm=web", "multiboot vm=db ram=128M --", "disk vm=web", "disk vm=db ro"), 0);
+			       "kernel vm=web ram=256M min=64M max=512M weight=200 miss=50/s zip=25% "
+			       "cache=off iops=500 bps=20M disk=hd0p2 disk=hd1,ro -- console=ttyS0 -- x",
+			       "initrd vm=web", "multiboot vm=db ram=128M --", "disk vm=web",
+			       "disk vm=db ro"),
+			 0);
 	assert_int_equal(cfg.console_com, 2);
 	assert_int_equal(cfg.console_baud, 57600);
 	assert_int_equal(cfg.reserve, 4 * MIB);
@@ -152,7 +155,8 @@ static void mistakes(void **state)
 		{ "kernel vm=bad ram=64M min=5K", "not a multiple of 4K" },
 		{ "kernel vm=bad ram=64M min=1025G max=2T", "min=1025G: too large" },
 		{ "kernel vm=bad ram=64M max=16T", "max=16T: too large" },
-		{ "kernel vm=bad ram=64M max=17592186044480K", "too large" }, /* 64 MiB once its frames are cut to 32 bits */
+		/* 64 MiB once its frames are cut to 32 bits */
+		{ "kernel vm=bad ram=64M max=17592186044480K", "too large" },
 		{ "kernel vm=bad ram=64M weight=0", "from 1 to 10000" },
 		{ "kernel vm=bad ram=64M weight=10001", "from 1 to 10000" },
 		{ "kernel vm=bad ram=64M miss=50", "try 50/s" },
@@ -234,7 +238,8 @@ static void lines_without_a_guest(void **state)
 	(void)state;
 	assert_int_equal(build("color=red console=com9 console=com1", "kernel ram=64M", "",
 			       "kernel vm=UPPER ram=64M", "kernel vm=sixteen-letters-x ram=64M",
-			       "kernel vm= ram=64M", "kernel -- vm=x ram=64M", "kernel vm=a ram=64M"), E_INVAL);
+			       "kernel vm= ram=64M", "kernel -- vm=x ram=64M", "kernel vm=a ram=64M"),
+			 E_INVAL);
 	assert_int_equal(cfg.nvms, 1);
 	assert_string_equal(cfg.vm[0].error, "");
 	assert_int_equal(cfg.nerrors, 9);
@@ -274,8 +279,10 @@ static void modules(void **state)
 	const struct vm_config *vm = &cfg.vm[0];
 
 	(void)state;
-	assert_int_equal(build("", "module vm=m -- ext2fs  --device=wd0 -- $(x)", "initrd vm=m", "multiboot vm=m ram=64M -- args",
-			       "kernel vm=web ram=64M", "module vm=m", "initrd vm=web"), 0);
+	assert_int_equal(build("", "module vm=m -- ext2fs  --device=wd0 -- $(x)", "initrd vm=m",
+			       "multiboot vm=m ram=64M -- args", "kernel vm=web ram=64M", "module vm=m",
+			       "initrd vm=web"),
+			 0);
 	assert_int_equal(vm->kernel_module, 2);
 	assert_int_equal(vm->initrd_module, -1);
 	assert_string_equal(vm->cmdline, "args");
@@ -364,10 +371,17 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(where_traces_go),
-		cmocka_unit_test(the_example), cmocka_unit_test(early_words), cmocka_unit_test(defaults_and_aliases),
-		cmocka_unit_test(mistakes), cmocka_unit_test(largest_sizes), cmocka_unit_test(across_lines),
-		cmocka_unit_test(lines_without_a_guest), cmocka_unit_test(bad_modules),
-		cmocka_unit_test(modules), cmocka_unit_test(help), cmocka_unit_test(extents),
+		cmocka_unit_test(the_example),
+		cmocka_unit_test(early_words),
+		cmocka_unit_test(defaults_and_aliases),
+		cmocka_unit_test(mistakes),
+		cmocka_unit_test(largest_sizes),
+		cmocka_unit_test(across_lines),
+		cmocka_unit_test(lines_without_a_guest),
+		cmocka_unit_test(bad_modules),
+		cmocka_unit_test(modules),
+		cmocka_unit_test(help),
+		cmocka_unit_test(extents),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

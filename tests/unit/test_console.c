@@ -137,9 +137,12 @@ static void random_keys(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(plain_line, setup), cmocka_unit_test_setup(editing, setup),
-		cmocka_unit_test_setup(history, setup), cmocka_unit_test_setup(completion, setup),
-		cmocka_unit_test_setup(cancel_and_overflow, setup), cmocka_unit_test_setup(hide_and_show, setup),
+		cmocka_unit_test_setup(plain_line, setup),
+		cmocka_unit_test_setup(editing, setup),
+		cmocka_unit_test_setup(history, setup),
+		cmocka_unit_test_setup(completion, setup),
+		cmocka_unit_test_setup(cancel_and_overflow, setup),
+		cmocka_unit_test_setup(hide_and_show, setup),
 		cmocka_unit_test_setup(random_keys, setup),
 	};
 

@@ -180,8 +180,10 @@ static void test_amd(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cpuid_test(test_hidden), cpuid_test(test_backend_features), cpuid_test(test_leaves), cpuid_test(test_quick_crystal),
-		cpuid_test(test_xsave), cpuid_test(test_dynamic), cpuid_test(test_amd),
+		cpuid_test(test_hidden), cpuid_test(test_backend_features),
+		cpuid_test(test_leaves), cpuid_test(test_quick_crystal),
+		cpuid_test(test_xsave),  cpuid_test(test_dynamic),
+		cpuid_test(test_amd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

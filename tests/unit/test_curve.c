@@ -223,7 +223,8 @@ static void quiet_bands(void **state)
 	free(c.hits);
 }
 
-/* 100 a second at 1000 frames, 8000 at 12000: within a second those 8000, within 100 ms 810 of them at the most. */
+/* 100 a second at 1000 frames, 8000 at 12000: within a second those 8000, within 100 ms 810 of them at the
+ * most. */
 static void working_set(void **state)
 {
 	struct curve c;
@@ -238,10 +239,12 @@ static void working_set(void **state)
 		curve_note_distance(&c, CURVE_DISC, 1000);
 	assert_in_range(curve_working_set(&c, 1000), 8000 - 256, 8000);
 	assert_in_range(curve_working_set(&c, 100), 800 - 256, 810);
-	assert_in_range(curve_working_set(&c, 100000), 12000 - 256, 12000 + 256); /* never more than it touches */
+	/* never more than it touches */
+	assert_in_range(curve_working_set(&c, 100000), 12000 - 256, 12000 + 256);
 	curve_reset(&c, 0);
 	c.time_us = 1000000;
-	for (u32 k = 0; k < 8192; k++) /* evenly, twice a second each: all of them, or what would turn over faster than that */
+	/* evenly, twice a second each: all of them, or what would turn over faster than that */
+	for (u32 k = 0; k < 8192; k++)
 		for (u32 n = 0; n < 2; n++)
 			curve_note_distance(&c, CURVE_DISC, k);
 	assert_int_equal(curve_working_set(&c, 510), 8192);
@@ -261,8 +264,8 @@ static void seconds(struct curve *c, u64 *t, u32 s, u32 far)
 	}
 }
 
-/* The first nap is expected to be as long as it was awake, then charged for less and less; it wakes to what it was; the next
- * nap is expected to be as long as that. */
+/* The first nap is expected to be as long as it was awake, then charged for less and less; it wakes to what
+ * it was; the next nap is expected to be as long as that. */
 static void sleep_and_regret(void **state)
 {
 	struct curve c;

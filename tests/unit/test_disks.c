@@ -94,7 +94,9 @@ static int setup_all(void **state)
 	partition(DISK_AT, 3, PARTITION_MBR_VMMB_SWAP, 1208, 400);
 	partition(DISK2_AT, 0, PARTITION_MBR_VMMB_SWAP, 8, 80);
 	ramdisk_create(&hd0, "hd0", (hpa_t){ DISK_AT * PAGE_SIZE }, DISK_FRAMES * PAGE_SIZE);
-	hd1 = (struct block_dev){ .name = "hd1", .sectors = 5000, .depth = 1, .max_sectors = 256, .ops = &bad_ops };
+	hd1 = (struct block_dev){
+		.name = "hd1", .sectors = 5000, .depth = 1, .max_sectors = 256, .ops = &bad_ops
+	};
 	block_register(&hd1);
 	ramdisk_create(&hd2, "hd2", (hpa_t){ DISK2_AT * PAGE_SIZE }, DISK2_FRAMES * PAGE_SIZE);
 	disks_scan();
@@ -271,13 +273,16 @@ static void test_module(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_find, setup), cmocka_unit_test_setup(test_swap, setup),
+		cmocka_unit_test_setup(test_find, setup),
+		cmocka_unit_test_setup(test_swap, setup),
 		cmocka_unit_test_setup(test_swap_on_a_guests_disk, setup),
 		cmocka_unit_test_setup(test_named_swap_on_a_guests_disk, setup),
-		cmocka_unit_test_setup(test_own_disks, setup), cmocka_unit_test_setup(test_overlaps, setup),
+		cmocka_unit_test_setup(test_own_disks, setup),
+		cmocka_unit_test_setup(test_overlaps, setup),
 		cmocka_unit_test_setup(test_swap_is_not_a_disk, setup),
 		cmocka_unit_test_setup(test_refused_guest, setup),
-		cmocka_unit_test_setup(test_shared_read_only, setup), cmocka_unit_test_setup(test_module, setup),
+		cmocka_unit_test_setup(test_shared_read_only, setup),
+		cmocka_unit_test_setup(test_module, setup),
 	};
 
 	return cmocka_run_group_tests(tests, setup_all, NULL);

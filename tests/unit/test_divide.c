@@ -284,7 +284,8 @@ static void goals_by_weight(void **state)
 	free_curve(busy);
 }
 
-/* First touches count: they make a goal dearer, or beyond the reach of any memory, which then takes none for it. */
+/* First touches count: they make a goal dearer, or beyond the reach of any memory, which then takes none for
+ * it. */
 static void goals_and_cold_misses(void **state)
 {
 	struct curve *c = new_curve(64), *busy = new_curve(64);
@@ -326,7 +327,8 @@ static void goals_and_cold_misses(void **state)
 	free_curve(busy);
 }
 
-/* Goals of 60 steps on 50: the heaviest have theirs, the lightest loses, and a guest without a goal keeps its min. */
+/* Goals of 60 steps on 50: the heaviest have theirs, the lightest loses, and a guest without a goal keeps its
+ * min. */
 static void infeasible_goals(void **state)
 {
 	struct curve *c = new_curve(64);

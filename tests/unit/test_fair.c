@@ -75,15 +75,23 @@ static void submit(struct load *l, u32 i)
 	l->next += l->sectors;
 	l->slot[i].since = fake_tsc;
 	l->slot[i].seg = (struct block_seg){ { 0x100000 }, l->sectors * SECTOR_SIZE };
-	l->slot[i].r = (struct block_req){ .dev = &disk.dev, .op = l->op, .class = l->class, .owner = (u8)l->owner,
-					   .sector = sector, .nsectors = l->op == BLOCK_FLUSH ? 0 : l->sectors,
-					   .segs = &l->slot[i].seg, .nsegs = 1, .done = done, .ctx = (void *)(uintptr_t)i };
+	l->slot[i].r = (struct block_req){ .dev = &disk.dev,
+					   .op = l->op,
+					   .class = l->class,
+					   .owner = (u8)l->owner,
+					   .sector = sector,
+					   .nsectors = l->op == BLOCK_FLUSH ? 0 : l->sectors,
+					   .segs = &l->slot[i].seg,
+					   .nsegs = 1,
+					   .done = done,
+					   .ctx = (void *)(uintptr_t)i };
 	block_submit(&l->slot[i].r);
 }
 
 static void set(u32 owner, u32 weight, u32 sectors, u32 depth)
 {
-	loads[owner] = (struct load){ .owner = owner, .sectors = sectors, .depth = depth, .class = BLOCK_GUEST };
+	loads[owner] =
+		(struct load){ .owner = owner, .sectors = sectors, .depth = depth, .class = BLOCK_GUEST };
 	block_share(owner, weight, 0, 0);
 }
 
@@ -129,7 +137,8 @@ static void finish(void)
 static void assert_near(u64 a, u64 b, u32 percent)
 {
 	if (a * 100 < b * (100 - percent) || a * 100 > b * (100 + percent))
-		fail_msg("%s: %llu is not within %u %% of %llu", disk.dev.name, (unsigned long long)a, percent, (unsigned long long)b);
+		fail_msg("%s: %llu is not within %u %% of %llu", disk.dev.name, (unsigned long long)a,
+			 percent, (unsigned long long)b);
 }
 
 /* Forgets what was used while the number of commands at once was still being found out. */
@@ -204,8 +213,8 @@ static void alone(u32 kind, u32 sectors, u32 depth, bool sequential)
 		timed_step(&disk);
 	ideal = loads[0].done * timed_cost(&disk, sectors) / MIN(kinds[kind].slots, depth);
 	if ((fake_tsc - start) * 100 > ideal * 102)
-		fail_msg("%s, %u sectors, depth %u: %llu ns, ideal %llu", disk.dev.name, sectors, depth, (unsigned long long)(fake_tsc - start),
-			 (unsigned long long)ideal);
+		fail_msg("%s, %u sectors, depth %u: %llu ns, ideal %llu", disk.dev.name, sectors, depth,
+			 (unsigned long long)(fake_tsc - start), (unsigned long long)ideal);
 	finish();
 }
 
@@ -282,7 +291,8 @@ static void test_page_in(void **state)
 			submit(&loads[0], 0);
 			while (!loads[0].done)
 				timed_step(&disk);
-			assert_in_range(loads[0].waited_most_ns, 1, 2 * timed_cost(&disk, BLOCK_PIECE) + timed_cost(&disk, 8));
+			assert_in_range(loads[0].waited_most_ns, 1,
+					2 * timed_cost(&disk, BLOCK_PIECE) + timed_cost(&disk, 8));
 		}
 		finish();
 	}
@@ -316,7 +326,8 @@ static void test_seen_late(void **state)
 				bool mine = false;
 
 				for (u32 n = 0; n < disk.n; n++)
-					mine |= disk.flight[n].end == timed_next(&disk) && disk.flight[n].r->owner == 0;
+					mine |= disk.flight[n].end == timed_next(&disk) &&
+						disk.flight[n].r->owner == 0;
 				if (mine) {
 					fake_tsc = timed_next(&disk) - own / 4;
 					block_away(true);
@@ -425,7 +436,8 @@ static void test_debts_end(void **state)
 	assert_int_equal(loads[0].done, 1);
 }
 
-/* A disk that was found to take long with its first requests is not thought so for ever; sizes are told apart. */
+/* A disk that was found to take long with its first requests is not thought so for ever; sizes are told
+ * apart. */
 static void test_guesses(void **state)
 {
 	struct fair_times t = { 0 };

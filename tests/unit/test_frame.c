@@ -110,7 +110,8 @@ static void zeroing(void **s)
 	assert_false(pfn_none(p));
 	memset(pfn_ptr(p), 1, PAGE_SIZE);
 	frame_put(p);
-	assert_int_equal(frame_get(1, FRAME_MAPPED, false).n, p.n); /* dirty ones first for those who don't care */
+	/* dirty ones first for those who don't care */
+	assert_int_equal(frame_get(1, FRAME_MAPPED, false).n, p.n);
 	frame_put(p);
 	for (u32 i = 0; i < n; i++)
 		assert_true(zero(frame_get(1, FRAME_MAPPED, true)));

@@ -18,7 +18,13 @@
 #include "tests/fake/fake_arch.h"
 
 static const struct slat_format format = {
-	.table = 7, .leaf = 5, .write = 2, .present = 7, .accessed = 1 << 8, .dirty = 1 << 9, .addr = 0x000ffffffffff000ull,
+	.table = 7,
+	.leaf = 5,
+	.write = 2,
+	.present = 7,
+	.accessed = 1 << 8,
+	.dirty = 1 << 9,
+	.addr = 0x000ffffffffff000ull,
 };
 static struct block_dev dev;
 static struct vm_mem m;

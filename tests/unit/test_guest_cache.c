@@ -23,7 +23,8 @@ static struct vm_mem *swapping_guest(u32 max)
 	return m;
 }
 
-/* The guest writes page g to a slot, and gives it to somebody who clears it by REP STOS; v: what is there then. */
+/* The guest writes page g to a slot, and gives it to somebody who clears it by REP STOS; v: what is there
+ * then. */
 static void swap_out(struct vm_mem *m, u32 g, u32 slot)
 {
 	assert_int_equal(io_simple(m, GUEST_IO_WRITE, slot_sector(slot), 8, (u64)g * PAGE_SIZE), 0);
@@ -108,7 +109,9 @@ static void the_guests_swapping_is_served_from_memory(void **s)
 	assert_int_equal(m->cache_count, 100);
 	before = env.submitted;
 	for (u32 g = 0; g < 100; g++) {
-		assert_int_equal(io_simple(m, GUEST_IO_READ, slot_sector(1 + g), 8, (u64)(100 + g) * PAGE_SIZE), 0);
+		assert_int_equal(io_simple(m, GUEST_IO_READ, slot_sector(1 + g), 8,
+					   (u64)(100 + g) * PAGE_SIZE),
+				 0);
 		expect_page(m, 100 + g, 1000 + g * 8);
 		expect_page(m, g, 50000 + g * 8);
 	}
@@ -164,7 +167,9 @@ static void nothing_is_kept_where_told(void **s)
 	assert_int_equal(m->cache_count + m->n.cache_puts + m->soft_count, 0);
 	cold = m->curve.total_cold;
 	for (u32 g = 0; g < 20; g++) {
-		assert_int_equal(io_simple(m, GUEST_IO_READ, slot_sector(1 + g), 8, (u64)(100 + g) * PAGE_SIZE), 0);
+		assert_int_equal(io_simple(m, GUEST_IO_READ, slot_sector(1 + g), 8,
+					   (u64)(100 + g) * PAGE_SIZE),
+				 0);
 		expect_page(m, 100 + g, 1000 + g * 8);
 		expect_page(m, g, 50000 + g * 8);
 	}
@@ -232,7 +237,8 @@ static void discarded_slots_are_dead(void **s)
 	env_end();
 }
 
-/* A page that our own swap write still reads, touched, and swapped out by the guest before that write is done. */
+/* A page that our own swap write still reads, touched, and swapped out by the guest before that write is
+ * done. */
 static void swapped_out_under_our_own_write(void **s)
 {
 	struct vm_mem *m = swapping_guest(256);

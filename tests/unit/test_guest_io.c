@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* SRCS: @pager kernel/lib/parse.c tests/fake/fake_arch.c */
 /*
- * test_guest_io.c - guests whose queues never run empty share the entries for transfers with those that ask seldom.
+ * test_guest_io.c - guests whose queues never run empty share the entries for transfers with those that ask
+ * seldom.
  */
 #define ENV_VMS 6u
 #include "tests/unit/pager_env.h"

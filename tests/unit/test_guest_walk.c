@@ -132,7 +132,8 @@ static void test_evicted_table(void **state)
 
 #define LEAF7 (0x4000 + 8 * 7)
 
-/* Another processor of the guest changes page 7's entry after it was read, before A and D are marked in it. */
+/* Another processor of the guest changes page 7's entry after it was read, before A and D are marked
+ * in it. */
 static u64 leaf_then;
 static u32 changes_left;
 
@@ -157,7 +158,8 @@ static void test_changed_entry(void **state)
 {
 	(void)state;
 	env_long_mode(&env.hw[0]);
-	/* Unmapped: the page fault of an entry that is not there, and no bit in what the guest keeps in it. */
+	/* Unmapped: the page fault of an entry that is not there, and no bit in what the guest keeps
+	 * in it. */
 	assert_int_equal(walk_while_it_becomes(0, 1), E_INVAL);
 	assert_int_equal(f.code, PF_WRITE);
 	assert_int_equal(get64(LEAF7), 0);
@@ -248,7 +250,8 @@ static void test_copies(void **state)
 	assert_int_equal(guest_fetch(v, &env.hw[0].mode, bytes, &n, &f), 0);
 	assert_int_equal(n, 15);
 	assert_int_equal(bytes[6], 0x22);
-	memcpy(env.ram + 0xaffa, "\x66\x66\x66\x66\x66\x66", 6); /* prefixes only: what follows must be seen */
+	/* prefixes only: what follows must be seen */
+	memcpy(env.ram + 0xaffa, "\x66\x66\x66\x66\x66\x66", 6);
 	assert_int_equal(guest_fetch(v, &env.hw[0].mode, bytes, &n, &f), 0);
 	assert_int_equal(n, 15);
 }

@@ -28,7 +28,9 @@ static void expect(u32 i, u32 addr, u32 bytes)
 
 static void test_merges_neighbours(void **state)
 {
-	struct block_seg s[] = { { { 0x10000 }, 4096 }, { { 0x11000 }, 4096 }, { { 0x20000 }, 512 }, { { 0x30000 }, 512 } };
+	struct block_seg s[] = {
+		{ { 0x10000 }, 4096 }, { { 0x11000 }, 4096 }, { { 0x20000 }, 512 }, { { 0x30000 }, 512 }
+	};
 	struct ide_cursor c = { 0, 0 };
 	u32 n;
 

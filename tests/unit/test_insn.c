@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* SRCS: kernel/exit/insn.c */
-/* test_insn - instructions that kernels really use on device memory, byte for byte; and refusals. fuzz_insn has the rest. */
+/* test_insn - instructions that kernels really use on device memory, byte for byte; and refusals. fuzz_insn
+ * has the rest. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -63,7 +64,8 @@ static void test_moves(void **state)
 	assert_int_equal(in.seg, 5);
 	decode(64, BYTES(0x2e, 0x8b, 0x00), 0); /* CS: ignored in 64-bit mode */
 	assert_int_equal(in.seg, 0xff);
-	/* add [12e00c5h], cl: REX.B does not make R13 of a base that is not there (SDM volume 2, "Special Cases of REX Encodings"). */
+	/* add [12e00c5h], cl: REX.B does not make R13 of a base that is not there (SDM volume 2, "Special
+	 * Cases of REX Encodings"). */
 	decode(64, BYTES(0x67, 0x41, 0x00, 0x0c, 0x65, 0xc5, 0x00, 0x2e, 0x01), 0);
 	assert_int_equal(in.base, -1);
 	assert_int_equal(in.index, -1);
@@ -121,7 +123,9 @@ static void test_refusals(void **state)
 	decode(64, BYTES(0x89), E_INVAL); /* cut off */
 	decode(64, BYTES(0x48), E_INVAL);
 	decode(64, NULL, 0, E_INVAL);
-	decode(64, BYTES(0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x89, 0x00),
+	decode(64,
+	       BYTES(0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x89,
+		     0x00),
 	       E_INVAL); /* 16 bytes */
 	decode(32, BYTES(0x63, 0x00), E_NOTSUP); /* ARPL */
 }

@@ -73,8 +73,8 @@ enum way { READ_DEEP, OVERWRITE, DIRTY_MEMORY, ANYTHING, WAYS };
 
 static u8 some_op(enum way way)
 {
-	static const u8 any[8] = { GUEST_IO_READ, GUEST_IO_READ, GUEST_IO_WRITE, GUEST_IO_WRITE, GUEST_IO_FLUSH, GUEST_IO_DISCARD,
-				   GUEST_IO_WRITE_ZEROES, GUEST_IO_READ };
+	static const u8 any[8] = { GUEST_IO_READ,  GUEST_IO_READ,    GUEST_IO_WRITE,        GUEST_IO_WRITE,
+				   GUEST_IO_FLUSH, GUEST_IO_DISCARD, GUEST_IO_WRITE_ZEROES, GUEST_IO_READ };
 
 	if (way == READ_DEEP || way == DIRTY_MEMORY)
 		return env_rand(20) ? GUEST_IO_READ : GUEST_IO_FLUSH;
@@ -159,8 +159,10 @@ static void check_law(u64 took)
 		sum += weight[v];
 	bound = 2 * sum * own / weight[QUIET] + timed_cost(&law_disk, LARGEST);
 	if (took > bound)
-		fail_msg("%s: the disk worked %llu us before a page-in was done; its own part is %llu us, the bound %llu us", law_disk.dev.name,
-			 (unsigned long long)took / 1000, (unsigned long long)own / 1000, (unsigned long long)bound / 1000);
+		fail_msg("%s: the disk worked %llu us before a page-in was done; its own part is %llu us, "
+			 "the bound %llu us",
+			 law_disk.dev.name, (unsigned long long)took / 1000, (unsigned long long)own / 1000,
+			 (unsigned long long)bound / 1000);
 	worst = MAX(worst, (double)took / (double)bound);
 	longest = MAX(longest, (double)took);
 	mean += (double)took;
@@ -228,9 +230,11 @@ static void run(u32 k, u64 want)
 			turn();
 		page_in(m);
 	}
-	print_message("%s, weight %u of %u: %llu operations, %llu page-ins, %.2f ms each, at most %.2f ms, at most %.2f of the bound\n",
+	print_message("%s, weight %u of %u: %llu operations, %llu page-ins, %.2f ms each, at most %.2f ms, "
+		      "at most %.2f of the bound\n",
 		      law_disk.dev.name, weight[QUIET], weight[0] + weight[1] + weight[2] + weight[3],
-		      (unsigned long long)ops, (unsigned long long)reads, mean / 1e6 / (double)MAX(reads, 1ull), longest / 1e6, worst);
+		      (unsigned long long)ops, (unsigned long long)reads,
+		      mean / 1e6 / (double)MAX(reads, 1ull), longest / 1e6, worst);
 	for (u32 v = 0; v < ENV_VMS; v++)
 		if (env.failures[v])
 			fail_msg("guest %u was stopped: %s", v, env.reason[v]);

@@ -103,8 +103,9 @@ static void numbers(void **state)
 
 static void sizes_and_rates(void **state)
 {
-	static const char *const no_percent[] = { "", "%", "5", ".5%", "5.%", "-1%", "+1%", " 1%", "1 %", "1%%", "0x1%", "1.2.3%",
-						  "0.00001%", "1e3%", "nan%" };
+	static const char *const no_percent[] = { "",     "%",      "5",        ".5%",  "5.%",
+						  "-1%",  "+1%",    " 1%",      "1 %",  "1%%",
+						  "0x1%", "1.2.3%", "0.00001%", "1e3%", "nan%" };
 	char buf[32];
 	u64 v;
 

@@ -53,8 +53,12 @@ static void machine(u64 ram)
 	mem = malloc(ram);
 	mem_size = ram;
 	memset(mem, 0xcc, ram); /* nothing may depend on zeros */
-	t = (struct guest_target){ .ram = ram, .rsdp = 0xe0000, .cmdline = "console=ttyS0", .write = port_write,
-				   .zero = port_zero, .ctx = &mem };
+	t = (struct guest_target){ .ram = ram,
+				   .rsdp = 0xe0000,
+				   .cmdline = "console=ttyS0",
+				   .write = port_write,
+				   .zero = port_zero,
+				   .ctx = &mem };
 	guest_default_e820(&t);
 }
 
@@ -487,8 +491,11 @@ static void segment(u32 i, u32 at, u32 filesz, u32 memsz)
 /* Segments in low memory stay what they are, and what the kernel is told lies beside them. */
 static void multiboot_low_segments(void **state)
 {
-	static const struct { u32 at, size; } low[] = {
-		{ 0x5000, 0x1000 }, { 0x500, 0x1000 }, { 0, 0x8000 }, { 0x1000, 0x9e000 }, { 0, 0x9fc00 }, { 0x9f000, 0xc00 },
+	static const struct {
+		u32 at, size;
+	} low[] = {
+		{ 0x5000, 0x1000 },  { 0x500, 0x1000 }, { 0, 0x8000 },
+		{ 0x1000, 0x9e000 }, { 0, 0x9fc00 },    { 0x9f000, 0xc00 },
 	};
 
 	(void)state;
@@ -666,11 +673,18 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(linux_64), cmocka_unit_test(linux_32_and_placement),
-		cmocka_unit_test(linux_odd_length), cmocka_unit_test(linux_first_words), cmocka_unit_test(linux_refusals), cmocka_unit_test(stock_kernels),
-		cmocka_unit_test(multiboot_elf), cmocka_unit_test(multiboot_modules),
-		cmocka_unit_test(multiboot_low_segments), cmocka_unit_test(multiboot_entries),
-		cmocka_unit_test(multiboot_elf64), cmocka_unit_test(multiboot_addresses),
+		cmocka_unit_test(linux_64),
+		cmocka_unit_test(linux_32_and_placement),
+		cmocka_unit_test(linux_odd_length),
+		cmocka_unit_test(linux_first_words),
+		cmocka_unit_test(linux_refusals),
+		cmocka_unit_test(stock_kernels),
+		cmocka_unit_test(multiboot_elf),
+		cmocka_unit_test(multiboot_modules),
+		cmocka_unit_test(multiboot_low_segments),
+		cmocka_unit_test(multiboot_entries),
+		cmocka_unit_test(multiboot_elf64),
+		cmocka_unit_test(multiboot_addresses),
 		cmocka_unit_test(multiboot_refusals),
 	};
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* SRCS: mm/pager/lz4.c tests/fake/fake_arch.c kernel/lib/fmt.c */
 /*
- * test_lz4.c - LZ4 blocks: round trips in buffers of exactly the size that may be touched (the sanitizer watches their
- * ends), blocks written by hand, broken ones.
+ * test_lz4.c - LZ4 blocks: round trips in buffers of exactly the size that may be touched (the sanitizer
+ * watches their ends), blocks written by hand, broken ones.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -62,7 +62,8 @@ static u32 round_trip(const u8 *content, u32 n)
 
 static void make(u8 *p, u32 n, u32 kind)
 {
-	static const char *const words[] = { "page ", "frame ", "guest ", "table ", "disk ", "block ", "the ", "of " };
+	static const char *const words[] = { "page ", "frame ", "guest ", "table ",
+					     "disk ", "block ", "the ",   "of " };
 
 	for (u32 i = 0; i < n; i++)
 		p[i] = (u8)draw(256);
@@ -153,13 +154,19 @@ static void it_compresses(void **s)
 /* Blocks as the format's description has them. */
 static void by_hand(void **s)
 {
-	static const struct { u8 n, block[24]; int len; const char *text; } good[] = {
+	static const struct {
+		u8 n, block[24];
+		int len;
+		const char *text;
+	} good[] = {
 		{ 1, { 0x00 }, 0, "" },
 		{ 4, { 0x30, 'a', 'b', 'c' }, 3, "abc" },
 		{ 6, { 0x11, 'a', 1, 0, 0x10, 'b' }, 7, "aaaaaab" },
 		{ 7, { 0x20, 'a', 'b', 2, 0, 0x10, 'c' }, 7, "abababc" },
 		{ 8, { 0x30, 'x', 'y', 'z', 3, 0, 0x10, '!' }, 8, "xyzxyzx!" },
-		{ 17, { 0xf0, 0, '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e' }, 15,
+		{ 17,
+		  { 0xf0, 0, '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e' },
+		  15,
 		  "0123456789abcde" },
 		{ 7, { 0x1f, 'q', 1, 0, 1, 0x10, '.' }, 22, "qqqqqqqqqqqqqqqqqqqqq." },
 		{ 5, { 0x10, 'a', 1, 0, 0x00 }, 5, "aaaaa" },

@@ -197,7 +197,8 @@ static void test_string_io(void **state)
 	r->rip = CODE;
 	r->gpr[REG_RSI] = 0x9000;
 	r->gpr[REG_RCX] = 2;
-	x = (struct vmexit){ .kind = VMEXIT_IO, .io = { .port = 0x80, .size = 1, .string = true, .rep = true } };
+	x = (struct vmexit){ .kind = VMEXIT_IO,
+			     .io = { .port = 0x80, .size = 1, .string = true, .rep = true } };
 	assert_int_equal(exit_io(v, &x), V_RETRY);
 	assert_int_equal(env.board[0].last_value, 'a');
 	assert_int_equal(exit_io(v, &x), V_NEXT);

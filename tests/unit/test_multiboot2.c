@@ -221,7 +221,8 @@ static void modules_are_checked(void **state)
 		assert_non_null(bi.modules[i].bad);
 		assert_int_equal(bi.modules[i].size, 0);
 	}
-	multiboot2_exclude(&bi, bi.modules[0].start.a + bi.modules[0].size, ~0ull); /* next to it; the last one is gone */
+	/* next to it; the last one is gone */
+	multiboot2_exclude(&bi, bi.modules[0].start.a + bi.modules[0].size, ~0ull);
 	assert_null(bi.modules[0].bad);
 	assert_non_null(bi.modules[6].bad);
 	assert_int_equal(bi.modules[6].size, 0);

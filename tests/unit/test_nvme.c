@@ -13,7 +13,9 @@ static void report(u32 q, u32 cid, u32 status)
 {
 	struct nvme_completion *e = (struct nvme_completion *)hpa_ptr((hpa_t){ ctl.cq[q] }) + ctl.tail[q];
 
-	*e = (struct nvme_completion){ .sq_id = (u16)q, .cid = (u16)cid, .status = (u16)(status << 1 | ctl.phase[q]) };
+	*e = (struct nvme_completion){ .sq_id = (u16)q,
+				       .cid = (u16)cid,
+				       .status = (u16)(status << 1 | ctl.phase[q]) };
 	ctl.tail[q] = (ctl.tail[q] + 1) % ctl.entries[q];
 	ctl.phase[q] ^= ctl.tail[q] == 0;
 }
@@ -74,7 +76,10 @@ static void io(const struct nvme_command *c)
 {
 	struct env_cmd *e = &env.cmd[env.ncmds];
 
-	*e = (struct env_cmd){ .id = c->cid, .op = c->opcode == 0 ? BLOCK_FLUSH : c->opcode == 1 ? BLOCK_WRITE : BLOCK_READ };
+	*e = (struct env_cmd){ .id = c->cid,
+			       .op = c->opcode == 0 ? BLOCK_FLUSH :
+				     c->opcode == 1 ? BLOCK_WRITE :
+						      BLOCK_READ };
 	assert_int_equal(c->nsid, 1);
 	if (e->op != BLOCK_FLUSH) {
 		e->lba = c->cdw10 | (u64)c->cdw11 << 32;
@@ -87,7 +92,11 @@ static void io(const struct nvme_command *c)
 static u32 env_read(u64 offset, u32 bytes)
 {
 	assert_int_equal(bytes, 4);
-	return offset == 0 ? 63 | 1 << 24 : offset == 4 ? 0x20 : offset == 0x14 ? ctl.cc : offset == 0x1c ? ctl.csts : 0;
+	return offset == 0    ? 63 | 1 << 24 :
+	       offset == 4    ? 0x20 :
+	       offset == 0x14 ? ctl.cc :
+	       offset == 0x1c ? ctl.csts :
+				0;
 }
 
 static void env_write(u64 offset, u32 bytes, u32 v)
@@ -112,7 +121,8 @@ static void env_write(u64 offset, u32 bytes, u32 v)
 		ctl.cq[0] = v;
 	} else if (offset >= 0x1000 && !(offset & 4)) {
 		while (ctl.head[q] != v) {
-			const struct nvme_command *c = (struct nvme_command *)hpa_ptr((hpa_t){ ctl.sq[q] }) + ctl.head[q];
+			const struct nvme_command *c =
+				(struct nvme_command *)hpa_ptr((hpa_t){ ctl.sq[q] }) + ctl.head[q];
 
 			ctl.head[q] = (ctl.head[q] + 1) % ctl.entries[q];
 			q ? io(c) : admin(c);
@@ -136,13 +146,17 @@ static void test_probe(void **state)
 
 static void test_prps(void **state)
 {
-	struct block_seg s[] = { { { 0x10800 }, 0x1800 }, { { 0x20000 }, 0x1000 }, { { 0x30000 }, 0x800 }, { { 0x40000 }, 0x1000 } };
+	struct block_seg s[] = { { { 0x10800 }, 0x1800 },
+				 { { 0x20000 }, 0x1000 },
+				 { { 0x30000 }, 0x800 },
+				 { { 0x40000 }, 0x1000 } };
 	struct block_req r = { .segs = s, .nsegs = 4 };
 	struct block_at at = { 0, 0 };
 	u64 prp[2], list[NVME_PRPS];
 
 	(void)state;
-	assert_int_equal(nvme_prps(&r, &at, 1 << 20, prp, list, 0x7000), 0x3000); /* the third segment ends inside a page */
+	/* the third segment ends inside a page */
+	assert_int_equal(nvme_prps(&r, &at, 1 << 20, prp, list, 0x7000), 0x3000);
 	assert_int_equal(prp[0], 0x10800);
 	assert_int_equal(prp[1], 0x7000);
 	assert_int_equal(list[0], 0x11000);
@@ -195,10 +209,11 @@ static void test_death(void **state) { (void)state; env_death(&driver); }
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_probe), cmocka_unit_test(test_prps), cmocka_unit_test(test_random),
-		cmocka_unit_test(test_flush), cmocka_unit_test(test_foreign_ids), cmocka_unit_test(test_bad_sector),
-		cmocka_unit_test(test_lost_interrupts), cmocka_unit_test(test_killer), cmocka_unit_test(test_fatal_status),
-		cmocka_unit_test(test_death),
+		cmocka_unit_test(test_probe),           cmocka_unit_test(test_prps),
+		cmocka_unit_test(test_random),          cmocka_unit_test(test_flush),
+		cmocka_unit_test(test_foreign_ids),     cmocka_unit_test(test_bad_sector),
+		cmocka_unit_test(test_lost_interrupts), cmocka_unit_test(test_killer),
+		cmocka_unit_test(test_fatal_status),    cmocka_unit_test(test_death),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,13 @@
 #include "tests/fake/fake_arch.h"
 
 static const struct slat_format format = {
-	.table = 7, .leaf = 5, .write = 2, .present = 7, .accessed = 1 << 8, .dirty = 1 << 9, .addr = 0x000ffffffffff000ull,
+	.table = 7,
+	.leaf = 5,
+	.write = 2,
+	.present = 7,
+	.accessed = 1 << 8,
+	.dirty = 1 << 9,
+	.addr = 0x000ffffffffff000ull,
 };
 static struct block_dev dev;
 static struct vm_mem m;
@@ -83,7 +89,8 @@ static void against_a_model(void **s)
 			}
 			continue;
 		}
-		if (r % 4 == 3 && n) { /* one goes: the oldest of those on probation while they are more than an eighth */
+		/* one goes: the oldest of those on probation while they are more than an eighth */
+		if (r % 4 == 3 && n) {
 			bool from_proven = nproven && n - nproven <= nproven / 7;
 
 			for (at = 0; proven[order[at]] != from_proven; at++)
@@ -200,7 +207,8 @@ static void blocks_and_disks(void **s)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(against_a_model), cmocka_unit_test(one_read_of_a_big_file), cmocka_unit_test(ghosts), cmocka_unit_test(bounded_chains),
+		cmocka_unit_test(against_a_model),  cmocka_unit_test(one_read_of_a_big_file),
+		cmocka_unit_test(ghosts),           cmocka_unit_test(bounded_chains),
 		cmocka_unit_test(blocks_and_disks),
 	};
 

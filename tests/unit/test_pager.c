@@ -57,7 +57,8 @@ static void dirty_pages_go_to_swap_and_back(void **s)
 	for (u32 g = 200; g-- > 0;)
 		expect_page(m, g, g == 7 ? 3 : 1000 + g * 8);
 	env_check();
-	/* A page that is asked for by a write keeps no copy; one that is written later loses it when it is unmapped. */
+	/* A page that is asked for by a write keeps no copy; one that is written later loses it when it is
+	 * unmapped. */
 	evict_all(m);
 	assert_int_equal(swap_copies(), 0);
 	for (u32 g = 0; g < 200; g++)
@@ -578,7 +579,8 @@ static void max_is_kept_and_the_rich_pay(void **s)
 	env_end();
 }
 
-/* b reads round and round for the first time, above its target; a, below its own, sleeps on pages that it has not touched for long. */
+/* b reads round and round for the first time, above its target; a, below its own, sleeps on pages that it has
+ * not touched for long. */
 static void idle_pages_go_first(void **s)
 {
 	struct vm_mem *a, *b;
@@ -608,7 +610,8 @@ static void idle_pages_go_first(void **s)
 	assert_true(vmmem_held(b) > 800 && b->n.clean_drops < 60);
 	assert_in_range(vmmem_held(a), 200, 650);
 	env_check();
-	/* What it still touches stayed; the rest comes back, at the other's expense, as it is below its target. */
+	/* What it still touches stayed; the rest comes back, at the other's expense, as it is below its
+	 * target. */
 	for (u32 g = 0; g < 50; g++)
 		assert_int_equal(a->page[g].state, GPAGE_HOT);
 	for (u32 g = 0; g < 700; g++)

@@ -2,9 +2,9 @@
 /* SRCS: @pager kernel/lib/parse.c tests/fake/fake_arch.c */
 /* WRAP: slat_map */
 /*
- * test_pager_random.c - three guests do everything at once on too little memory; every sector of every page and
- * disk is known, and the conservation law is checked all the time. Whatever is mapped is looked at in that moment: another
- * processor of the guest could see it. PAGER_OPS and PAGER_SEED from the environment.
+ * test_pager_random.c - three guests do everything at once on too little memory; every sector of every page
+ * and disk is known, and the conservation law is checked all the time. Whatever is mapped is looked at in
+ * that moment: another processor of the guest could see it. PAGER_OPS and PAGER_SEED from the environment.
  */
 #include "mm/pager/zip.h"
 #include "tests/unit/pager_env.h"
@@ -295,7 +295,9 @@ static void do_odd(u32 v)
 		m->max = 150 + env_rand(400);
 		break;
 	case 5: /* off, small, large: budgets come and go; auto tries samples */
-		m->zplan.percent = (u8)(env_rand(3) ? env_rand(ZPLAN_MOST_PERCENT + 1) : env_rand(2) ? 0 : ZPLAN_AUTO);
+		m->zplan.percent = (u8)(env_rand(3) ? env_rand(ZPLAN_MOST_PERCENT + 1) :
+					env_rand(2) ? 0 :
+						      ZPLAN_AUTO);
 		zip_plan(m);
 		break;
 	default:
@@ -388,13 +390,16 @@ static void run(bool errors, u32 ops, u64 seed)
 		ousted += c->zip_ousted;
 		do_reset(i);
 		if (!errors)
-			print_message("guest %u: %llu faults, %llu swapped, %llu in, %llu disc, %llu soft, %llu hits, "
-				      "%llu rescues, %llu bounced, %llu compressed, %llu back, %llu on, %u resets\n", i, (unsigned long long)c->faults,
-				      (unsigned long long)c->swap_writes, (unsigned long long)c->swap_reads,
-				      (unsigned long long)c->disc_reads, (unsigned long long)c->soft_hits,
-				      (unsigned long long)c->cache_hits, (unsigned long long)c->rescues,
-				      (unsigned long long)c->bounce_reads, (unsigned long long)c->zip_puts,
-				      (unsigned long long)c->zip_hits, (unsigned long long)c->zip_ousted, model[i].resets);
+			print_message("guest %u: %llu faults, %llu swapped, %llu in, %llu disc, %llu soft, "
+				      "%llu hits, "
+				      "%llu rescues, %llu bounced, %llu compressed, %llu back, %llu on, %u "
+				      "resets\n",
+				      i, (unsigned long long)c->faults, (unsigned long long)c->swap_writes,
+				      (unsigned long long)c->swap_reads, (unsigned long long)c->disc_reads,
+				      (unsigned long long)c->soft_hits, (unsigned long long)c->cache_hits,
+				      (unsigned long long)c->rescues, (unsigned long long)c->bounce_reads,
+				      (unsigned long long)c->zip_puts, (unsigned long long)c->zip_hits,
+				      (unsigned long long)c->zip_ousted, model[i].resets);
 	}
 	assert_int_equal(superfluous, 0);
 	assert_true(seen > ops / 10);

@@ -14,7 +14,8 @@
 
 #define S 1000000000ull
 
-/* Ten pages of each age from 1 to 20, passes two seconds apart: idle is what was last touched before the last 10 s. */
+/* Ten pages of each age from 1 to 20, passes two seconds apart: idle is what was last touched before the last
+ * 10 s. */
 static void what_no_pass_saw_touched_is_idle(void **state)
 {
 	struct payer_idle idle = { 0 };

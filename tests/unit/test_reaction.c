@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* SRCS: mm/share/ages.c mm/share/curve.c mm/share/curve_sleep.c mm/share/divide.c mm/share/balance.c mm/share/balance_qos.c tools/oracle.c tools/simguest.c tools/simhost.c tools/simreact.c */
 /*
- * test_reaction.c - targets follow a change of load within a second, arrive within three, and are still without one:
- * with misses of 0.1 ms (NVMe) and of 6 ms (a disk that seeks).
+ * test_reaction.c - targets follow a change of load within a second, arrive within three, and are still
+ * without one: with misses of 0.1 ms (NVMe) and of 6 ms (a disk that seeks).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +22,8 @@ static void follows(u64 miss_ns)
 		struct simreact r;
 
 		simreact_run(i, miss_ns, &r);
-		print_message("%s: target %u -> %u, first frame after %llu ms, settled after %llu ms, %llu misses of %llu us\n",
+		print_message("%s: target %u -> %u, first frame after %llu ms, settled after %llu ms, %llu "
+			      "misses of %llu us\n",
 			      r.name, r.before, r.after, (unsigned long long)(r.first_ns / MS),
 			      (unsigned long long)(r.settled_ns / MS), (unsigned long long)r.misses,
 			      (unsigned long long)(miss_ns / 1000));

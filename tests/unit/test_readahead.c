@@ -66,7 +66,8 @@ static void the_window_follows_the_disk_and_the_samples(void **state)
 	for (u32 i = 0; i < AHEAD_SAMPLES + 9; i++)
 		readahead_sample(&a, i);
 	assert_int_equal(a.samples, AHEAD_SAMPLES);
-	readahead_look(&a, see, NULL, &used, &wasted); /* page 0 was touched; the odd ones are gone; the rest have time */
+	/* page 0 was touched; the odd ones are gone; the rest have time */
+	readahead_look(&a, see, NULL, &used, &wasted);
 	assert_true(used == 1 && wasted == AHEAD_SAMPLES / 2 && a.samples == AHEAD_SAMPLES / 2 - 1);
 	assert_int_equal(a.window, 4);
 	assert_false(readahead_may_pay(&a));
@@ -116,8 +117,10 @@ static void demands_in_a_row_are_a_guest_that_wakes_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_run_goes_forward_then_back), cmocka_unit_test(the_window_follows_the_disk_and_the_samples),
-		cmocka_unit_test(room_is_what_a_guest_deserves), cmocka_unit_test(demands_in_a_row_are_a_guest_that_wakes_up),
+		cmocka_unit_test(a_run_goes_forward_then_back),
+		cmocka_unit_test(the_window_follows_the_disk_and_the_samples),
+		cmocka_unit_test(room_is_what_a_guest_deserves),
+		cmocka_unit_test(demands_in_a_row_are_a_guest_that_wakes_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -176,7 +176,8 @@ static void a_pause_is_no_starving(void **s)
 	env_end();
 }
 
-/* Eight ages of 1024 pages each, every eighth page of one age; 40 of the oldest can't be taken. About 3,200 go. */
+/* Eight ages of 1024 pages each, every eighth page of one age; 40 of the oldest can't be taken. About 3,200
+ * go. */
 static void pinned_pages_make_nobody_young_go(void **s)
 {
 	u32 gone[8] = { 0 }, got = 0;
@@ -215,7 +216,8 @@ static void pinned_pages_make_nobody_young_go(void **s)
 	env_end();
 }
 
-/* All that it may hold is on its way from the disk, and that transfer waits for its guest's turn: it is not stuck. */
+/* All that it may hold is on its way from the disk, and that transfer waits for its guest's turn: it is not
+ * stuck. */
 static void who_waits_for_a_turn_is_not_stuck(void **s)
 {
 	struct guest_io io;
@@ -244,7 +246,8 @@ static void who_waits_for_a_turn_is_not_stuck(void **s)
 	env_end();
 }
 
-/* All that it may hold is pinned, and a transfer of its own can't get on: it is stopped after 5 s like one that has none. */
+/* All that it may hold is pinned, and a transfer of its own can't get on: it is stopped after 5 s like one
+ * that has none. */
 static void a_transfer_saves_nobody(void **s)
 {
 	for (u32 with = 0; with < 3; with++) {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* SRCS: kernel/vm_create.c kernel/vm.c kernel/pcpu.c kernel/vm_life.c kernel/console/cmd.c kernel/console/cmd_vm.c kernel/console/cmd_qos.c kernel/console/cmd_why.c kernel/console/cmd_mem.c kernel/console/cmd_sys.c kernel/balancer.c kernel/resting.c mm/share/scan_clock.c kernel/vm_load.c kernel/exit/exit_cpuid.c arch/x86_64/virt/virt.c kernel/backends.c @pager mm/share/curve.c mm/share/divide.c mm/share/balance.c mm/share/balance_qos.c boot/config.c boot/config_keys.c boot/guest.c boot/linux.c boot/multiboot1.c boot/elf.c kernel/lib/log.c kernel/lib/parse.c tests/fake/fake_arch.c */
 /*
- * test_refused.c - what the console says about a guest that was refused: nothing of it may be another guest's.
+ * test_refused.c - what the console says about a guest that was refused: nothing of it may be another
+ * guest's.
  *
- * Guest 0 is there and holds frames. A refused guest has a number of its own, holds nothing, and every command about it
- * answers without a memory to look into.
+ * Guest 0 is there and holds frames. A refused guest has a number of its own, holds nothing, and every
+ * command about it answers without a memory to look into.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -67,7 +68,9 @@ static int describe(struct vcpu_hw *v, char *buf, size_t size)
 	return 0;
 }
 
-const struct virt_ops vmx_ops = { .name = "fake", .slat = &format, .vcpu_create = vcpu_create, .regs = regs, .describe = describe };
+const struct virt_ops vmx_ops = {
+	.name = "fake", .slat = &format, .vcpu_create = vcpu_create, .regs = regs, .describe = describe
+};
 const struct virt_ops svm_ops;
 
 /* ---- what is not under test ---- */
@@ -93,10 +96,23 @@ size_t vboard_size(void) { return 64; }
 int vboard_init(struct vboard *b, const struct vboard_config *c) { (void)b; (void)c; return 0; }
 void vboard_reset(struct vboard *b) { (void)b; }
 int vboard_read_msr(struct vboard *b, u32 msr, u64 *v) { (void)b; (void)msr; (void)v; return E_NOENT; }
-int vboard_acpi(struct vboard *b, vboard_write_fn *w, void *ctx, u64 *rsdp) { (void)b; (void)w; (void)ctx; (void)rsdp; return 0; }
+int vboard_acpi(struct vboard *b, vboard_write_fn *w, void *ctx, u64 *rsdp)
+{
+	(void)b;
+	(void)w;
+	(void)ctx;
+	(void)rsdp;
+	return 0;
+}
 void vcpu_reset(struct vcpu *v, const struct virt_entry *e) { (void)v; (void)e; }
 void turn_charge(struct vcpu *v, u64 ticks) { (void)v; (void)ticks; }
-void block_share(u32 owner, u32 weight, u32 iops, u64 bps) { (void)owner; (void)weight; (void)iops; (void)bps; }
+void block_share(u32 owner, u32 weight, u32 iops, u64 bps)
+{
+	(void)owner;
+	(void)weight;
+	(void)iops;
+	(void)bps;
+}
 void block_hurry(bool on) { (void)on; }
 bool block_contended(const struct block_dev *d, u32 owner) { (void)d; (void)owner; return false; }
 void block_free(u32 owner, bool on) { (void)owner; (void)on; }
@@ -117,8 +133,14 @@ static struct vm *create(u32 i, const char *error)
 {
 	static const char *const name[] = { "web", "db", "huge" };
 
-	config[i] = (struct vm_config){ .kind = CONFIG_LINUX, .ram = 16 * MIB, .min = 4 * MIB, .max = 16 * MIB, .weight = 100 + i,
-					.vcpus = 1, .kernel_module = 0, .initrd_module = -1 };
+	config[i] = (struct vm_config){ .kind = CONFIG_LINUX,
+					.ram = 16 * MIB,
+					.min = 4 * MIB,
+					.max = 16 * MIB,
+					.weight = 100 + i,
+					.vcpus = 1,
+					.kernel_module = 0,
+					.initrd_module = -1 };
 	str_copy(config[i].name, sizeof(config[i].name), name[i]);
 	str_copy(config[i].error, sizeof(config[i].error), error);
 	return vm_create(&config[i], NULL, 0, &bi);

@@ -50,7 +50,8 @@ static void typed(void *ctx)
 	calls++;
 }
 
-/* A recording opens its port each time it is asked for: an interrupt's line has room for a few handlers only. */
+/* A recording opens its port each time it is asked for: an interrupt's line has room for a few
+ * handlers only. */
 static void a_port_is_opened_as_often_as_one_likes(void **state)
 {
 	(void)state;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* SRCS: @kernel */
 /*
- * test_share.c - no guest can take others' CPU: who pays for the turns of the main loop, when sleepers wake, when
- * queues wait, and what a busy guest keeps beside three that try all of it.
+ * test_share.c - no guest can take others' CPU: who pays for the turns of the main loop, when sleepers wake,
+ * when queues wait, and what a busy guest keeps beside three that try all of it.
  */
 #include "tests/unit/kernel_env.h"
 
@@ -20,7 +20,8 @@ static struct {
 	struct vm *completed;
 	bool quiet, once;      /* the completion asks for nothing; is the only one */
 	bool looks;            /* it brings guest 0 something too */
-	u32 looks_away;        /* interrupts were let in by the main loop, which said that they had been off */
+	/* interrupts were let in by the main loop, which said that they had been off */
+	u32 looks_away;
 	u32 wakes;             /* slices of sleepers */
 	u64 wake_at[16];
 } w;
@@ -187,7 +188,8 @@ static void test_who_halts_pays(void **state)
 	assert_int_equal(env.vm[1].vcpu.vruntime, 10 * US);
 	loop_once();
 	assert_true(w.ran[0] > 0);
-	assert_int_equal(env.vm[1].vcpu.vruntime, 21 * MS - CREDIT + 7000); /* it comes back a credit before the place of who runs */
+	/* it comes back a credit before the place of who runs */
+	assert_int_equal(env.vm[1].vcpu.vruntime, 21 * MS - CREDIT + 7000);
 	assert_int_equal(env.vm[0].vcpu.vruntime, 21 * MS + w.ran[0]);
 }
 
@@ -205,7 +207,8 @@ static void test_who_sleeps_pays(void **state)
 	w.awake = 10 * US;
 	loop_once();
 	assert_int_equal(w.wakes, 1);
-	assert_int_equal(env.vm[1].vcpu.vruntime, before - CREDIT + 7000 + 10 * US); /* from the time of who ran */
+	/* from the time of who ran */
+	assert_int_equal(env.vm[1].vcpu.vruntime, before - CREDIT + 7000 + 10 * US);
 	assert_int_equal(env.vm[0].vcpu.vruntime, before);
 }
 
@@ -252,7 +255,8 @@ static void test_two_share_a_turn(void **state)
 	assert_int_equal(env.vm[2].vcpu.vruntime, 3500);
 }
 
-/* A completion in another's slice: the handler's time and the turn are its guest's, who runs is not charged. */
+/* A completion in another's slice: the handler's time and the turn are its guest's, who runs is
+ * not charged. */
 static void test_whose_completion_pays(void **state)
 {
 	(void)state;
@@ -290,7 +294,8 @@ static void test_whose_late_completion_pays(void **state)
 	assert_int_equal(env.vm[0].vcpu.vruntime, w.ran[0]);
 }
 
-/* The host's own work is between two looks at the disks, and they know that none was taken meanwhile. Guests' slices are one long look. */
+/* The host's own work is between two looks at the disks, and they know that none was taken meanwhile. Guests'
+ * slices are one long look. */
 static void test_looks_at_disks(void **state)
 {
 	(void)state;
@@ -359,7 +364,8 @@ static void test_sleeper_does_not_save_up(void **state)
 	assert_in_range(w.ran[0], 470 * MS, 530 * MS);
 }
 
-/* It is served once the other is a quarter of a slice ahead, not at the end of a slice of one that was alone. */
+/* It is served once the other is a quarter of a slice ahead, not at the end of a slice of one that
+ * was alone. */
 static void test_woken_is_served_soon(void **state)
 {
 	u64 at;
@@ -382,7 +388,8 @@ static void test_woken_is_served_soon(void **state)
 	}
 }
 
-/* Three that want to wake each 200 us cut no slice of another shorter than that, nor one that is behind them. */
+/* Three that want to wake each 200 us cut no slice of another shorter than that, nor one that is
+ * behind them. */
 static void test_slices_stay_whole(void **state)
 {
 	(void)state;
@@ -562,14 +569,30 @@ static void test_share_beside_completions(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(test_sleepers_wake_together), test(test_sleeper_wakes_on_the_grid), test(test_periods_keep_their_phase),
-		test(test_own_timer_is_exact), test(test_who_halts_pays), test(test_who_sleeps_pays),
-		test(test_who_ends_a_wait_pays), test(test_whose_slice_ended_pays), test(test_two_share_a_turn),
-		test(test_whose_completion_pays), test(test_whose_late_completion_pays), test(test_quiet_completions_pay), test(test_looks_at_disks),
+		test(test_sleepers_wake_together),
+		test(test_sleeper_wakes_on_the_grid),
+		test(test_periods_keep_their_phase),
+		test(test_own_timer_is_exact),
+		test(test_who_halts_pays),
+		test(test_who_sleeps_pays),
+		test(test_who_ends_a_wait_pays),
+		test(test_whose_slice_ended_pays),
+		test(test_two_share_a_turn),
+		test(test_whose_completion_pays),
+		test(test_whose_late_completion_pays),
+		test(test_quiet_completions_pay),
+		test(test_looks_at_disks),
 		test(test_nothing_twice),
-		test(test_sleeper_does_not_save_up), test(test_woken_is_served_soon), test(test_slices_stay_whole),
-		test(test_queue_waits_while_ahead), test(test_own_queue_goes_on), test(test_queue_turn_is_bounded), test(test_transfers_wait_too),
-		test(test_share_beside_sleepers), test(test_share_beside_one_shots), test(test_share_beside_queues),
+		test(test_sleeper_does_not_save_up),
+		test(test_woken_is_served_soon),
+		test(test_slices_stay_whole),
+		test(test_queue_waits_while_ahead),
+		test(test_own_queue_goes_on),
+		test(test_queue_turn_is_bounded),
+		test(test_transfers_wait_too),
+		test(test_share_beside_sleepers),
+		test(test_share_beside_one_shots),
+		test(test_share_beside_queues),
 		test(test_share_beside_completions),
 	};
 

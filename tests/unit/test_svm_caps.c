@@ -143,10 +143,15 @@ static bool intercepted(const struct vcpu_hw *v, u32 code)
 
 static void test_intercepts(void **state)
 {
-	static const u8 on[] = { 0x41, 0x51, 0x52, EXIT_INTR, EXIT_NMI, EXIT_SMI, EXIT_INIT, EXIT_CPUID, EXIT_HLT,
-				 EXIT_INVD, EXIT_IOIO, EXIT_MSR, EXIT_SHUTDOWN, EXIT_VMRUN, EXIT_VMMCALL, EXIT_VMLOAD,
-				 EXIT_VMSAVE, EXIT_STGI, EXIT_CLGI, EXIT_SKINIT, EXIT_INVLPGA, EXIT_WBINVD,
-				 EXIT_MONITOR, EXIT_MWAIT, EXIT_XSETBV, EXIT_RDPMC, EXIT_TASK_SWITCH };
+	static const u8 on[] = { 0x41,          0x51,         0x52,
+				 EXIT_INTR,     EXIT_NMI,     EXIT_SMI,
+				 EXIT_INIT,     EXIT_CPUID,   EXIT_HLT,
+				 EXIT_INVD,     EXIT_IOIO,    EXIT_MSR,
+				 EXIT_SHUTDOWN, EXIT_VMRUN,   EXIT_VMMCALL,
+				 EXIT_VMLOAD,   EXIT_VMSAVE,  EXIT_STGI,
+				 EXIT_CLGI,     EXIT_SKINIT,  EXIT_INVLPGA,
+				 EXIT_WBINVD,   EXIT_MONITOR, EXIT_MWAIT,
+				 EXIT_XSETBV,   EXIT_RDPMC,   EXIT_TASK_SWITCH };
 	struct vcpu_hw *v;
 
 	(void)state;

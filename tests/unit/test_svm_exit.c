@@ -60,15 +60,29 @@ static void bytes(const void *b, u32 n)
 
 static void test_plain_exits(void **state)
 {
-	static const struct { u32 code; u8 kind, len; } rows[] = {
-		{ EXIT_CPUID, VMEXIT_CPUID, 2 }, { EXIT_HLT, VMEXIT_HLT, 1 }, { EXIT_INTR, VMEXIT_INTR, 0 },
-		{ EXIT_NMI, VMEXIT_NMI, 0 }, { EXIT_INIT, VMEXIT_INIT, 0 }, { EXIT_VINTR, VMEXIT_IRQ_WINDOW, 0 },
-		{ EXIT_SHUTDOWN, VMEXIT_TRIPLE, 0 }, { EXIT_XSETBV, VMEXIT_XSETBV, 3 },
-		{ EXIT_WBINVD, VMEXIT_WBINVD, 2 }, { EXIT_INVD, VMEXIT_WBINVD, 2 },
-		{ EXIT_VMMCALL, VMEXIT_VIRT_INSN, 0 }, { EXIT_CLGI, VMEXIT_VIRT_INSN, 0 },
-		{ EXIT_MWAIT, VMEXIT_VIRT_INSN, 0 }, { EXIT_TASK_SWITCH, VMEXIT_BAD, 0 },
-		{ EXIT_EXCEPTION + VECTOR_MC, VMEXIT_MCE, 0 }, { 0x10, VMEXIT_BAD, 0 }, { 0x3ff, VMEXIT_BAD, 0 },
-		{ 0x402, VMEXIT_BAD, 0 }, { EXIT_INVALID, VMEXIT_BAD, 0 },
+	static const struct {
+		u32 code;
+		u8 kind, len;
+	} rows[] = {
+		{ EXIT_CPUID, VMEXIT_CPUID, 2 },
+		{ EXIT_HLT, VMEXIT_HLT, 1 },
+		{ EXIT_INTR, VMEXIT_INTR, 0 },
+		{ EXIT_NMI, VMEXIT_NMI, 0 },
+		{ EXIT_INIT, VMEXIT_INIT, 0 },
+		{ EXIT_VINTR, VMEXIT_IRQ_WINDOW, 0 },
+		{ EXIT_SHUTDOWN, VMEXIT_TRIPLE, 0 },
+		{ EXIT_XSETBV, VMEXIT_XSETBV, 3 },
+		{ EXIT_WBINVD, VMEXIT_WBINVD, 2 },
+		{ EXIT_INVD, VMEXIT_WBINVD, 2 },
+		{ EXIT_VMMCALL, VMEXIT_VIRT_INSN, 0 },
+		{ EXIT_CLGI, VMEXIT_VIRT_INSN, 0 },
+		{ EXIT_MWAIT, VMEXIT_VIRT_INSN, 0 },
+		{ EXIT_TASK_SWITCH, VMEXIT_BAD, 0 },
+		{ EXIT_EXCEPTION + VECTOR_MC, VMEXIT_MCE, 0 },
+		{ 0x10, VMEXIT_BAD, 0 },
+		{ 0x3ff, VMEXIT_BAD, 0 },
+		{ 0x402, VMEXIT_BAD, 0 },
+		{ EXIT_INVALID, VMEXIT_BAD, 0 },
 	};
 
 	(void)state;
@@ -280,7 +294,8 @@ static void test_irq_comes_second(void **state)
 	exit_with(EXIT_CPUID, 0, 0, 0);
 	assert_int_equal(fake_svm.entered_virq, 0x42);
 	assert_true(svm_ops.can_take_irq(v));
-	/* its delivery was interrupted, and a processor leaves the request where it was: one delivery all the same */
+	/* its delivery was interrupted, and a processor leaves the request where it was: one delivery all the
+	 * same */
 	svm_ops.inject_irq(v, 0x43);
 	fake_svm.host_first = true;
 	exit_with(EXIT_NPF, 0, 0x1000, 0x80000043);
@@ -289,7 +304,8 @@ static void test_irq_comes_second(void **state)
 	assert_int_equal(fake_svm.entered_virq, 0x43);
 	svm_ops.enter(v, 0, &x);
 	assert_int_equal(fake_svm.entered_virq, 0);
-	/* QEMU calls it an exception that was interrupted, which EVENTINJ refuses to deliver with such a vector */
+	/* QEMU calls it an exception that was interrupted, which EVENTINJ refuses to deliver with such a
+	 * vector */
 	svm_ops.inject_irq(v, 0x45);
 	fake_svm.host_first = true;
 	exit_with(EXIT_NPF, 0, 0x1000, 0x80000345);
@@ -327,7 +343,8 @@ static void test_irq_comes_second(void **state)
 	assert_int_equal(fake_svm.armed, 0);
 }
 
-/* Where VMRUN forgets an interrupt shadow nothing goes in between STI and the instruction behind it, HLT most often. */
+/* Where VMRUN forgets an interrupt shadow nothing goes in between STI and the instruction behind it, HLT most
+ * often. */
 static void test_shadow_is_kept(void **state)
 {
 	(void)state;

@@ -145,8 +145,8 @@ static void repeat(struct vm *vm, char c, u32 n)
 		console_guest_tx(vm, (u8)c);
 }
 
-/* The guest's ring is the first thing in its terminal. What is changed there after a look shows if a byte is looked at
- * again. */
+/* The guest's ring is the first thing in its terminal. What is changed there after a look shows if a byte is
+ * looked at again. */
 static void each_byte_is_looked_at_once(void **state)
 {
 	(void)state;
@@ -274,10 +274,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(nobody_waits, setup),
-		cmocka_unit_test_setup(half_lines_lose_nothing, setup), cmocka_unit_test_setup(in_turns, setup),
+		cmocka_unit_test_setup(half_lines_lose_nothing, setup),
+		cmocka_unit_test_setup(in_turns, setup),
 		cmocka_unit_test_setup(the_watched_one_is_held, setup),
 		cmocka_unit_test_setup(each_byte_is_looked_at_once, setup),
-		cmocka_unit_test_setup(a_look_is_bounded, setup), cmocka_unit_test_setup(who_prints_pays, setup),
+		cmocka_unit_test_setup(a_look_is_bounded, setup),
+		cmocka_unit_test_setup(who_prints_pays, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

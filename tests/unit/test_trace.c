@@ -277,11 +277,15 @@ static void pages_one_by_one_make_one_set(void **state)
 	trace_read(&vm.mem, TRACE_READ_COLD, 5, 6, true);
 	take_all();
 	assert_int_equal(ngot, 4);
-	assert_true(got[0].kind == TRACE_MASK && got[0].cls == TRACE_SET_WARM && got[0].vm == 3 && got[0].page == 640);
+	assert_true(got[0].kind == TRACE_MASK && got[0].cls == TRACE_SET_WARM && got[0].vm == 3 &&
+		    got[0].page == 640);
 	assert_true(got[0].time == 0x55555555 && got[0].value == 0x55555555);
-	assert_true(got[1].kind == TRACE_RUN && got[1].cls == TRACE_SET_WARM && got[1].page == 704 && got[1].value == 200);
-	assert_true(got[2].kind == TRACE_RUN && got[2].cls == TRACE_SET_ZEROS && got[2].page == 650 && got[2].value == 1);
-	assert_true(got[3].kind == TRACE_MISS && got[3].cls == TRACE_READ_COLD && got[3].n == 1 && got[3].value == 6);
+	assert_true(got[1].kind == TRACE_RUN && got[1].cls == TRACE_SET_WARM && got[1].page == 704 &&
+		    got[1].value == 200);
+	assert_true(got[2].kind == TRACE_RUN && got[2].cls == TRACE_SET_ZEROS && got[2].page == 650 &&
+		    got[2].value == 1);
+	assert_true(got[3].kind == TRACE_MISS && got[3].cls == TRACE_READ_COLD && got[3].n == 1 &&
+		    got[3].value == 6);
 }
 
 /* A miss is put down to the access that is being handled, once, and only if it is that page's. */
@@ -308,7 +312,8 @@ static void misses_know_their_access(void **state)
 	assert_int_equal(got[3].page, 0x81234567);
 	assert_int_equal(got[3].value, 0xffffffff);
 	assert_int_equal(got[4].cls, TRACE_SWAP | TRACE_BY_VMM << 4);
-	assert_int_equal(got[5].cls, TRACE_ZERO | TRACE_BY_READ << 4); /* there is no content to be read: no RIP */
+	/* there is no content to be read: no RIP */
+	assert_int_equal(got[5].cls, TRACE_ZERO | TRACE_BY_READ << 4);
 	assert_int_equal(got[5].n, 0);
 }
 
@@ -316,8 +321,10 @@ static void a_guest_and_a_decision(void **state)
 {
 	static struct vm vm = { .id = 2, .name = "webserver-12345", .weight = 300, .miss_goal = 50000,
 				.mem = { .id = 2, .npages = 65536, .min = 100, .max = 5000 } };
-	struct balance_vm b = { .quota = { .held = 77 }, .why = { .reason = BALANCE_GROW, .from = 10, .to = 20, .wanted = 30,
-							      .burst = true } };
+	struct balance_vm b = {
+		.quota = { .held = 77 },
+		.why = { .reason = BALANCE_GROW, .from = 10, .to = 20, .wanted = 30, .burst = true }
+	};
 	char name[17] = "";
 
 	(void)state;
@@ -362,9 +369,18 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(the_checksum_is_the_usual_one), T(in_and_out_in_order), T(what_does_not_fit_is_counted),
-		T(the_end_fits_a_full_ring), T(time_is_whole), T(sets_become_runs_and_masks), T(any_set_survives),
-		T(evicted_pages_in_any_order), T(pages_one_by_one_make_one_set), T(misses_know_their_access), T(a_guest_and_a_decision), T(off_is_off),
+		T(the_checksum_is_the_usual_one),
+		T(in_and_out_in_order),
+		T(what_does_not_fit_is_counted),
+		T(the_end_fits_a_full_ring),
+		T(time_is_whole),
+		T(sets_become_runs_and_masks),
+		T(any_set_survives),
+		T(evicted_pages_in_any_order),
+		T(pages_one_by_one_make_one_set),
+		T(misses_know_their_access),
+		T(a_guest_and_a_decision),
+		T(off_is_off),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* SRCS: vdev/vboard.c vdev/vlapic.c vdev/vlapic_timer.c vdev/vioapic.c vdev/vpic.c vdev/vpit.c vdev/vrtc.c vdev/vpm.c vdev/vuart.c vdev/vpci.c vdev/vblk.c vdev/vblk_req.c vdev/vqueue.c vdev/vdma.c vdev/vacpi.c vdev/aml.c tests/fake/fake_ports.c tests/fake/fake_arch.c kernel/lib/log.c kernel/lib/fmt.c */
-/* test_vacpi - checksums, pointers, and the DSDT as ACPICA's disassembler reads it (where iasl is installed). */
+/* test_vacpi - checksums, pointers, and the DSDT as ACPICA's disassembler reads it (where iasl
+ * is installed). */
 #include <stdio.h>
 #include <unistd.h>
 
@@ -92,8 +93,9 @@ static char *disassemble(const char *dir, const u8 *t, const char *name)
 	assert_int_equal(fwrite(t, 1, get(t + 4, 4), f), get(t + 4, 4));
 	fclose(f);
 	/* Back to AML again: errors and warnings show in the second step. */
-	snprintf(command, sizeof(command), "cd %s && iasl -d %s.aml >%s.log 2>&1 && iasl -we %s.dsl >>%s.log 2>&1",
-		 dir, name, name, name, name);
+	snprintf(command, sizeof(command),
+		 "cd %s && iasl -d %s.aml >%s.log 2>&1 && iasl -we %s.dsl >>%s.log 2>&1", dir, name, name,
+		 name, name);
 	if (system(command) != 0) {
 		snprintf(command, sizeof(command), "cat %s/%s.log", dir, name);
 		(void)!system(command);
@@ -157,7 +159,9 @@ static void test_iasl(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_tables), cmocka_unit_test(test_reset_vector), cmocka_unit_test(test_iasl) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_tables),
+					    cmocka_unit_test(test_reset_vector),
+					    cmocka_unit_test(test_iasl) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

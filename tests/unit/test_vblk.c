@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* SRCS: vdev/vboard.c vdev/vlapic.c vdev/vlapic_timer.c vdev/vioapic.c vdev/vpic.c vdev/vpit.c vdev/vrtc.c vdev/vpm.c vdev/vuart.c vdev/vpci.c vdev/vblk.c vdev/vblk_req.c vdev/vqueue.c vdev/vdma.c vdev/vacpi.c vdev/aml.c tests/fake/fake_ports.c tests/fake/fake_arch.c kernel/lib/log.c kernel/lib/fmt.c */
-/* test_vblk - a tiny driver: negotiation, requests, batches, waiting for pages, resets, and every way to break a queue. */
+/* test_vblk - a tiny driver: negotiation, requests, batches, waiting for pages, resets, and every way to
+ * break a queue. */
 #include "tests/unit/board_env.h"
 
 #define BAR VPCI_BAR_FIRST
@@ -295,7 +296,8 @@ static void test_framing(void **state)
 /* Pages that are on disk: the try leaves nothing pinned and is repeated. */
 static void test_waits_for_pages(void **state)
 {
-	static const u32 pages[] = { DESC, AVAIL, AVAIL + 2, USED, USED + 16, HEADER, STATUS, TABLE, TABLE + 8, DATA };
+	static const u32 pages[] = { DESC,   AVAIL,  AVAIL + 2, USED,      USED + 16,
+				     HEADER, STATUS, TABLE,     TABLE + 8, DATA };
 	u32 again;
 
 	(void)state;
@@ -343,8 +345,10 @@ static void test_bound_of_pins(void **state)
 		u32 agains = fake_ports.agains;
 
 		assert_true(fake_ports_io(0));
-		assert_int_equal(fake_ports.submitted, i + 1); /* a completion takes no request off the queue, */
-		assert_int_equal(fake_ports.agains, agains + (i < 4)); /* it asks for a turn if there are more */
+		/* a completion takes no request off the queue, */
+		assert_int_equal(fake_ports.submitted, i + 1);
+		/* it asks for a turn if there are more */
+		assert_int_equal(fake_ports.agains, agains + (i < 4));
 		vboard_retry(b);
 	}
 	assert_int_equal(used_idx(), 5);
@@ -377,7 +381,8 @@ static void test_out_of_order_and_slots(void **state)
 	while (fake_ports_io(0))
 		vboard_retry(b);
 	assert_int_equal(used_idx(), 21);
-	assert_int_equal(fake_ports.agains, 1 + 5); /* and none while the queue is empty: the driver will say */
+	/* and none while the queue is empty: the driver will say */
+	assert_int_equal(fake_ports.agains, 1 + 5);
 	assert_int_equal(get16(USED + 4 + 8 * N), 21); /* avail_event: tell us about the next */
 	assert_int_equal(vboard_irq_pending(b), -1);
 	end();
@@ -420,7 +425,8 @@ static void test_reset_in_flight(void **state)
 	end();
 }
 
-/* Everything that breaks a queue: NEEDS_RESET, a configuration interrupt, nothing more; a reset repairs it. */
+/* Everything that breaks a queue: NEEDS_RESET, a configuration interrupt, nothing more; a reset
+ * repairs it. */
 static void expect_broken(u16 head)
 {
 	kick(head);
@@ -493,8 +499,11 @@ static void test_broken_queues(void **state)
 
 static void test_bad_areas(void **state)
 {
-	static const u32 areas[][3] = { { DESC + 8, AVAIL, USED }, { DESC, AVAIL + 1, USED }, { DESC, AVAIL, USED + 2 },
-					{ 0x40000000, AVAIL, USED }, { DESC, AVAIL, FAKE_PAGES * PAGE_SIZE - 64 } };
+	static const u32 areas[][3] = { { DESC + 8, AVAIL, USED },
+					{ DESC, AVAIL + 1, USED },
+					{ DESC, AVAIL, USED + 2 },
+					{ 0x40000000, AVAIL, USED },
+					{ DESC, AVAIL, FAKE_PAGES * PAGE_SIZE - 64 } };
 
 	(void)state;
 	for (u32 i = 0; i < ARRAY_SIZE(areas); i++) {
@@ -599,12 +608,20 @@ static void test_batches(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_negotiation), cmocka_unit_test(test_read_write),
-		cmocka_unit_test(test_flush_id_discard), cmocka_unit_test(test_framing),
-		cmocka_unit_test(test_waits_for_pages), cmocka_unit_test(test_bound_of_pins),
-		cmocka_unit_test(test_out_of_order_and_slots), cmocka_unit_test(test_reset_in_flight),
-		cmocka_unit_test(test_broken_queues), cmocka_unit_test(test_bad_areas),
-		cmocka_unit_test(test_read_only), cmocka_unit_test(test_batches), cmocka_unit_test(test_goes_end), cmocka_unit_test(test_disks_share_a_go),
+		cmocka_unit_test(test_negotiation),
+		cmocka_unit_test(test_read_write),
+		cmocka_unit_test(test_flush_id_discard),
+		cmocka_unit_test(test_framing),
+		cmocka_unit_test(test_waits_for_pages),
+		cmocka_unit_test(test_bound_of_pins),
+		cmocka_unit_test(test_out_of_order_and_slots),
+		cmocka_unit_test(test_reset_in_flight),
+		cmocka_unit_test(test_broken_queues),
+		cmocka_unit_test(test_bad_areas),
+		cmocka_unit_test(test_read_only),
+		cmocka_unit_test(test_batches),
+		cmocka_unit_test(test_goes_end),
+		cmocka_unit_test(test_disks_share_a_go),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

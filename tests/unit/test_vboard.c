@@ -241,8 +241,9 @@ static void test_config(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pit_interrupt), cmocka_unit_test(test_pit_keeps_phase), cmocka_unit_test(test_pit_calibration),
-		cmocka_unit_test(test_rtc), cmocka_unit_test(test_power), cmocka_unit_test(test_every_port),
+		cmocka_unit_test(test_pit_interrupt),   cmocka_unit_test(test_pit_keeps_phase),
+		cmocka_unit_test(test_pit_calibration), cmocka_unit_test(test_rtc),
+		cmocka_unit_test(test_power),           cmocka_unit_test(test_every_port),
 		cmocka_unit_test(test_config),
 	};
 

@@ -396,7 +396,8 @@ static void test_completions_left_are_paid_for(void **state)
 	env.deferred = BIT64(1);
 	while (fake_tsc < before + 100 * MS)
 		loop_once();
-	assert_in_range(env.vm[0].vcpu.vruntime, env.vm[0].vcpu.run_ticks, env.vm[0].vcpu.run_ticks + MS / 10);
+	assert_in_range(env.vm[0].vcpu.vruntime, env.vm[0].vcpu.run_ticks,
+			env.vm[0].vcpu.run_ticks + MS / 10);
 	assert_true(pcpu_this()->own_ticks < MS / 10); /* nor nobody: 25 us of each 225 are the other's */
 	assert_true(env.vm[0].vcpu.run_ticks < 90 * MS);
 }
@@ -409,8 +410,10 @@ static void refill_short(struct vm *vm)
 	vdev_again(vm);
 }
 
-/* All the work of guest 0 is its queue's, which never ends; guest 1 computes, or its vCPU only asks for pages. */
-static void queue_beside(void (*enter)(struct vcpu_hw *v, u64 deadline, struct vmexit *x), u32 weight, u32 turns)
+/* All the work of guest 0 is its queue's, which never ends; guest 1 computes, or its vCPU only asks for
+ * pages. */
+static void queue_beside(void (*enter)(struct vcpu_hw *v, u64 deadline, struct vmexit *x), u32 weight,
+			 u32 turns)
 {
 	u64 from = fake_tsc;
 	u32 went = 0;
@@ -487,7 +490,8 @@ static void test_own_queue_leaves_the_vcpu_its_turn(void **state)
 	}
 }
 
-/* Who has computed alone for long is not kept out for that when another's queue wakes, nor when its vCPU does. */
+/* Who has computed alone for long is not kept out for that when another's queue wakes, nor when its vCPU
+ * does. */
 static void test_woken_takes_no_more_than_its_credit(void **state)
 {
 	for (u32 k = 0; k < 2; k++) {
@@ -510,7 +514,8 @@ static void test_woken_takes_no_more_than_its_credit(void **state)
 			vdev_again(&env.vm[1]);
 		for (u32 i = 0; i < 1000; i++)
 			loop_once();
-		assert_true(longest < (k ? 21 : 6) * MS); /* half a slice, and until it is overtaken, or a whole one */
+		/* half a slice, and until it is overtaken, or a whole one */
+		assert_true(longest < (k ? 21 : 6) * MS);
 	}
 }
 
@@ -559,13 +564,29 @@ static void test_each_go_pays_for_its_turn(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		env_test(test_fair), env_test(test_hot_path), env_test(test_halt), env_test(test_halt_with_pending),
-		env_test(test_window), env_test(test_block), env_test(test_block_woken), env_test(test_flush),
-		env_test(test_wake_preempts), env_test(test_triple), env_test(test_bad),
-		env_test(test_no_progress), env_test(test_halted_for_good), env_test(test_console_holds),
-		env_test(test_woken_goes_before_queues), env_test(test_queues_take_turns), env_test(test_completions_are_not_slept_over),
-		env_test(test_completions_left_are_paid_for), env_test(test_queue_has_its_share),
-		env_test(test_own_queue_leaves_the_vcpu_its_turn), env_test(test_each_go_pays_for_its_turn), env_test(test_virtual_time_does_not_wrap), env_test(test_woken_takes_no_more_than_its_credit),
+		env_test(test_fair),
+		env_test(test_hot_path),
+		env_test(test_halt),
+		env_test(test_halt_with_pending),
+		env_test(test_window),
+		env_test(test_block),
+		env_test(test_block_woken),
+		env_test(test_flush),
+		env_test(test_wake_preempts),
+		env_test(test_triple),
+		env_test(test_bad),
+		env_test(test_no_progress),
+		env_test(test_halted_for_good),
+		env_test(test_console_holds),
+		env_test(test_woken_goes_before_queues),
+		env_test(test_queues_take_turns),
+		env_test(test_completions_are_not_slept_over),
+		env_test(test_completions_left_are_paid_for),
+		env_test(test_queue_has_its_share),
+		env_test(test_own_queue_leaves_the_vcpu_its_turn),
+		env_test(test_each_go_pays_for_its_turn),
+		env_test(test_virtual_time_does_not_wrap),
+		env_test(test_woken_takes_no_more_than_its_credit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,8 @@ static struct {
 	u64 features, desc, avail, used;
 	u16 seen;
 	u64 offered;
-} dev = { .offered = BIT64(32) | BIT64(9) | BIT64(6) | BIT64(2) | BIT64(1) | BIT64(28) | BIT64(29) | BIT64(0) };
+} dev = { .offered =
+		  BIT64(32) | BIT64(9) | BIT64(6) | BIT64(2) | BIT64(1) | BIT64(28) | BIT64(29) | BIT64(0) };
 
 static struct virtio_desc *desc(u32 i) { return (struct virtio_desc *)hpa_ptr((hpa_t){ dev.desc }) + i; }
 
@@ -47,7 +48,11 @@ static void take(u32 head)
 	u32 i = head, n = 0;
 
 	assert_int_equal(desc(head)->len, 16);
-	*e = (struct env_cmd){ .id = head, .op = h->type == 0 ? BLOCK_READ : h->type == 1 ? BLOCK_WRITE : BLOCK_FLUSH, .lba = h->sector };
+	*e = (struct env_cmd){ .id = head,
+			       .op = h->type == 0 ? BLOCK_READ :
+				     h->type == 1 ? BLOCK_WRITE :
+						    BLOCK_FLUSH,
+			       .lba = h->sector };
 	assert_true(h->type == 0 || h->type == 1 || h->type == 4);
 	for (i = desc(head)->next; desc(i)->flags & 1; i = desc(i)->next) {
 		assert_true(++n < dev.size);
@@ -170,7 +175,10 @@ static void test_refusals(void **state)
 static void test_chain(void **state)
 {
 	static struct virtio_memory m;
-	struct block_seg s[] = { { { 0x10000 }, 0x1000 }, { { 0x11000 }, 0x1000 }, { { 0x20000 }, 0x1000 }, { { 0x30000 }, 0x1000 } };
+	struct block_seg s[] = { { { 0x10000 }, 0x1000 },
+				 { { 0x11000 }, 0x1000 },
+				 { { 0x20000 }, 0x1000 },
+				 { { 0x30000 }, 0x1000 } };
 	struct block_req r = { .op = BLOCK_READ, .sector = 77, .nsectors = 32, .segs = s, .nsegs = 4 };
 	struct slot slot = { .req = &r };
 
@@ -228,10 +236,11 @@ static void test_death(void **state) { (void)state; env_death(&driver); }
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_probe), cmocka_unit_test(test_chain),
-		cmocka_unit_test(test_random), cmocka_unit_test(test_flush), cmocka_unit_test(test_foreign_ids),
-		cmocka_unit_test(test_bad_sector), cmocka_unit_test(test_lost_interrupts), cmocka_unit_test(test_killer),
-		cmocka_unit_test(test_needs_reset), cmocka_unit_test(test_death),
+		cmocka_unit_test(test_probe),           cmocka_unit_test(test_chain),
+		cmocka_unit_test(test_random),          cmocka_unit_test(test_flush),
+		cmocka_unit_test(test_foreign_ids),     cmocka_unit_test(test_bad_sector),
+		cmocka_unit_test(test_lost_interrupts), cmocka_unit_test(test_killer),
+		cmocka_unit_test(test_needs_reset),     cmocka_unit_test(test_death),
 		cmocka_unit_test(test_refusals),
 	};
 

@@ -241,9 +241,10 @@ static void test_traps(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_priorities), cmocka_unit_test(test_messages), cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_one_shot_and_periodic), cmocka_unit_test(test_deadline),
-		cmocka_unit_test(test_base_and_disable), cmocka_unit_test(test_traps),
+		cmocka_unit_test(test_priorities), cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_errors),     cmocka_unit_test(test_one_shot_and_periodic),
+		cmocka_unit_test(test_deadline),   cmocka_unit_test(test_base_and_disable),
+		cmocka_unit_test(test_traps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -354,11 +354,22 @@ static void test_uart(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		env_test(test_start), env_test(test_frames_run_out), env_test(test_does_not_fit),
-		env_test(test_load_is_charged), env_test(test_reset_is_charged), env_test(test_own_resets_wait),
-		env_test(test_neighbour_of_one_that_falls), env_test(test_says_one_line_a_second),
-		env_test(test_operators_resets_do_not_wait), env_test(test_says_that_it_waits), env_test(test_bad_kernel), env_test(test_reset),
-		env_test(test_power_off), env_test(test_fail), env_test(test_verbs), env_test(test_uart),
+		env_test(test_start),
+		env_test(test_frames_run_out),
+		env_test(test_does_not_fit),
+		env_test(test_load_is_charged),
+		env_test(test_reset_is_charged),
+		env_test(test_own_resets_wait),
+		env_test(test_neighbour_of_one_that_falls),
+		env_test(test_says_one_line_a_second),
+		env_test(test_operators_resets_do_not_wait),
+		env_test(test_says_that_it_waits),
+		env_test(test_bad_kernel),
+		env_test(test_reset),
+		env_test(test_power_off),
+		env_test(test_fail),
+		env_test(test_verbs),
+		env_test(test_uart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,21 +22,33 @@ static int setup(void **state)
 
 static void test_plain_exits(void **state)
 {
-	static const struct { u32 reason; u8 kind, len; } rows[] = {
-		{ EXIT_REASON_CPUID, VMEXIT_CPUID, 2 }, { EXIT_REASON_HLT, VMEXIT_HLT, 2 },
-		{ EXIT_REASON_EXTERNAL_INTERRUPT, VMEXIT_INTR, 0 }, { EXIT_REASON_TRIPLE_FAULT, VMEXIT_TRIPLE, 0 },
-		{ EXIT_REASON_INTR_WINDOW, VMEXIT_IRQ_WINDOW, 0 }, { EXIT_REASON_RDMSR, VMEXIT_RDMSR, 2 },
-		{ EXIT_REASON_WRMSR, VMEXIT_WRMSR, 2 }, { EXIT_REASON_PREEMPTION_TIMER, VMEXIT_TIMER, 0 },
-		{ EXIT_REASON_XSETBV, VMEXIT_XSETBV, 2 }, { EXIT_REASON_INVD, VMEXIT_WBINVD, 2 },
-		{ EXIT_REASON_VMCALL, VMEXIT_VIRT_INSN, 2 }, { EXIT_REASON_MWAIT, VMEXIT_VIRT_INSN, 2 },
-		{ EXIT_REASON_TASK_SWITCH, VMEXIT_BAD, 0 }, { EXIT_REASON_EPT_MISCONFIGURATION, VMEXIT_BAD, 0 },
-		{ 35, VMEXIT_BAD, 0 }, { 1000, VMEXIT_BAD, 0 },
+	static const struct {
+		u32 reason;
+		u8 kind, len;
+	} rows[] = {
+		{ EXIT_REASON_CPUID, VMEXIT_CPUID, 2 },
+		{ EXIT_REASON_HLT, VMEXIT_HLT, 2 },
+		{ EXIT_REASON_EXTERNAL_INTERRUPT, VMEXIT_INTR, 0 },
+		{ EXIT_REASON_TRIPLE_FAULT, VMEXIT_TRIPLE, 0 },
+		{ EXIT_REASON_INTR_WINDOW, VMEXIT_IRQ_WINDOW, 0 },
+		{ EXIT_REASON_RDMSR, VMEXIT_RDMSR, 2 },
+		{ EXIT_REASON_WRMSR, VMEXIT_WRMSR, 2 },
+		{ EXIT_REASON_PREEMPTION_TIMER, VMEXIT_TIMER, 0 },
+		{ EXIT_REASON_XSETBV, VMEXIT_XSETBV, 2 },
+		{ EXIT_REASON_INVD, VMEXIT_WBINVD, 2 },
+		{ EXIT_REASON_VMCALL, VMEXIT_VIRT_INSN, 2 },
+		{ EXIT_REASON_MWAIT, VMEXIT_VIRT_INSN, 2 },
+		{ EXIT_REASON_TASK_SWITCH, VMEXIT_BAD, 0 },
+		{ EXIT_REASON_EPT_MISCONFIGURATION, VMEXIT_BAD, 0 },
+		{ 35, VMEXIT_BAD, 0 },
+		{ 1000, VMEXIT_BAD, 0 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		enter_exit({ VMCS_EXIT_REASON, rows[i].reason }, { VMCS_EXIT_INSN_LEN, 2 },
-			   { VMCS_GUEST_RIP, 0x1000 + i }, { VMCS_GUEST_RSP, 0x2000 }, { VMCS_GUEST_RFLAGS, 0x202 });
+			   { VMCS_GUEST_RIP, 0x1000 + i }, { VMCS_GUEST_RSP, 0x2000 },
+			   { VMCS_GUEST_RFLAGS, 0x202 });
 		assert_int_equal(x.kind, rows[i].kind);
 		assert_int_equal(x.insn_len, rows[i].len);
 		assert_int_equal(x.raw, rows[i].reason);
@@ -61,7 +73,8 @@ static void test_slat(void **state)
 	(void)state;
 	enter_exit({ VMCS_EXIT_REASON, EXIT_REASON_EPT_VIOLATION }, { VMCS_EXIT_QUALIFICATION, 0x82 },
 		   { VMCS_GUEST_PHYSICAL_ADDR, 0x7654321 }, { VMCS_GUEST_LINEAR_ADDR, 0x1234 });
-	assert_true(x.kind == VMEXIT_SLAT && x.slat.write && !x.slat.read && x.slat.in_walk && x.slat.gla_valid);
+	assert_true(x.kind == VMEXIT_SLAT && x.slat.write && !x.slat.read && x.slat.in_walk &&
+		    x.slat.gla_valid);
 	assert_int_equal(x.slat.gpa.a, 0x7654321);
 	assert_int_equal(x.slat.gla, 0x1234);
 	enter_exit({ VMCS_EXIT_REASON, EXIT_REASON_EPT_VIOLATION }, { VMCS_EXIT_QUALIFICATION, 0x185 });
@@ -103,12 +116,13 @@ static void test_exceptions(void **state)
 		   { VMCS_EXIT_INSN_LEN, 1 });
 	assert_true(v->regs.rip == 0x501 && v->regs.dirty);
 	/* Behind MOV SS, single-stepping: what the next entry is checked for. */
-	enter_exit({ VMCS_EXIT_REASON, 0 }, { VMCS_EXIT_INTR_INFO, 0x80000501 }, { VMCS_GUEST_INTERRUPTIBILITY, 10 },
-		   { VMCS_GUEST_RFLAGS, 0x102 }, { VMCS_EXIT_INSN_LEN, 1 });
+	enter_exit({ VMCS_EXIT_REASON, 0 }, { VMCS_EXIT_INTR_INFO, 0x80000501 },
+		   { VMCS_GUEST_INTERRUPTIBILITY, 10 }, { VMCS_GUEST_RFLAGS, 0x102 },
+		   { VMCS_EXIT_INSN_LEN, 1 });
 	assert_int_equal(fake_vmx_read(VMCS_GUEST_INTERRUPTIBILITY), 8);
 	assert_int_equal(fake_vmx_read(VMCS_GUEST_PENDING_DEBUG), 0);
-	enter_exit({ VMCS_EXIT_REASON, 0 }, { VMCS_EXIT_INTR_INFO, 0x80000301 }, { VMCS_GUEST_INTERRUPTIBILITY, 2 },
-		   { VMCS_GUEST_RFLAGS, 0x102 });
+	enter_exit({ VMCS_EXIT_REASON, 0 }, { VMCS_EXIT_INTR_INFO, 0x80000301 },
+		   { VMCS_GUEST_INTERRUPTIBILITY, 2 }, { VMCS_GUEST_RFLAGS, 0x102 });
 	assert_int_equal(fake_vmx_read(VMCS_GUEST_PENDING_DEBUG), 0x4000);
 	/* RDPMC is a #GP(0) */
 	enter_exit({ VMCS_EXIT_REASON, EXIT_REASON_RDPMC });

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* SRCS: vdev/vboard.c vdev/vlapic.c vdev/vlapic_timer.c vdev/vioapic.c vdev/vpic.c vdev/vpit.c vdev/vrtc.c vdev/vpm.c vdev/vuart.c vdev/vpci.c vdev/vblk.c vdev/vblk_req.c vdev/vqueue.c vdev/vdma.c vdev/vacpi.c vdev/aml.c tests/fake/fake_ports.c tests/fake/fake_arch.c kernel/lib/log.c kernel/lib/fmt.c */
-/* test_vpci - configuration mechanism 1, BAR sizing and moving, capabilities, the access window, INTx bits. */
+/* test_vpci - configuration mechanism 1, BAR sizing and moving, capabilities, the access window,
+ * INTx bits. */
 #include "tests/unit/board_env.h"
 
 static void select_reg(struct vboard *b, u32 slot, u32 reg)
@@ -139,7 +140,9 @@ static void test_intx(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_mechanism), cmocka_unit_test(test_bar), cmocka_unit_test(test_capabilities),
+		cmocka_unit_test(test_mechanism),
+		cmocka_unit_test(test_bar),
+		cmocka_unit_test(test_capabilities),
 		cmocka_unit_test(test_intx),
 	};
 

@@ -10,7 +10,8 @@
 #define MAY_HOLD 200u
 #define DISK 10000u
 
-/* A guest of PAGES pages that may hold MAY_HOLD frames and has written pages [0, n), each its number in every sector. */
+/* A guest of PAGES pages that may hold MAY_HOLD frames and has written pages [0, n), each its number in every
+ * sector. */
 static struct vm_mem *guest(u32 n, u8 percent)
 {
 	struct vm_mem *m;
@@ -82,7 +83,8 @@ static void off_is_off(void **s)
 	env_end();
 }
 
-/* The oldest go on to the swap area when the store is full, so that what comes next has room; nothing is lost. */
+/* The oldest go on to the swap area when the store is full, so that what comes next has room; nothing is
+ * lost. */
 static void the_oldest_go_on(void **s)
 {
 	struct vm_mem *m = guest(PAGES - 20, 1);
@@ -156,7 +158,8 @@ static void overwritten_unread(void **s)
 	env_end();
 }
 
-/* The guest writes such a page to its disk: from a copy, the page stays compressed. And reads into one: unread. */
+/* The guest writes such a page to its disk: from a copy, the page stays compressed. And reads into one:
+ * unread. */
 static void guest_disk_transfers(void **s)
 {
 	struct vm_mem *m = guest(PAGES - 20, 50);
@@ -201,7 +204,8 @@ static void reset_gives_all_back(void **s)
 	env_end();
 }
 
-/* Clean pages that a slot still holds would have to be read again: the store takes them, and the slot is free. */
+/* Clean pages that a slot still holds would have to be read again: the store takes them, and the slot is
+ * free. */
 static void copies_in_slots_too(void **s)
 {
 	struct vm_mem *m = guest(PAGES - 20, 0);

@@ -57,16 +57,19 @@ static struct zplan plan(u64 read_us, u32 chunks, u32 of_ten, u64 try_us)
 
 static void pays_where_it_reaches(void **s)
 {
-	struct zplan seek = plan(7000, 6, 10, 8), slow = plan(7000, 6, 10, 200), quick = plan(100, 6, 10, 8), noise = plan(7000, 6, 0, 2);
+	struct zplan seek = plan(7000, 6, 10, 8), slow = plan(7000, 6, 10, 200), quick = plan(100, 6, 10, 8),
+		     noise = plan(7000, 6, 0, 2);
 
 	(void)s;
 	new_curve();
 	touches(2000, 0, 3 * FRAMES / 2);
 	a_second();
 	assert_true(zplan_choose(&seek, &curve, FRAMES, 0) >= FRAMES / 4);
-	assert_int_equal(zplan_choose(&slow, &curve, FRAMES, 0), 0); /* compressing takes longer than reading */
+	/* compressing takes longer than reading */
+	assert_int_equal(zplan_choose(&slow, &curve, FRAMES, 0), 0);
 	assert_int_equal(zplan_choose(&noise, &curve, FRAMES, 0), 0);
-	assert_int_equal(zplan_choose(&quick, &curve, FRAMES, 0), 0); /* nor beside a disk that does not seek */
+	/* nor beside a disk that does not seek */
+	assert_int_equal(zplan_choose(&quick, &curve, FRAMES, 0), 0);
 }
 
 static void not_for_a_loop_out_of_reach(void **s)
@@ -190,8 +193,8 @@ static void any_numbers(void **s)
 	(void)s;
 	for (u32 i = 0; i < 20000; i++) {
 		struct zplan z = { .percent = ZPLAN_AUTO };
-		u64 *field[] = { &z.tried, &z.stored, &z.chunks, &z.try_ns, &z.gets, &z.get_ns, &z.reads, &z.read_ns,
-				 &z.writes, &z.write_ns, &z.request_ns };
+		u64 *field[] = { &z.tried, &z.stored,  &z.chunks, &z.try_ns,   &z.gets,      &z.get_ns,
+				 &z.reads, &z.read_ns, &z.writes, &z.write_ns, &z.request_ns };
 		u32 frames;
 
 		for (u32 k = 0; k < ARRAY_SIZE(field); k++) {

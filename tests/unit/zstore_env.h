@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * zstore_env.h - guests whose pages are either in a frame or in the store, and a model that knows every page's content.
- * Included by one .c file a program, after what defines CHECK(condition).
+ * zstore_env.h - guests whose pages are either in a frame or in the store, and a model that knows every
+ * page's content. Included by one .c file a program, after what defines CHECK(condition).
  */
 #ifndef TESTS_UNIT_ZSTORE_ENV_H
 #define TESTS_UNIT_ZSTORE_ENV_H
@@ -133,7 +133,8 @@ static u32 zenv_oldest(u32 v)
 	u32 best = NO_GPFN.n;
 
 	for (u32 g = 0; g < ZENV_PAGES; g++)
-		if (zenv.page[v][g].state == GPAGE_ZIP && (best == NO_GPFN.n || zenv.at[v][g] < zenv.at[v][best]))
+		if (zenv.page[v][g].state == GPAGE_ZIP &&
+		    (best == NO_GPFN.n || zenv.at[v][g] < zenv.at[v][best]))
 			best = g;
 	return best;
 }

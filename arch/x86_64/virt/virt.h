@@ -58,7 +58,8 @@ struct vmexit {
 	u64 raw;      /* the processor's own reason, for messages and statistics */
 	union {
 		struct { u16 port; u8 size; bool in, string, rep; } io;
-		/* MOV CR: number, register, direction. LMSW and CLTS arrive as a write whose value is given */
+		/* MOV CR: number, register, direction. LMSW and CLTS arrive as a write whose value
+		 * is given */
 		struct { u8 cr; u8 gpr; bool read, has_value; u64 value; } cr;
 		struct { gpa_t gpa; u64 gla; bool read, write, fetch, gla_valid, in_walk; } slat;
 		struct { u16 offset; bool write; } apic;
@@ -75,7 +76,8 @@ enum verdict {
 	V_KILL,  /* stop the guest; the reason was given to vm_stop() */
 };
 
-struct guest_seg { u16 sel; u32 attr; u32 limit; u64 base; }; /* attr: VMX access-rights format, bit 16 = unusable */
+/* attr: VMX access-rights format, bit 16 = unusable */
+struct guest_seg { u16 sel; u32 attr; u32 limit; u64 base; };
 enum seg { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_LDTR, SEG_TR, SEG_COUNT };
 
 /* What decoders and page walkers need to know of a stopped guest. */
@@ -102,9 +104,9 @@ struct vcpu_hw;     /* the backend's own state of a vCPU */
 pfn_t virt_frame_get(void);
 void virt_frame_put(pfn_t pfn);
 
-/* The bytes of the instruction at the stopped guest's RIP: up to 15 into bytes, how many into *n (at least 1).
- * An upward port, implemented in kernel/, for processors that don't say how long an instruction is. 0, or an
- * error of guest_fetch(): they can't be read now. */
+/* The bytes of the instruction at the stopped guest's RIP: up to 15 into bytes, how many into *n (at least
+ * 1). An upward port, implemented in kernel/, for processors that don't say how long an instruction is. 0, or
+ * an error of guest_fetch(): they can't be read now. */
 int virt_guest_fetch(struct vcpu_hw *v, u8 bytes[15], u32 *n) MUST_CHECK;
 
 /* Instructions that need a control of the backend to work in a guest. */
@@ -126,14 +128,15 @@ struct virt_ops {
 	void (*vcpu_reset)(struct vcpu_hw *v, const struct virt_entry *e);
 	struct guest_regs *(*regs)(struct vcpu_hw *v);
 	void (*mode)(struct vcpu_hw *v, struct guest_mode *m);
-	/* The instruction that caused the last exit, where the processor saved it: how many bytes. 0, or NULL: it
-	 * must be fetched. */
+	/* The instruction that caused the last exit, where the processor saved it: how many bytes. 0, or
+	 * NULL: it must be fetched. */
 	u32 (*insn_bytes)(struct vcpu_hw *v, u8 bytes[15]);
 
 	/* Runs the guest until an exit; switches every vCPU's state that hardware does not.
 	 * deadline_tsc: come back with VMEXIT_TIMER at or soon after that time (0: none). */
 	void (*enter)(struct vcpu_hw *v, u64 deadline_tsc, struct vmexit *out);
-	/* Called before another vCPU is entered on this CPU: state that is switched lazily goes back to memory. */
+	/* Called before another vCPU is entered on this CPU: state that is switched lazily goes back to
+	 * memory. */
 	void (*vcpu_put)(struct vcpu_hw *v);
 
 	bool (*can_take_irq)(struct vcpu_hw *v);    /* IF=1, no STI/MOV SS shadow, nothing being injected */
@@ -148,7 +151,8 @@ struct virt_ops {
 	u64 (*read_cr)(struct vcpu_hw *v, u8 cr);
 	int (*write_xcr0)(struct vcpu_hw *v, u64 value);
 	u64 (*read_xcr0)(struct vcpu_hw *v); /* NULL: what write_xcr0 took last */
-	/* MSRs that live in hardware state (EFER, FS/GS base, SYSENTER, STAR.., PAT): E_NOENT if it is not one of them. */
+	/* MSRs that live in hardware state (EFER, FS/GS base, SYSENTER, STAR.., PAT): E_NOENT if it is not
+	 * one of them. */
 	int (*read_msr)(struct vcpu_hw *v, u32 msr, u64 *value);
 	int (*write_msr)(struct vcpu_hw *v, u32 msr, u64 value);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * phases START HZ PACE MIB:SECONDS... - works on MIB mebibytes of anonymous memory for SECONDS, then on another
- * amount. Each page is read, checked and changed in turn; after each mebibyte it rests for PACE microseconds, as a
- * server that waits for requests does. START, in ticks of the time stamp counter, lets guests of one machine keep
- * step; HZ is its rate. Prints the counter at each change, the pages touched in each phase, and whether any lost
- * its content.
+ * phases START HZ PACE MIB:SECONDS... - works on MIB mebibytes of anonymous memory for SECONDS, then on
+ * another amount. Each page is read, checked and changed in turn; after each mebibyte it rests for PACE
+ * microseconds, as a server that waits for requests does. START, in ticks of the time stamp counter, lets
+ * guests of one machine keep step; HZ is its rate. Prints the counter at each change, the pages touched in
+ * each phase, and whether any lost its content.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -26,7 +26,8 @@ static void wait_until(uint64_t tsc)
 
 int main(int argc, char **argv)
 {
-	uint64_t end = argc > 4 ? strtoull(argv[1], NULL, 0) : 0, hz = argc > 4 ? strtoull(argv[2], NULL, 0) : 1;
+	uint64_t end = argc > 4 ? strtoull(argv[1], NULL, 0) : 0,
+		 hz = argc > 4 ? strtoull(argv[2], NULL, 0) : 1;
 	struct timespec pace = { 0, argc > 4 ? atol(argv[3]) * 1000 : 0 };
 	size_t most = 0, bad = 0, total = 0;
 	volatile uint64_t *p;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * redisload SOCKET fill KEYS BYTES | redisload SOCKET get KEYS BYTES COUNT - a deterministic client of redis-server.
- * fill sets all keys; get asks for COUNT of them, chosen by a Zipf law with exponent 1 (a rank is spread over the
- * keys by a multiplication), and compares each answer with what fill wrote. Requests go out in batches, as
- * redis-benchmark -P does.
+ * redisload SOCKET fill KEYS BYTES | redisload SOCKET get KEYS BYTES COUNT - a deterministic client of
+ * redis-server. fill sets all keys; get asks for COUNT of them, chosen by a Zipf law with exponent 1 (a rank
+ * is spread over the keys by a multiplication), and compares each answer with what fill wrote. Requests go
+ * out in batches, as redis-benchmark -P does.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -104,7 +104,8 @@ int main(int argc, char **argv)
 
 			batch[i] = get ? zipf(keys) : done + i;
 			len = snprintf(key, sizeof(key), "k%u", batch[i]);
-			fprintf(out, "*%d\r\n$3\r\n%s\r\n$%d\r\n%s\r\n", get ? 2 : 3, get ? "GET" : "SET", len, key);
+			fprintf(out, "*%d\r\n$3\r\n%s\r\n$%d\r\n%s\r\n", get ? 2 : 3, get ? "GET" : "SET",
+				len, key);
 			if (get)
 				continue;
 			value(expect, bytes, batch[i]);
@@ -115,7 +116,8 @@ int main(int argc, char **argv)
 		fflush(out);
 		for (uint32_t i = 0; i < n; i++) {
 			value(expect, bytes, batch[i]);
-			bad += !(get ? answered(want, got, bytes, expect) : answered("+OK\r\n", got, 0, expect));
+			bad += !(get ? answered(want, got, bytes, expect) :
+				       answered("+OK\r\n", got, 0, expect));
 		}
 		done += n;
 	}

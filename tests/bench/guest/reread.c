@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * reread FILE PASSES - reads a file from its beginning to its end over and over, as cat does; prints a checksum that
- * must never change.
+ * reread FILE PASSES - reads a file from its beginning to its end over and over, as cat does; prints a
+ * checksum that must never change.
  */
 #include <fcntl.h>
 #include <stdint.h>

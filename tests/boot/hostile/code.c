@@ -24,15 +24,16 @@ static void run_attack(void *unused)
 /* Bytes that are often instructions that exit: prefixes, 0F, string and port operations. */
 static u8 some_byte(void)
 {
-	static const u8 often[] = { 0x0f, 0x66, 0xf2, 0xf3, 0xf0, 0x48, 0x4c, 0x67, 0x2e, 0x65, 0x6c, 0x6d, 0x6e, 0x6f, 0xa4,
-				    0xa5, 0xaa, 0xab, 0x9d, 0xcf, 0xcd, 0xcc, 0x8e, 0xc7, 0x20, 0x22, 0x21, 0x23, 0x30, 0x32,
-				    0x01, 0x00, 0xae, 0xc4, 0xc5, 0x62, 0xe4, 0xe6, 0xec, 0xee, 0xff, 0xfa, 0xfb, 0xa2 };
+	static const u8 often[] = { 0x0f, 0x66, 0xf2, 0xf3, 0xf0, 0x48, 0x4c, 0x67, 0x2e, 0x65, 0x6c,
+				    0x6d, 0x6e, 0x6f, 0xa4, 0xa5, 0xaa, 0xab, 0x9d, 0xcf, 0xcd, 0xcc,
+				    0x8e, 0xc7, 0x20, 0x22, 0x21, 0x23, 0x30, 0x32, 0x01, 0x00, 0xae,
+				    0xc4, 0xc5, 0x62, 0xe4, 0xe6, 0xec, 0xee, 0xff, 0xfa, 0xfb, 0xa2 };
 
 	return below(3) ? (u8)rnd() : often[below(sizeof(often))];
 }
 
-/* In ring 0: HLT, which with IF clear is for ever; and MOV to a control register, which mode_regs has, since QEMU 7.2
- * aborts on one to CR8 while a virtual interrupt waits. */
+/* In ring 0: HLT, which with IF clear is for ever; and MOV to a control register, which mode_regs has, since
+ * QEMU 7.2 aborts on one to CR8 while a virtual interrupt waits. */
 static bool ends_badly(const u8 *b, u64 n)
 {
 	for (u64 i = 0; i < n; i++)
@@ -55,9 +56,9 @@ static void fill_registers(bool device)
 }
 
 /*
- * Random bytes as code, in ring 0 and 3, with TF, AC, any registers, also across the end of a page. ring=0|3: only that.
- * iopl=1: ring 3 may use ports, and CLI, which may be the end. device=1: registers may point to devices and holes, and code
- * may lie there. vex=1: with AVX, some of whose wrong encodings end QEMU 7.2.
+ * Random bytes as code, in ring 0 and 3, with TF, AC, any registers, also across the end of a page. ring=0|3:
+ * only that. iopl=1: ring 3 may use ports, and CLI, which may be the end. device=1: registers may point to
+ * devices and holes, and code may lie there. vex=1: with AVX, some of whose wrong encodings end QEMU 7.2.
  */
 void mode_insns(void)
 {
@@ -88,9 +89,12 @@ void mode_insns(void)
 		attack.rip = device && !below(64) ? odd_address() : at;
 		attack.cs = user ? CODE3 : CODE0;
 		attack.ss = user ? DATA3 : DATA0;
-		attack.rsp = below(8) ? SCRATCH + below(ram - SCRATCH) : device ? odd_address() : odd_number();
-		attack.rflags = 2 | (user || below(2) ? RF_IF : 0) | (below(2) ? RF_TF : 0) | (below(4) ? 0 : RF_AC) |
-				(below(4) ? 0 : RF_DF) | (iopl && !below(16) ? RF_IOPL3 : 0);
+		attack.rsp = below(8) ? SCRATCH + below(ram - SCRATCH) :
+			     device   ? odd_address() :
+					odd_number();
+		attack.rflags = 2 | (user || below(2) ? RF_IF : 0) | (below(2) ? RF_TF : 0) |
+				(below(4) ? 0 : RF_AC) | (below(4) ? 0 : RF_DF) |
+				(iopl && !below(16) ? RF_IOPL3 : 0);
 		if (!user)
 			attack.rflags |= RF_TF; /* it must come back */
 		steps = below(user ? STEPS_MOST : STEPS_MOST0);
@@ -106,8 +110,9 @@ void mode_insns(void)
 
 /* ---- page tables ---- */
 
-/* A root of the kind: 2-level, PAE or 4-level, that maps the first 8 MiB as they are and has the rest at random: to
- * itself, to large pages, with reserved bits; `beyond`: to any RAM as if it were tables, to devices, to holes. */
+/* A root of the kind: 2-level, PAE or 4-level, that maps the first 8 MiB as they are and has the rest at
+ * random: to itself, to large pages, with reserved bits; `beyond`: to any RAM as if it were tables, to
+ * devices, to holes. */
 static u64 odd_entry(u64 tables, bool pae, bool beyond)
 {
 	u64 flags = P | (below(4) ? W : 0) | (below(2) ? U : 0) | (below(4) ? 0 : LARGE) | (rnd() & 0xf18);
@@ -162,8 +167,8 @@ static void touch(void *unused)
 }
 
 /*
- * Tables of its own making. legacy=1: two levels and PAE outside long mode, where a fault resets the guest. beyond=1:
- * tables and pages may lie in devices and holes. far=1: the root itself, too, one time in 64.
+ * Tables of its own making. legacy=1: two levels and PAE outside long mode, where a fault resets the guest.
+ * beyond=1: tables and pages may lie in devices and holes. far=1: the root itself, too, one time in 64.
  */
 void mode_tables(void)
 {
@@ -177,10 +182,12 @@ void mode_tables(void)
 		root = SCRATCH + below((8ull << 20) - SCRATCH - 2 * PAGE) / PAGE * PAGE;
 		if (kind == 0) {
 			two_level(root, beyond);
-			(void)legacy((u32)root, 0x10, below(256) ? (u32)(SCRATCH + below(1 << 21)) & ~3u : (u32)odd_address());
+			(void)legacy((u32)root, 0x10,
+				     below(256) ? (u32)(SCRATCH + below(1 << 21)) & ~3u : (u32)odd_address());
 		} else if (kind == 1) {
 			many_levels(root, true, beyond);
-			(void)legacy((u32)root, 0x20, below(256) ? (u32)(SCRATCH + below(1 << 21)) & ~3u : (u32)odd_address());
+			(void)legacy((u32)root, 0x20,
+				     below(256) ? (u32)(SCRATCH + below(1 << 21)) & ~3u : (u32)odd_address());
 		} else {
 			/* four levels: only the part from 512 GiB on is odd, so that this program goes on */
 			u64 *top = (u64 *)root;
@@ -189,14 +196,18 @@ void mode_tables(void)
 				top[i] = odd_entry(root, true, beyond);
 			for (u32 k = 0; k < 8; k++) {
 				walk_at = (1 + below(255)) << 39 | (rnd() & 0x7fffffffffull & ~7ull);
-				page_tables[0][walk_at >> 39 & 511] = odd_entry(root, true, beyond) & ~0x80ull;
+				page_tables[0][walk_at >> 39 & 511] =
+					odd_entry(root, true, beyond) & ~0x80ull;
 				(void)attempt(touch, NULL);
 				page_tables[0][walk_at >> 39 & 511] = 0;
 			}
 			asm volatile("mov %0, %%cr3" : : "r"(good_cr3) : "memory");
 		}
 		if (far && !below(64))
-			asm volatile("mov %0, %%cr3; nop" : : "r"(odd_address() & 0xfffffff000ull) : "memory");
+			asm volatile("mov %0, %%cr3; nop"
+				     :
+				     : "r"(odd_address() & 0xfffffff000ull)
+				     : "memory");
 		beat(n);
 	}
 }

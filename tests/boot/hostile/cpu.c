@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* cpu.c - the processor of a hostile guest: exceptions, interrupts, what is mapped, and how all is put right; see rt.h. */
+/* cpu.c - the processor of a hostile guest: exceptions, interrupts, what is mapped, and how all is put right;
+ * see rt.h. */
 #include "rt.h"
 
 #define IST_BYTES 8192
@@ -84,7 +85,8 @@ static void idt_init(void)
 	for (u32 i = 0; i < 256; i++) {
 		u64 at = (u64)vectors + 16 * i;
 
-		idt[i].lo = (at & 0xffff) | (u64)CODE0 << 16 | 1ull << 32 | 0x8eull << 40 | (at >> 16 & 0xffff) << 48;
+		idt[i].lo = (at & 0xffff) | (u64)CODE0 << 16 | 1ull << 32 | 0x8eull << 40 |
+			    (at >> 16 & 0xffff) << 48;
 		idt[i].hi = at >> 32;
 	}
 	idt_pointer.limit = sizeof(idt) - 1;

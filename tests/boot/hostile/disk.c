@@ -11,8 +11,19 @@
 #define FIRST_GSI 15 /* of slot 0 */
 enum { ACKNOWLEDGE = 1, DRIVER = 2, DRIVER_OK = 4, FEATURES_OK = 8 };
 /* of the common configuration */
-enum { DFSELECT = 0, DF = 4, GFSELECT = 8, GF = 12, STATUS = 0x14, QSELECT = 0x16, QSIZE = 0x18, QENABLE = 0x1c,
-       QDESC = 0x20, QDRIVER = 0x28, QDEVICE = 0x30 };
+enum {
+	DFSELECT = 0,
+	DF = 4,
+	GFSELECT = 8,
+	GF = 12,
+	STATUS = 0x14,
+	QSELECT = 0x16,
+	QSIZE = 0x18,
+	QENABLE = 0x1c,
+	QDESC = 0x20,
+	QDRIVER = 0x28,
+	QDEVICE = 0x30
+};
 
 struct desc disk_desc[QUEUE] __attribute__((aligned(4096)));
 struct avail disk_avail __attribute__((aligned(4096)));
@@ -108,7 +119,8 @@ bool disk_init(void)
 	memset(&disk_used, 0, sizeof(disk_used));
 	used_seen = 0;
 	irq_hook = take_irq;
-	disk_start(FEATURE_VERSION_1 | FEATURE_INDIRECT, QUEUE, (u64)disk_desc, (u64)&disk_avail, (u64)&disk_used);
+	disk_start(FEATURE_VERSION_1 | FEATURE_INDIRECT, QUEUE, (u64)disk_desc, (u64)&disk_avail,
+		   (u64)&disk_used);
 	return true;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* floods.c - guests that ask for more than their share of something: timers, the console, resets, the disk, memory. */
+/* floods.c - guests that ask for more than their share of something: timers, the console, resets, the disk,
+ * memory. */
 #include "modes.h"
 
 #define MIB (1ull << 20)
@@ -8,7 +9,8 @@
 
 /* ---- timers ---- */
 
-/* The next interrupt may be there before the last one's code has ended: so handlers say that they are alive. */
+/* The next interrupt may be there before the last one's code has ended: so handlers say that they
+ * are alive. */
 static void tick_lapic(u8 vector)
 {
 	if (!(irqs[vector] & 0xf))
@@ -30,8 +32,8 @@ static void tick_deadline(u8 vector)
 }
 
 /*
- * kind=pit|lapic|deadline at the smallest period; spin=1: computes in between instead of halting; masked=1: no tick is ever
- * taken, so that the guest stays halted while its timer goes on.
+ * kind=pit|lapic|deadline at the smallest period; spin=1: computes in between instead of halting; masked=1:
+ * no tick is ever taken, so that the guest stays halted while its timer goes on.
  */
 void mode_timer(void)
 {
@@ -102,7 +104,8 @@ void mode_reset(void)
 
 /* ---- the disk ---- */
 
-/* kind=read|write|flush|discard|zeroes of kib=N, the queue always full. write reads first what it will overwrite. */
+/* kind=read|write|flush|discard|zeroes of kib=N, the queue always full. write reads first what it will
+ * overwrite. */
 void mode_disk(void)
 {
 	u32 type = arg_is("kind", "flush") ? T_FLUSH : arg_is("kind", "discard") ? T_DISCARD :
@@ -125,7 +128,8 @@ void mode_disk(void)
 		u32 more = 0;
 
 		while ((slot = disk_done()) >= 0) {
-			disk_put((u32)slot, type, disk_room(bytes), SCRATCH + below(buffers / PAGE) * PAGE, bytes);
+			disk_put((u32)slot, type, disk_room(bytes), SCRATCH + below(buffers / PAGE) * PAGE,
+				 bytes);
 			n++;
 			more++;
 		}
@@ -139,8 +143,9 @@ void mode_disk(void)
 
 /* ---- memory ---- */
 
-/* Reads its disk into all its memory, so that what is evicted lives in the disk only; then overwrites those blocks
- * from one page, or discards them (kind=discard), and checks that its memory is what it was. mib=N of it. */
+/* Reads its disk into all its memory, so that what is evicted lives in the disk only; then overwrites those
+ * blocks from one page, or discards them (kind=discard), and checks that its memory is what it was. mib=N of
+ * it. */
 void mode_overwrite(void)
 {
 	u64 piece = REQUEST_MAX & ~(PAGE - 1), bytes = arg("mib", 8) * MIB / piece * piece;

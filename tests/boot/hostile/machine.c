@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* machine.c - attacks on what a processor reaches by one instruction: ports, MSRs, CPUID, APICs, control registers. */
+/* machine.c - attacks on what a processor reaches by one instruction: ports, MSRs, CPUID, APICs, control
+ * registers. */
 #include "modes.h"
 
 /* ---- ports ---- */
@@ -20,9 +21,10 @@ static bool deadly(u32 first, u32 bytes)
 
 static u16 some_port(void)
 {
-	static const u16 known[] = { 0x20, 0x21, 0xa0, 0xa1, 0x40, 0x41, 0x42, 0x43, 0x60, 0x61, 0x64, 0x70, 0x71, 0x80,
-				     0x3f8, 0x3f9, 0x3fa, 0x3fb, 0x3fc, 0x3fd, 0x3fe, 0x3ff, 0x4d0, 0x4d1, 0x600, 0x604,
-				     0x608, 0x60f, 0xcf8, 0xcf9, 0xcfa, 0xcfb, 0xcfc, 0xcfd, 0xcfe, 0xcff };
+	static const u16 known[] = { 0x20,  0x21,  0xa0,  0xa1,  0x40,  0x41,  0x42,  0x43,  0x60,
+				     0x61,  0x64,  0x70,  0x71,  0x80,  0x3f8, 0x3f9, 0x3fa, 0x3fb,
+				     0x3fc, 0x3fd, 0x3fe, 0x3ff, 0x4d0, 0x4d1, 0x600, 0x604, 0x608,
+				     0x60f, 0xcf8, 0xcf9, 0xcfa, 0xcfb, 0xcfc, 0xcfd, 0xcfe, 0xcff };
 
 	switch (below(4)) {
 	case 0: return (u16)rnd();
@@ -56,7 +58,8 @@ static void one_port(void *kind)
 	}
 }
 
-/* IN, OUT, INS and OUTS of all sizes; string forms with any address and count, with device=1 also in devices and holes. */
+/* IN, OUT, INS and OUTS of all sizes; string forms with any address and count, with device=1 also in devices
+ * and holes. */
 void mode_ports(void)
 {
 	bool all = arg("all", 0), device = arg("device", 0);
@@ -74,7 +77,8 @@ void mode_ports(void)
 			continue;
 		do
 			port_address = odd_address();
-		while (!device && port_address >= 0xa0000 && (port_address < 0x100000 || port_address + 0x40000 >= ram) &&
+		while (!device && port_address >= 0xa0000 &&
+		       (port_address < 0x100000 || port_address + 0x40000 >= ram) &&
 		       port_address < 1ull << 34);
 		port_count = below(1024) ? below(40) : odd_number() & 0xffff;
 		(void)attempt(one_port, (void *)kind);
@@ -145,7 +149,8 @@ void mode_cpuid(void)
 	u32 r[4];
 
 	for (u64 n = 0;; n++) {
-		u32 leaf = base[below(5)] + (u32)below(64), sub = below(4) ? (u32)below(16) : (u32)odd_number();
+		u32 leaf = base[below(5)] + (u32)below(64),
+		    sub = below(4) ? (u32)below(16) : (u32)odd_number();
 
 		if (!below(16))
 			leaf = (u32)rnd();
@@ -200,7 +205,8 @@ static void one_apic(void *kind)
 	}
 }
 
-/* The local and the I/O APIC at every offset by every width, aligned or not; with exotic=1 by any instruction. */
+/* The local and the I/O APIC at every offset by every width, aligned or not; with exotic=1 by any
+ * instruction. */
 void mode_apic(void)
 {
 	u64 kinds = arg("exotic", 0) ? 30 : 21;
@@ -229,8 +235,8 @@ void mode_apic(void)
 #define CR3_LOW 0xfffull
 static u64 reg_value;
 
-/* QEMU 7.2 takes what a processor answers with #GP: reserved bits of CR0, CR3 and CR4, with which it then refuses to run
- * the guest any more, and the end of paging in 64-bit code. So these only with reserved=1. */
+/* QEMU 7.2 takes what a processor answers with #GP: reserved bits of CR0, CR3 and CR4, with which it then
+ * refuses to run the guest any more, and the end of paging in 64-bit code. So these only with reserved=1. */
 static void keep_to_known(u64 kind)
 {
 	if (kind == 0) {
@@ -251,12 +257,22 @@ static void one_reg(void *kind)
 	switch ((u64)kind) {
 	case 0: asm volatile("mov %0, %%cr0" : : "r"(good_cr0 ^ reg_value) : "memory"); break;
 	case 1: asm volatile("mov %0, %%cr2; mov %%cr2, %0" : "+r"(reg_value)); break;
-	case 2: asm volatile("mov %0, %%cr3" : : "r"(good_cr3 ^ (reg_value & ~0xffffff000ull)) : "memory"); break;
+	case 2:
+		asm volatile("mov %0, %%cr3" : : "r"(good_cr3 ^ (reg_value & ~0xffffff000ull)) : "memory");
+		break;
 	case 3: case 4: asm volatile("mov %0, %%cr4" : : "r"(good_cr4 ^ reg_value) : "memory"); break;
 	case 5: asm volatile("mov %0, %%cr8; mov %%cr8, %0" : "+r"(reg_value)); break;
 	case 6: wrmsr(0xc0000080, rdmsr(0xc0000080) ^ reg_value); break;
-	case 7: asm volatile("xsetbv" : : "a"((u32)reg_value), "d"((u32)(reg_value >> 32)), "c"(r ? 0 : (u32)rnd())); break;
-	case 8: asm volatile("mov %0, %%dr0; mov %0, %%dr1; mov %0, %%dr2; mov %0, %%dr3" : : "r"(odd_address())); break;
+	case 7:
+		asm volatile("xsetbv"
+			     :
+			     : "a"((u32)reg_value), "d"((u32)(reg_value >> 32)), "c"(r ? 0 : (u32)rnd()));
+		break;
+	case 8:
+		asm volatile("mov %0, %%dr0; mov %0, %%dr1; mov %0, %%dr2; mov %0, %%dr3"
+			     :
+			     : "r"(odd_address()));
+		break;
 	case 9: asm volatile("mov %0, %%dr7; nop; mov %%dr7, %0" : "+r"(reg_value)); break;
 	case 10: asm volatile("mov %0, %%dr6; mov %%dr6, %0" : "+r"(reg_value)); break;
 	case 11: asm volatile("lmsw %w0; smsw %w0; clts" : "+r"(reg_value)); break;
@@ -275,8 +291,8 @@ static void one_reg(void *kind)
 	}
 }
 
-/* CRs, EFER, XCR0, DRs with a few bits changed or any value, and what only hypervisors may; then as it was. A CR3 of any
- * value, one time in 4096 with far=1, ends in a triple fault. */
+/* CRs, EFER, XCR0, DRs with a few bits changed or any value, and what only hypervisors may; then as it was. A
+ * CR3 of any value, one time in 4096 with far=1, ends in a triple fault. */
 void mode_regs(void)
 {
 	bool far = arg("far", 0), reserved = arg("reserved", 0);
@@ -291,7 +307,10 @@ void mode_regs(void)
 			keep_to_known(kind);
 		(void)attempt(one_reg, (void *)kind);
 		if (far && !below(4096))
-			asm volatile("mov %0, %%cr3; nop" : : "r"(odd_address() & 0xfffffff000ull) : "memory");
+			asm volatile("mov %0, %%cr3; nop"
+				     :
+				     : "r"(odd_address() & 0xfffffff000ull)
+				     : "memory");
 		sane();
 		high = good_cr4 >> 18 & 1 ? 7 : 0;
 		if (high)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* queues.c - attacks by a disk's queue: broken rings, correct requests that write to where it hurts, resets. */
+/* queues.c - attacks by a disk's queue: broken rings, correct requests that write to where it
+ * hurts, resets. */
 #include "modes.h"
 
 #define F_NEXT 1
@@ -31,13 +32,16 @@ static u64 some_data(void)
 	case 0: return odd_address();
 	case 1: return odd_number();
 	case 2: case 3: return RINGS + below(RINGS_BYTES);
-	default: return (SCRATCH + RINGS_BYTES + below(ram - SCRATCH - 2 * RINGS_BYTES)) & ~(below(2) ? PAGE - 1 : 0);
+	default:
+		return (SCRATCH + RINGS_BYTES + below(ram - SCRATCH - 2 * RINGS_BYTES)) &
+		       ~(below(2) ? PAGE - 1 : 0);
 	}
 }
 
 static u32 some_length(void)
 {
-	static const u32 often[] = { 0, 1, 15, 16, 17, 511, 512, 513, 4096, 16384, 1 << 20, 0x7fffffff, 0xffffffff };
+	static const u32 often[] = { 0,   1,    15,    16,      17,         511,       512,
+				     513, 4096, 16384, 1 << 20, 0x7fffffff, 0xffffffff };
 
 	return below(8) ? often[below(sizeof(often) / sizeof(often[0]))] : (u32)rnd();
 }
@@ -53,13 +57,17 @@ static void random_table(struct desc *d, u32 n)
 static void good_request(struct desc *d, u32 i, u16 size)
 {
 	struct header *h = (struct header *)(RINGS + RINGS_BYTES + i * 32);
-	static const u32 types[] = { T_IN, T_OUT, T_FLUSH, T_GET_ID, T_DISCARD, T_WRITE_ZEROES, 3, 0xffffffff };
+	static const u32 types[] = {
+		T_IN, T_OUT, T_FLUSH, T_GET_ID, T_DISCARD, T_WRITE_ZEROES, 3, 0xffffffff
+	};
 	u32 type = types[below(8)];
 
 	*h = (struct header){ type, 0, below(8) ? disk_room(1 << 20) : odd_number() };
 	d[i % size] = (struct desc){ (u64)h, 16, F_NEXT, (u16)((i + 1) % size) };
-	d[(i + 1) % size] = (struct desc){ some_data(), type == T_DISCARD || type == T_WRITE_ZEROES ? 16 : (u32)below(64) * 512,
-					   F_NEXT | (type == T_IN || type == T_GET_ID ? F_WRITE : 0), (u16)((i + 2) % size) };
+	d[(i + 1) % size] = (struct desc){
+		some_data(), type == T_DISCARD || type == T_WRITE_ZEROES ? 16 : (u32)below(64) * 512,
+		F_NEXT | (type == T_IN || type == T_GET_ID ? F_WRITE : 0), (u16)((i + 2) % size)
+	};
 	d[(i + 2) % size] = (struct desc){ (u64)h + 16, 1, F_WRITE, 0 };
 }
 
@@ -73,7 +81,10 @@ static void spoil(struct desc *d, u16 size)
 	case 1: x->len = some_length(); break;
 	case 2: x->flags ^= (u16)(1u << below(3)); break;
 	case 3: x->next = (u16)below(size + 2u); break;
-	default: *x = (struct desc){ RINGS + below(RINGS_BYTES / 16) * 16, (u32)below(80) * 16, F_INDIRECT, 0 }; break;
+	default:
+		*x = (struct desc){ RINGS + below(RINGS_BYTES / 16) * 16, (u32)below(80) * 16, F_INDIRECT,
+				    0 };
+		break;
 	}
 }
 
@@ -145,8 +156,8 @@ void mode_queues(void)
 		round_areas[1] = area(2);
 		round_areas[2] = area(4);
 		(void)attempt(fill_rings, NULL);
-		disk_start(below(16) ? GOOD & ~(below(4) ? 0 : 1ull << 29) : odd_number(), asked, round_areas[0],
-			   round_areas[1], round_areas[2]);
+		disk_start(below(16) ? GOOD & ~(below(4) ? 0 : 1ull << 29) : odd_number(), asked,
+			   round_areas[0], round_areas[1], round_areas[2]);
 		for (u64 k = 1 + below(6); k; k--) {
 			disk_kick();
 			(void)attempt(more_idx, NULL);
@@ -237,7 +248,8 @@ static void dma_rings(void)
 	(void)disk_init(); /* with what is in flight */
 }
 
-/* Reads into code, page tables, rings; device resets in flight; with resets=N the guest's own after N rounds. */
+/* Reads into code, page tables, rings; device resets in flight; with resets=N the guest's own after
+ * N rounds. */
 void mode_dma(void)
 {
 	u64 resets = arg("resets", 0);
@@ -253,7 +265,8 @@ void mode_dma(void)
 			dma_rings();
 		if (!(n & 7)) { /* a full queue, then a reset of the device */
 			for (u32 i = 0; i < QUEUE; i++)
-				disk_put(i, i & 1 ? T_IN : T_OUT, disk_room(1 << 16), SCRATCH + 0x100000, 1 << 16);
+				disk_put(i, i & 1 ? T_IN : T_OUT, disk_room(1 << 16), SCRATCH + 0x100000,
+					 1 << 16);
 			disk_kick();
 			if (resets && n >= resets)
 				reset((u32)n);
@@ -265,7 +278,8 @@ void mode_dma(void)
 
 /* ---- a ring that fills itself ---- */
 
-/* The page that each block of the disk is an image of: the available ring, then the header of the one request. */
+/* The page that each block of the disk is an image of: the available ring, then the header of the one
+ * request. */
 struct self_page {
 	u16 flags, idx, ring[QUEUE], event;
 	u32 unused;
@@ -273,8 +287,9 @@ struct self_page {
 };
 
 /*
- * Each block, read into the page of the available ring, makes the next request available and says that it reads the next
- * block: one kick, then the device goes on by itself while the guest sleeps. mib=N of the disk hold the chain.
+ * Each block, read into the page of the available ring, makes the next request available and says that it
+ * reads the next block: one kick, then the device goes on by itself while the guest sleeps. mib=N of the disk
+ * hold the chain.
  */
 void mode_selfill(void)
 {

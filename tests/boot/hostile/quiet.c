@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * quiet.c - guests that do no harm: one that measures what it gets of the processor, the disk and the console, for
- * tests/bench, one that halts, and one that computes for ever.
+ * quiet.c - guests that do no harm: one that measures what it gets of the processor, the disk and the
+ * console, for tests/bench, one that halts, and one that computes for ever.
  */
 #include "modes.h"
 
@@ -69,7 +69,8 @@ static void measure_disk(u64 end, u32 depth)
 	say("DISK n=%lu ticks=%lu", n, rdtsc() - start);
 }
 
-/* Lines that name the time when they were written; whoever sees them leave the machine knows how long that took. */
+/* Lines that name the time when they were written; whoever sees them leave the machine knows how long that
+ * took. */
 static void measure_console(u64 lines)
 {
 	for (u64 i = 0; i < lines; i++) {

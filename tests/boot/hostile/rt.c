@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* rt.c - the runtime of hostile guests, but for the processor (cpu.c): their words, lines and random numbers; see rt.h. */
+/* rt.c - the runtime of hostile guests, but for the processor (cpu.c): their words, lines and random numbers;
+ * see rt.h. */
 #include <stdarg.h>
 
 #include "rt.h"

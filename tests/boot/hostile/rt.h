@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * rt.h - what all hostile guests share: ports, MSRs, the time, random numbers, one line a second on the serial port,
- * attempts that survive exceptions, the local APIC and a virtio disk.
+ * rt.h - what all hostile guests share: ports, MSRs, the time, random numbers, one line a second on the
+ * serial port, attempts that survive exceptions, the local APIC and a virtio disk.
  *
  * The program is one Multiboot kernel; its command line says what it does:
  *   mode=NAME    the attack, a row of the table in main.c

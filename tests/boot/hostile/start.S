@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * start.S - from a Multiboot loader to long mode and main(); every vector's entry; attempt(), which survives any
- * exception; enter(), which starts code with any registers; legacy(), which pages for a while as older processors do.
+ * start.S - from a Multiboot loader to long mode and main(); every vector's entry; attempt(), which
+ * survives any exception; enter(), which starts code with any registers; legacy(), which pages for a while
+ * as older processors do.
  *
- * All vectors have a stack of their own (IST 1), so an attack may leave any RSP behind. The image lies in the 2 MiB
- * from 2 MiB on, which ring 3 does not reach; all RAM above it is the attacks' to spoil.
+ * All vectors have a stack of their own (IST 1), so an attack may leave any RSP behind. The image lies in
+ * the 2 MiB from 2 MiB on, which ring 3 does not reach; all RAM above it is the attacks' to spoil.
  */
 #define CR0_PG 0x80000000
 #define EFER 0xc0000080
@@ -186,8 +187,8 @@ set_segments:
 5:	ret
 
 /*
- * u32 legacy(u32 cr3, u32 cr4, u32 address): leaves long mode, switches paging on with these tables, reads and writes
- * the dword at that address, and comes back. An exception on the way resets the machine.
+ * u32 legacy(u32 cr3, u32 cr4, u32 address): leaves long mode, switches paging on with these tables, reads
+ * and writes the dword at that address, and comes back. An exception on the way resets the machine.
  */
 	.globl legacy
 legacy:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * mmio.h - stands in for arch/x86_64/mmio.h: every access is a call, which a test's model of the device answers.
+ * mmio.h - stands in for arch/x86_64/mmio.h: every access is a call, which a test's model of the device
+ * answers.
  */
 #ifndef ARCH_X86_64_MMIO_H
 #define ARCH_X86_64_MMIO_H
