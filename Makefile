@@ -176,7 +176,7 @@ build/bench/%: build/fast/tests/bench/%.c.o $$(call objs,fast,$$(call srcs,tests
 
 # ---- what a person types ---------------------------------------------------------------------
 
-.PHONY: help run setup setup-test test test-long unit sim fuzz boot-tests layers bench bench-full guests \
+.PHONY: help run setup setup-test test test-long unit sim fuzz boot-tests layers lint bench bench-full guests \
 	install clean FORCE
 
 help:
@@ -190,7 +190,8 @@ help:
 #:   make sim             the hypervisor minus hardware in one process
 #:   make fuzz            every libFuzzer harness, long (FUZZ_SECONDS=600 each)
 #:   make boot-tests      whole boots in an emulator (K=word selects; VMMB_EMU=bochs|tcg|kvm)
-#:   make layers          the include graph against the layer rule; promises name their tests
+#:   make layers          the include and link graphs against the layer rule, budgets; promises name their tests
+#:   make lint            shellcheck, codespell, cppcheck, lines of at most 110 columns
 #:   make clang           compile the hypervisor with clang too
 #: make test-long       boots that take very long: hostile guests in Bochs
 #: make bench           the benchmark table and build/bench.json; make bench-full: all of it
@@ -226,6 +227,9 @@ boot-tests: setup-test
 	@tools/runtests boot $(if $(K),-k "$(K)")
 layers: $(ELF)
 	@$(PYTHON) tests/layers.py
+
+lint: setup-test
+	@$(PYTHON) tests/lint.py
 
 guests: setup
 	@tools/mkguest cloud full
