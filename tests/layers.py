@@ -53,6 +53,7 @@ EXCEPT = {
 SUMS = {
     ("mm", "mm/share", "mm/pager", "mm/gio", "arch/x86_64/virt", "vmx", "svm", "vdev", "kernel", "kernel/exit"): 22000,
 }
+ENTRY = ("boot_entry",)  # what the linker script or hardware calls
 CIRCLE = 15          # objects that may call one another in a circle, all in one room or not
 CIRCLE_FREE = ("mm/pager", "mm/gio")  # a page's life is one circle by nature
 PURE = ["mm", "vdev", "kernel", "boot"]
@@ -125,6 +126,23 @@ def check_sizes(files):
         yield f"{asm} lines of assembly in all, at most {ASM_LINES}"
 
 
+def check_unused(files):
+    """A symbol that no other object and no test or tool uses is static, or gone."""
+    try:
+        needs, owner = symbols(files)
+    except FileNotFoundError as e:
+        yield f"{e}: not built: make build/vmmb.elf first"
+        return
+    used = set().union(*needs.values())
+    for top in "tests", "tools":
+        for pattern in "*/*.[ch]", "*.[ch]":
+            for path in glob.glob(f"{TOP}/{top}/{pattern}"):
+                used |= set(re.findall(r"\w+", read(os.path.relpath(path, TOP))))
+    for name, path in sorted(owner.items(), key=lambda x: x[1]):
+        if name not in used and name not in ENTRY:
+            yield f"{path}: nobody else uses {name}: make it static, or remove it"
+
+
 def check_budgets(files):
     lines = {r: code_lines([p for p in files if room(p) == r]) for r in ROOMS}
     for r, n in lines.items():
@@ -136,8 +154,8 @@ def check_budgets(files):
             yield f"{' + '.join(rooms)}: {n} lines of code, at most {most}"
 
 
-def link_graph(files):
-    """{source: sources whose symbols it needs}, from the hypervisor's objects."""
+def symbols(files):
+    """({source: symbols it needs}, {symbol: the source that has it}), from the hypervisor's objects."""
     needs, owner = {}, {}
     for path in files:
         if path.endswith(".h"):
@@ -151,6 +169,12 @@ def link_graph(files):
                 needs.setdefault(path, set()).add(name)
             elif kind.isupper():
                 owner[name] = path
+    return needs, owner
+
+
+def link_graph(files):
+    """{source: sources whose symbols it needs}."""
+    needs, owner = symbols(files)
     return {path: {owner[x] for x in needs.get(path, ()) if x in owner} - {path} for path in files}
 
 
@@ -203,7 +227,7 @@ def main():
     files = sources()
     bad = False
     for name, check in (("includes", check_includes), ("purity", check_purity),
-                        ("links", check_links), ("sizes", check_sizes), ("budgets", check_budgets), ("licence", check_licence), ("specification", spec.check)):
+                        ("links", check_links), ("unused", check_unused), ("sizes", check_sizes), ("budgets", check_budgets), ("licence", check_licence), ("specification", spec.check)):
         found = list(check(files))
         for line in found:
             print(line)

@@ -29,7 +29,7 @@
 #define IO_ENTIRE_RANGE 3
 #define MEMORY_READ_WRITE 1
 
-void aml_bytes(struct aml *a, const void *bytes, u32 n)
+static void aml_bytes(struct aml *a, const void *bytes, u32 n)
 {
 	if (n > a->size - a->len) {
 		a->overflow = true;
@@ -39,12 +39,13 @@ void aml_bytes(struct aml *a, const void *bytes, u32 n)
 	a->len += n;
 }
 
-void aml_byte(struct aml *a, u8 byte)
+static void aml_byte(struct aml *a, u8 byte)
 {
 	aml_bytes(a, &byte, 1);
 }
 
-void aml_le(struct aml *a, u64 value, u32 bytes)
+/* Little-endian raw data. */
+static void aml_le(struct aml *a, u64 value, u32 bytes)
 {
 	for (u32 i = 0; i < bytes; i++)
 		aml_byte(a, (u8)(value >> 8 * i));

@@ -16,9 +16,6 @@ struct aml {
 	bool overflow;
 };
 
-void aml_bytes(struct aml *a, const void *bytes, u32 n);
-void aml_byte(struct aml *a, u8 byte);
-void aml_le(struct aml *a, u64 value, u32 bytes);    /* little-endian raw data */
 void aml_integer(struct aml *a, u32 value);          /* a constant, in its shortest form */
 /* Name (path, the object that follows); 4 letters, may begin with \ */
 void aml_name(struct aml *a, const char *path);

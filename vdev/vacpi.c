@@ -212,7 +212,8 @@ static int build_dsdt(u8 *t, u32 ndisks)
 	return a.overflow ? E_NOMEM : 0;
 }
 
-int vacpi_build(u8 *image, u32 size, u32 ndisks)
+/* Builds all tables into the image of VACPI_BASE.. ; E_NOMEM: does not fit (our own mistake). */
+static int vacpi_build(u8 *image, u32 size, u32 ndisks)
 {
 	if (size < VACPI_BYTES || ndisks > VBOARD_MAX_DISKS)
 		return E_NOMEM;

@@ -19,7 +19,5 @@
 #define VACPI_BYTES (VACPI_END - VACPI_BASE)
 #define VACPI_DSDT_MAX 0x800u
 
-/* Builds all tables into the image of VACPI_BASE.. ; E_NOMEM: does not fit (our own mistake). */
-int vacpi_build(u8 *image, u32 size, u32 ndisks) MUST_CHECK;
 
 #endif

@@ -102,7 +102,8 @@ static void say(char *why, size_t size, const char *lead, const char *name)
 		fmt(why + n, size - n, "%s%s", n ? ", " : lead, name);
 }
 
-int vmx_caps_negotiate(const u64 cap[CTL_COUNT], u32 out[CTL_COUNT], char *why, size_t size)
+/* The pure part: capability MSRs in, control words out. */
+static int negotiate(const u64 cap[CTL_COUNT], u32 out[CTL_COUNT], char *why, size_t size)
 {
 	int err = 0;
 
@@ -133,7 +134,7 @@ static int probe_controls(char *why, size_t size)
 			continue; /* then the MSR does not exist */
 		cap[c] = cpu_rdmsr(true_ctls ? ctl_msrs[c].true_msr : ctl_msrs[c].msr);
 	}
-	err = vmx_caps_negotiate(cap, vmx_caps.ctl, why, size);
+	err = negotiate(cap, vmx_caps.ctl, why, size);
 	if (cap[CTL_PROC2] >> 32 & (PROC2_EPT | PROC2_VPID))
 		ept = cpu_rdmsr(MSR_IA32_VMX_EPT_VPID_CAP);
 	for (size_t i = 0; i < ARRAY_SIZE(ept_rows); i++) {

@@ -9,7 +9,7 @@
 #include "kernel/lib/lib.h"
 #include "vmx/vmx.h"
 
-const u32 vmx_context_msrs[VMX_MSR_COUNT] = {
+static const u32 vmx_context_msrs[VMX_MSR_COUNT] = {
 	MSR_IA32_STAR, MSR_IA32_LSTAR, MSR_IA32_CSTAR, MSR_IA32_FMASK, MSR_IA32_KERNEL_GS_BASE,
 	MSR_IA32_TSC_AUX, /* last: not every CPU has it */
 };

@@ -32,8 +32,6 @@ extern struct vmx_caps vmx_caps;
 
 /* 0, or E_NOTSUP with everything missing named in why. Executes no VMX instruction. */
 int vmx_caps_probe(char *why, size_t size) MUST_CHECK;
-/* The pure part: capability MSRs in, control words out. */
-int vmx_caps_negotiate(const u64 cap[CTL_COUNT], u32 out[CTL_COUNT], char *why, size_t size) MUST_CHECK;
 
 /* ---- cpu.c: VMX operation of this CPU, and which vCPU it holds ---- */
 
@@ -100,7 +98,6 @@ void vmx_vmcs_reset(struct vcpu_hw *v, const struct virt_entry *e);
 
 /* ---- context.c: state that hardware does not switch ---- */
 
-extern const u32 vmx_context_msrs[VMX_MSR_COUNT];
 void vmx_context_save(struct vcpu_hw *v);  /* if v owns the CPU */
 void vmx_context_load(struct vcpu_hw *v);  /* saves the owner's first */
 void vmx_context_reset(struct vcpu_hw *v);

@@ -18,8 +18,6 @@ exit_fn exit_apic_access, exit_apic_write, exit_eoi;
 void exit_cpuid_init(u64 tsc_hz);
 /* Whether they hold the TSC's frequency: leaves 15h and 16h are Intel's alone. */
 bool exit_cpuid_tells_tsc(void);
-/* Bytes of XSAVE area for these components (standard format). */
-u32 exit_cpuid_xsave_bytes(u64 xcr0);
 
 /* The instruction at RIP touches gpa, where no RAM is. Sets x->insn_len, which hardware does not
  * give here. */
@@ -27,8 +25,6 @@ enum verdict exit_mmio(struct vcpu *v, struct vmexit *x, gpa_t gpa);
 /* A write fault on a page whose content is on disk: if a REP STOS or MOVS is about to overwrite all of it,
  * does that. True: *verdict is the answer. */
 bool exit_overwrite(struct vcpu *v, const struct vmexit *x, enum verdict *verdict);
-/* INS and OUTS, one element a call. */
-exit_fn exit_io_string;
 
 /* Injects and answers V_RETRY. */
 enum verdict exit_gp(struct vcpu *v);

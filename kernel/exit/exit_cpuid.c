@@ -112,7 +112,8 @@ static struct {
 	bool amd;
 } cpuid;
 
-u32 exit_cpuid_xsave_bytes(u64 xcr0)
+/* Bytes of XSAVE area for these components (standard format). */
+static u32 xsave_bytes(u64 xcr0)
 {
 	u32 bytes = 576;
 
@@ -144,7 +145,7 @@ static void fix_xsave(u32 sub, struct arch_cpuid *c)
 		*c = (struct arch_cpuid){ 0, 0, 0, 0 };
 	} else if (sub == 0) {
 		c->eax = (u32)cpuid.xcr0;
-		c->ecx = exit_cpuid_xsave_bytes(cpuid.xcr0);
+		c->ecx = xsave_bytes(cpuid.xcr0);
 		c->edx = (u32)(cpuid.xcr0 >> 32);
 	} else if (sub == 1) {
 		c->ebx = c->eax & 2 ? compacted_bytes(cpuid.xcr0) : 0;
@@ -286,7 +287,7 @@ static void dynamic(struct vcpu *v, u32 leaf, u32 sub, u64 *gpr)
 	} else if (leaf == 0xd && sub == 0 && cpuid.xcr0) {
 		if (backend->read_xcr0)
 			v->xcr0 = backend->read_xcr0(v->hw);
-		gpr[REG_RBX] = exit_cpuid_xsave_bytes(v->xcr0);
+		gpr[REG_RBX] = xsave_bytes(v->xcr0);
 	}
 }
 

@@ -10,20 +10,6 @@
 #include "kernel/exit/guest_walk.h"
 #include "kernel/lib/lib.h"
 
-enum verdict exit_io(struct vcpu *v, struct vmexit *x)
-{
-	struct guest_regs *r = v->regs;
-
-	if (unlikely(x->io.string))
-		return exit_io_string(v, x);
-	v->look = true; /* the board may want an interrupt or a timer now */
-	if (x->io.in)
-		regs_put(r, REG_RAX, x->io.size, vboard_in(v->vm->board, x->io.port, x->io.size));
-	else
-		vboard_out(v->vm->board, x->io.port, x->io.size, (u32)regs_get(r, REG_RAX, x->io.size));
-	return V_NEXT;
-}
-
 /* What the prefixes of INS or OUTS say; false: the bytes are no such instruction (any more). */
 struct string_insn { u8 seg, addr_size, len; bool rep; };
 
@@ -64,7 +50,8 @@ static enum verdict step(struct vcpu *v, const struct string_insn *s, u8 reg, u8
 	return regs_get(r, REG_RCX, s->addr_size) ? V_RETRY : V_NEXT;
 }
 
-enum verdict exit_io_string(struct vcpu *v, struct vmexit *x)
+/* INS and OUTS, one element a call. */
+static enum verdict io_string(struct vcpu *v, struct vmexit *x)
 {
 	struct vboard *board = v->vm->board;
 	struct walk_fault f = { 0, 0 };
@@ -105,4 +92,18 @@ enum verdict exit_io_string(struct vcpu *v, struct vmexit *x)
 	if (err)
 		return guest_walk_verdict(v, err, &f, "string I/O");
 	return step(v, &s, x->io.in ? REG_RDI : REG_RSI, x->io.size);
+}
+
+enum verdict exit_io(struct vcpu *v, struct vmexit *x)
+{
+	struct guest_regs *r = v->regs;
+
+	if (unlikely(x->io.string))
+		return io_string(v, x);
+	v->look = true; /* the board may want an interrupt or a timer now */
+	if (x->io.in)
+		regs_put(r, REG_RAX, x->io.size, vboard_in(v->vm->board, x->io.port, x->io.size));
+	else
+		vboard_out(v->vm->board, x->io.port, x->io.size, (u32)regs_get(r, REG_RAX, x->io.size));
+	return V_NEXT;
 }

@@ -105,23 +105,6 @@ u64 guest_linear(const struct guest_mode *m, u8 seg, u64 offset, u8 addr_size)
 	return long64 ? base + offset : (base + offset) & 0xffffffffull;
 }
 
-u64 guest_operand(struct vcpu *v, const struct guest_mode *m, const struct insn *in)
-{
-	const struct guest_regs *r = v->regs;
-	u64 offset = (u64)in->disp;
-	u8 seg = in->seg;
-
-	if (in->base == 16)
-		offset += r->rip + in->len;
-	else if (in->base >= 0)
-		offset += r->gpr[in->base];
-	if (in->index >= 0)
-		offset += r->gpr[in->index] * in->scale;
-	if (seg == 0xff)
-		seg = in->base == REG_RSP || in->base == REG_RBP ? SEG_SS : SEG_DS;
-	return guest_linear(m, seg, offset, in->addr_size);
-}
-
 int guest_fetch(struct vcpu *v, const struct guest_mode *m, u8 *bytes, u32 *n, struct walk_fault *f)
 {
 	u8 bits = guest_mode_bits(m);

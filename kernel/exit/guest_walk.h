@@ -56,8 +56,6 @@ int guest_fetch(struct vcpu *v, const struct guest_mode *m, u8 *bytes, u32 *n,
 u8 guest_mode_bits(const struct guest_mode *m);
 /* Linear address of seg:offset, offset cut to addr_size bytes. */
 u64 guest_linear(const struct guest_mode *m, u8 seg, u64 offset, u8 addr_size);
-/* Linear address of the decoded memory operand. */
-u64 guest_operand(struct vcpu *v, const struct guest_mode *m, const struct insn *in);
 
 /* The verdict for an error of the above: parks, injects the fault, or stops the guest. */
 enum verdict guest_walk_verdict(struct vcpu *v, int err, const struct walk_fault *f, const char *doing);

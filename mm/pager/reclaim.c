@@ -32,11 +32,6 @@ u32 reclaim_reserve(void)
 	return MAX(64, frame_total() / 128);
 }
 
-void reclaim_starve(struct vm_mem *m)
-{
-	m->starving = true;
-}
-
 /* ---- soft unmapping ---- */
 
 /* The live look found that the page was touched since the last pass: it counts as young from now on. */
@@ -425,7 +420,7 @@ pfn_t reclaim_get_frame(struct vm_mem *m, enum frame_state s, bool zero, enum re
 		p = frame_get(m->id, s, zero);
 	}
 	if (pfn_none(p))
-		reclaim_starve(m);
+		m->starving = true;
 	else
 		m->stuck_since_ns = 0;
 	return p;

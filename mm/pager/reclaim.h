@@ -25,7 +25,6 @@ pfn_t reclaim_ahead_frame(struct vm_mem *m);
 u32 reclaim_take(struct vm_mem *v, u32 want);
 /* The same of one that pays for others: not below its min, frames that are being written counted. */
 u32 reclaim_take_above(struct vm_mem *v, u32 want);
-void reclaim_starve(struct vm_mem *m);
 /* The guest furthest above its target (by at least one frame), but; NULL. below_ok: above its min will do. */
 struct vm_mem *reclaim_richest(const struct vm_mem *but, bool below_ok);
 /* Who pays when nobody has to: the richest, but idle pages of others before its own that are in use. NULL:

@@ -65,7 +65,8 @@ static u64 times(u64 rate, u64 ns)
 	return ns && rate > COST_MOST / 8 / ns ? COST_MOST / 8 : rate * ns;
 }
 
-u64 zplan_cost(const struct zplan *z, const struct curve *c, u32 frames, u64 fresh, u32 s)
+/* Waiting and work, in ns in 1000 s, with a store of s frames. */
+static u64 cost_with(const struct zplan *z, const struct curve *c, u32 frames, u64 fresh, u32 s)
 {
 	u64 read = z->read_ns / MAX(z->reads, 1ull), write = z->write_ns / MAX(z->writes, 1ull),
 	    try = z->try_ns / MAX(z->tried, 1ull), get, out, hits, reach, fit;
@@ -116,11 +117,11 @@ u32 zplan_choose(struct zplan *z, const struct curve *c, u32 frames, u64 fresh)
 	}
 	/* What there is now is kept unless another choice is clearly better. */
 	best = z->budget;
-	least = zplan_cost(z, c, frames, fresh, best);
+	least = cost_with(z, c, frames, fresh, best);
 	least -= least / MARGIN;
 	for (u32 shift = 1; shift <= 6; shift++) {
 		u32 s = shift == 6 ? 0 : frames >> shift;
-		u64 cost = zplan_cost(z, c, frames, fresh, s);
+		u64 cost = cost_with(z, c, frames, fresh, s);
 
 		if (cost < least) {
 			least = cost;

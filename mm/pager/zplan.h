@@ -41,7 +41,5 @@ void zplan_note_write(struct zplan *z, u32 pages, u64 ns);
 /* frames: what pages and store have together. fresh: first touches, 1/1000 a second. Sets and returns the
  * budget. */
 u32 zplan_choose(struct zplan *z, const struct curve *c, u32 frames, u64 fresh);
-/* Waiting and work, in ns in 1000 s, with a store of s frames. For zplan_choose() and tests. */
-u64 zplan_cost(const struct zplan *z, const struct curve *c, u32 frames, u64 fresh, u32 s);
 
 #endif

@@ -159,13 +159,6 @@ static inline bool balance_due(const struct balance *b, u64 now_ns)
 /* Returns how many targets changed. */
 u32 balance_step(struct balance *b, u64 now_ns, u32 free_frames);
 
-/* Frames this guest holds beyond its target: what the reclaimer may take. */
-static inline u32 balance_surplus(const struct balance *b, u32 vm)
-{
-	const struct quota *q = &b->vm[vm].quota;
-
-	return q->held > q->target ? q->held - q->target : 0;
-}
 const char *balance_reason_str(enum balance_reason r);
 
 /* Private to mm/balance*.c: bounds and fair shares of all guests into work[], in
