@@ -15,13 +15,19 @@
 #include "kernel/vm.h"
 #include "arch/x86_64/arch.h"
 
-/* Guests' output waits in their rings, not before the wire: nobody waits for the wire, and the echo of a key
- * not behind more than 0.2 s of it at 115200 baud. */
+/*
+ * At most this many bytes of guests' output wait in the serial port's queue; the rest waits in the guests'
+ * rings. So the main loop never waits for the wire, and the echo of a key comes after at most 0.2 s of output
+ * at 115200 baud.
+ */
 #define QUEUED_MAX 2048u
 #define CON_ESCAPE 1 /* Ctrl-A */
+/* One turn of the main loop takes at most this many keys: one full receiver's worth is 16. */
 #define KEYS_A_POLL 64
-/* Bytes of one guest looked at in one turn of the main loop: as many as may wait for the wire, some 20,000
- * instructions. To write them cost the guest an exit each. */
+/*
+ * One turn of the main loop looks at no more than this many bytes that one guest wrote, as many as may wait
+ * for the wire. That is some 20,000 instructions; the guest paid an exit for each byte.
+ */
 #define LOOKED_MAX QUEUED_MAX
 
 static struct editor editor;      /* one terminal, one operator */

@@ -110,14 +110,15 @@ static __attribute__((noinline)) u32 soften(struct vm_mem *v, u32 n)
 	if (chosen)
 		choose_ages(v, n);
 	round = hand_round(v, n, false, &b);
-	if (!b.n && !chosen) { /* the rest of that choice can't be taken: others may be as old */
+	/* What is left of the last choice can't be taken, but other pages may be as old. */
+	if (!b.n && !chosen) {
 		choose_ages(v, n);
 		round = hand_round(v, n, false, &b);
 	}
 	if (round && b.n < n)
 		v->choice_left = 0;
-	/* All of them warm: second chance for the rest, by the clock; the second turn finds what the first
-	 * one cooled. */
+	/* Every page of those ages was warm. Now the hand takes pages of any age: its first turn cools what
+	 * is warm, its second takes what has not been touched since. */
 	for (u32 turn = 0; turn < 2 && !b.n; turn++)
 		hand_round(v, n, true, &b);
 	if (!b.n)

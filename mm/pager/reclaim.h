@@ -25,10 +25,11 @@ pfn_t reclaim_ahead_frame(struct vm_mem *m);
 u32 reclaim_take(struct vm_mem *v, u32 want);
 /* The same of one that pays for others: not below its min, frames that are being written counted. */
 u32 reclaim_take_above(struct vm_mem *v, u32 want);
-/* The guest furthest above its target (by at least one frame), but; NULL. below_ok: above its min will do. */
+/* The guest that is furthest above its target, by at least one frame; with below_ok, above its min. Guest
+ * `but` is left out. NULL: there is none. */
 struct vm_mem *reclaim_richest(const struct vm_mem *but, bool below_ok);
-/* Who pays when nobody has to: the richest, but idle pages of others before its own that are in use. NULL:
- * nobody. */
+/* The guest that gives frames to the reserve: the one furthest above its target, but a guest with idle pages
+ * before one that uses all of its own. NULL: nobody is above its target. */
 struct vm_mem *reclaim_payer(void);
 u32 reclaim_reserve(void);
 /* Swap writes in flight, all guests, pages. */

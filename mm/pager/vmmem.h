@@ -20,7 +20,7 @@
 
 #define VMMEM_MAX_DISKS 4
 
-/* Where a guest page's content is. DESIGN section 3. */
+/* Where a guest page's content is. ARCHITECTURE.md, "A guest page's life". */
 enum gpage_state { GPAGE_ZERO, GPAGE_HOT, GPAGE_SOFT, GPAGE_DISC, GPAGE_SWAP, GPAGE_ZIP, GPAGE_FILLING };
 
 enum gpage_flags {

@@ -6,11 +6,18 @@
 #include "kernel/lib/lib.h"
 #include "mm/pager/zstore.h"
 
-#define MANY 512       /* events after which the past weighs half */
-#define ENOUGH 16      /* events before anything is believed */
-/* tries that the quickest request must take: below, the model gains little and loses at times */
+/* After this many events a mean's past weighs half. */
+#define MANY 512
+/* No mean is believed before it has this many events. */
+#define ENOUGH 16
+/*
+ * A disk counts as slow when its quickest request takes at least this many times as long as compressing a
+ * page. Beside a quicker one a store gains 10 to 30 % on average in the model, and loses up to 57 % where the
+ * curve misleads it (tests/bench/COMPRESSION.md).
+ */
 #define SLOW_DISK 50
-#define MARGIN 50      /* 1/50: what a change must be worth */
+/* The budget changes only if that saves more than 1/50 of what waiting and work cost. */
+#define MARGIN 50
 #define COST_MOST (~0ull / 8)
 
 static void halve(u64 *count, u64 *a, u64 *b, u64 *c)

@@ -11,16 +11,29 @@
 
 #define NS_PER_MS 1000000ull
 #define NS_PER_S 1000000000ull
+/* Misses of one guest are counted in windows of this length; too many in one window are a burst. */
 #define BURST_WINDOW_NS (250 * NS_PER_MS)
-#define FADE_NS (2 * NS_PER_S)    /* at most one fade so often */
-#define ALERT_NS NS_PER_S         /* so long decisions come fast, as what is known changes fast */
-#define SHRINK_FRAMES 4096u       /* one step takes this or a quarter, the larger */
-#define TRIAL_NS (2 * NS_PER_S)   /* measured so long after a move has settled */
+/* A guest's past is faded at most once in this time, however many bursts it has. */
+#define FADE_NS (2 * NS_PER_S)
+/* For this long after a burst decisions come fast, because what is known then changes fast. */
+#define ALERT_NS NS_PER_S
+/* One decision takes from a guest at most this many frames, or a quarter of what it holds if that is more. */
+#define SHRINK_FRAMES 4096u
+/* When a move has settled, what guests wait is measured for this long and compared with before. */
+#define TRIAL_NS (2 * NS_PER_S)
+/* A move that has not settled in this time is not judged any more. */
 #define TRIAL_LIMIT_NS (60 * NS_PER_S)
+/* The time of a veto doubles with each one in a row, at most this often. */
 #define VETO_SHIFT_MAX 4
-#define TURN_PART 50              /* noise: less than 2 % of the waiting of those that would turn round */
-#define URGENT_PART 8             /* a move that saves more than this part of all waiting, and for each */
-#define URGENT_FRAME_US 50u      /* frame moved so much a second: a miss from a disk in thirty */
+/* A target turns round only if that saves more than 1/50 of what the guests concerned wait: less is noise. */
+#define TURN_PART 50
+/*
+ * A move that saves more than 1/8 of all waiting does not wait for dwell times. It must also save at least
+ * this many microseconds a second for each frame that it moves, about one disk miss in thirty seconds, or
+ * many frames would move for little. Both were chosen on phased mixes in tests/bench/oracle.py.
+ */
+#define URGENT_PART 8
+#define URGENT_FRAME_US 50u
 
 /* ---- what really happened ---- */
 

@@ -53,14 +53,18 @@ struct curve {
 	u64 stall_us;             /* waited for misses since then */
 	u64 idle_us;              /* has touched far less than it used to for so long */
 	u32 seen;                 /* events since the last pass */
-	u64 band_pass[CURVE_BANDS]; /* events since the last pass, by band of distances; */
-	u64 band_seen[CURVE_BANDS]; /* over a window of time that a band has to itself, */
-	u64 band_due[CURVE_BANDS];  /* and how many the past makes one expect there */
-	u64 band_us[CURVE_BANDS];
-	u32 band_faded_ms[CURVE_BANDS];
-	u64 band_asleep_us[CURVE_BANDS]; /* quiet for so long, 0: awake; see curve_add_regret() */
-	u64 band_awake_us[CURVE_BANDS];  /* before its first nap, waiting counted */
-	u64 band_nap_us[CURVE_BANDS];    /* how long a nap is expected to last; 0: it never slept */
+	/*
+	 * The distances are split into bands of equal width. Each band is watched over a window of its own:
+	 * it is quiet if it had far fewer events than its past makes one expect, and then it falls asleep.
+	 */
+	u64 band_pass[CURVE_BANDS];      /* events since the last pass, times CURVE_ONE */
+	u64 band_seen[CURVE_BANDS];      /* events in the band's window, times CURVE_ONE */
+	u64 band_due[CURVE_BANDS];       /* events that its past lets expect in the window, times CURVE_ONE */
+	u64 band_us[CURVE_BANDS];        /* length of the window so far */
+	u32 band_faded_ms[CURVE_BANDS];  /* for how much of the window the quiet band has been faded */
+	u64 band_asleep_us[CURVE_BANDS]; /* how long the band has been asleep; 0: it is awake */
+	u64 band_awake_us[CURVE_BANDS];  /* how long it was awake before its first nap, waiting counted */
+	u64 band_nap_us[CURVE_BANDS];    /* how long a nap is expected to last; 0: it has never slept */
 	u64 band_rate[CURVE_BANDS];      /* 1/1000 events a second when it fell asleep */
 	u32 band_of;              /* 1/65536 band a step */
 	u32 half_life_ms;

@@ -9,13 +9,17 @@
  */
 #include "mm/share/curve.h"
 
-#define QUIET_HALF_MS 250  /* a band that falls asleep fades by this half-life */
-#define QUIET_FADE_MS 750 /* for so long, to about an eighth */
-#define WAKE_PART 8        /* awake: at least this part of the rate that it had; then its past */
-#define WAKE_TIMES 64ull   /* weighs so much again, at most */
+/* The events of a band that has fallen asleep fade with this half-life, */
+#define QUIET_HALF_MS 250
+/* and they fade for this long: three half-lives leave an eighth. */
+#define QUIET_FADE_MS 750
+/* A band wakes up when its events come at 1/8 of the rate that it had when it fell asleep. */
+#define WAKE_PART 8
+/* What faded while it slept is given back when it wakes up, but its events grow at most this many times. */
+#define WAKE_TIMES 64ull
 
-/* How long, nobody knows: the first time, guests that work and rest in turns are expected to rest as long as
- * they worked. */
+/* Nobody knows how long the band will sleep. The first time it is expected to sleep as long as it was awake:
+ * many guests work and rest in turns. */
 static void fall_asleep(struct curve *c, u32 band)
 {
 	c->band_asleep_us[band] = c->band_us[band];
@@ -24,7 +28,8 @@ static void fall_asleep(struct curve *c, u32 band)
 	c->band_rate[band] = c->band_due[band] / CURVE_ONE * 1000000 / (c->band_us[band] / 1000);
 }
 
-/* It is touched again: what faded is believed at once, as far as the touches go and its rate went. */
+/* The band is touched again: its faded events count again at once, as many as its touches now and its rate
+ * before the nap speak for. */
 static void wake_up(struct curve *c, u32 band, u32 first, u32 end, u64 hits, u64 dt_us)
 {
 	u64 rate =
@@ -42,7 +47,7 @@ static void wake_up(struct curve *c, u32 band, u32 first, u32 end, u64 hits, u64
 	}
 }
 
-/* Until it is touched again at a fair part of the rate that it had. */
+/* The band goes on sleeping until it is touched at a fair part of the rate that it had. */
 static void sleep_on(struct curve *c, u32 band, u32 first, u32 end, u64 hits, u64 dt_us)
 {
 	u64 due = c->band_rate[band] * dt_us / 1000000; /* 1/1000 events */
@@ -100,8 +105,9 @@ void curve_look_for_quiet(struct curve *c, u64 wall_us, u64 dt_us)
 /* ---- what it may cost that they come back ---- */
 
 /*
- * 1/256 us a second for each frame of that band. If this nap is to be as long as expected, a frame has to
- * earn its miss in what is left of it; if that is over, three quarters of a miss in as much time as it has
+ * What giving away a frame of a sleeping band costs, in 1/256 us a second. The band's misses come back when
+ * it wakes up. While the nap is shorter than expected, the frame costs one miss over the time that is left of
+ * the nap. When the nap is longer than expected, it costs three quarters of a miss over the time that it has
  * slept.
  */
 static u64 regret_of(const struct curve *c, u32 band)

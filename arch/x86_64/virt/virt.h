@@ -73,7 +73,7 @@ enum verdict {
 	V_NEXT,  /* done: advance RIP by insn_len */
 	V_RETRY, /* re-execute the instruction */
 	V_BLOCK, /* park the vCPU; it re-executes when woken */
-	V_KILL,  /* stop the guest; the reason was given to vm_stop() */
+	V_KILL,  /* stop the guest; vm_fail() has been given the reason */
 };
 
 /* attr: VMX access-rights format, bit 16 = unusable */
